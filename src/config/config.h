@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The configuration of a daemon: one struct config for the core and one for each plugin instance, each with the
+ * values that hold in that process (global lines and its own `key[name]` lines, the last one wins, flags last of all).
+ * keys.def is the table of all keys; parse.c reads files and flags; doc.c writes CONFIG-KEYS, --help and docs/keys-status.md. */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/log.h"
+
+enum dry_run { DRY_RUN_NONE, DRY_RUN_CONFIG, DRY_RUN_SETUP };
+enum print_output {
+    PRINT_FORMATTED, PRINT_CSV, PRINT_JSON, PRINT_EVENT_FORMATTED, PRINT_EVENT_CSV,
+    PRINT_AVRO, PRINT_AVRO_JSON, PRINT_CUSTOM
+};
+enum as_source { SOURCE_DEFAULT, SOURCE_FLOW, SOURCE_FILE, SOURCE_BGP, SOURCE_BMP, SOURCE_LONGEST, SOURCE_MASK, SOURCE_IGP };
+enum sql_locking { SQL_LOCK_DEFAULT, SQL_LOCK_TABLE, SQL_LOCK_ROW, SQL_LOCK_NONE };
+
+/* Strings are owned by the struct config_set they came with; NULL when not set and without default. Every member is the
+ * place of one or more rows of keys.def. Members of keys that no build supports yet do not exist. */
+struct config {
+    /* process */
+    bool debug, debug_internal_msg, daemonize, log_stderr_tstamp, propagate_signals, plugin_exit_any;
+    int dry_run; /* enum dry_run */
+    const char *syslog, *syslog_ident, *logfile, *pidfile, *core_proc_name, *user;
+    const char *cluster_name;
+    int proc_priority, cluster_id;
+    int files_umask; /* -1: not set */
+    int files_uid, files_gid; /* -1: not set; names are resolved by the parser */
+    int64_t plugin_pipe_size; /* octets, 0: sized by the suite */
+    int64_t plugin_buffer_size;
+
+    /* what is counted */
+    const char *aggregate;
+    const char *aggregate_filter, *pre_tag_filter, *pre_tag2_filter;
+    uint64_t post_tag, post_tag2;
+    bool tos_encode_as_dscp, tcpflags_encode_as_array, fwd_status_encode_as_string;
+    bool mpls_label_stack_encode_as_array, pre_tag_label_encode_as_map, bgp_comms_encode_as_array, as_path_encode_as_array;
+    bool timestamps_rfc3339, timestamps_utc, timestamps_secs, timestamps_since_epoch;
+    bool use_ip_next_hop;
+    int as_source, net_source; /* enum as_source: *_as, *_net */
+    int ext_sampling_rate;     /* *_ext_sampling_rate, 0: none */
+    int sampling_rate;         /* 0: none */
+    bool renormalize;          /* *_renormalize */
+    bool time_new;             /* *_time_new: bins by arrival */
+
+    /* aggregation and output (print_*, sql_*: names share members) */
+    int refresh_time; /* s */
+    struct span history; /* n 0: none */
+    int64_t history_offset; /* s */
+    const char *history_roundoff;
+    int startup_delay; /* s */
+    int max_writers;
+    int cache_entries; /* a hint; tables size themselves */
+    bool num_protos;
+    const char *trigger_exec;
+    bool trigger_exec_async;
+    struct span trigger_time; /* n 0: at each refresh */
+    int print_output; /* enum print_output */
+    const char *print_output_file, *print_output_lock_file, *print_output_separator, *print_latest_file;
+    bool print_output_file_append, print_markers, print_write_empty_file;
+    const char *writer_id_string;
+
+    /* memory */
+    const char *imt_path;
+    int imt_buckets, imt_mem_pools_number, imt_mem_pools_size; /* hints */
+
+    /* SQL */
+    const char *sql_db, *sql_table, *sql_table_schema, *sql_table_type, *sql_data;
+    int sql_table_version;
+    bool sql_optimize_clauses, sql_dont_try_update, sql_num_hosts;
+    int sql_multi_values, sql_locking_style;
+
+    /* packets */
+    const char *pcap_interface, *pcap_filter, *pcap_savefile;
+    bool promisc, pcap_interface_wait, pcap_savefile_wait, pmacctd_nonroot;
+    int snaplen, pcap_savefile_delay, pcap_savefile_replay;
+    int pipe_size; /* *_pipe_size: socket or capture buffer in octets, 0: chosen by the suite */
+
+    /* flow collectors */
+    const char *collector_ip, *collector_interface, *collector_allow_file; /* nfacctd_ip, ... */
+    int collector_port;
+    bool collector_ipv6_only;
+    const char *collector_mcast_groups;
+    bool disable_sanity_checks, disable_opt_scope_check, ignore_exporter_address, account_options, time_secs;
+    bool pre_processing_checks;
+
+    /* nfprobe */
+    const char *nfprobe_receiver, *nfprobe_engine, *nfprobe_timeouts, *nfprobe_source_ip, *nfprobe_direction, *nfprobe_ifindex;
+    int nfprobe_version, nfprobe_hoplimit, nfprobe_maxflows, nfprobe_ipprec;
+    bool nfprobe_dont_cache, nfprobe_ifindex_override, nfprobe_tstamp_usec;
+};
+
+struct plugin_conf {
+    char type[16];  /* word of the `plugins` key, lower case */
+    char name[64];  /* instance: what stands in brackets, or default_<type> */
+    struct config c;
+};
+
+struct config_set {
+    struct config core;
+    struct plugin_conf *plugins; /* in the order of the `plugins` key */
+    unsigned n_plugins;
+    bool strict;       /* --strict */
+    bool check_only;   /* --check-config */
+    const char *path;  /* of the file as given, or NULL: command line only */
+    void *memory;      /* owner of all strings */
+};
+
+/* What main tells the parser about itself. */
+struct config_spec {
+    const char *progname;    /* "nfacctd" */
+    char daemon;             /* letter: P N S U B M T */
+    const char *description; /* "NetFlow Accounting Daemon" */
+    const char *const *plugin_types; /* words that `plugins` may name, NULL-terminated */
+    /* Prints what -V shows after its first line. */
+    void (*version)(void);
+    /* Prints the primitives that the daemon knows (-a). */
+    void (*list)(char daemon);
+};
+
+/* What main has to do after config_load. */
+enum config_verdict { CONFIG_RUN, CONFIG_EXIT_OK, CONFIG_EXIT_ERROR };
+
+/* Reads flags and file into *out, reports everything on stderr (`WARN: [file:line] ...`), handles -h, -V, -a and --check-config.
+ * On CONFIG_RUN the caller owns *out and frees it with config_free. Messages that came before the log is open are kept in *early
+ * (an array of lines ended by NULL, owned by out->memory) so that main can replay them into the configured log. */
+enum config_verdict config_load(const struct config_spec *spec, int argc, char **argv, struct config_set *out,
+                                const char *const **early);
+void config_free(struct config_set *s);
+
+/* For a check made after parsing (a rule over several keys): tells where `key` was set for the process (NULL: core or any), as "file:line" or
+ * "cmdline" text in buf, "default" if nowhere. Returns buf. */
+const char *config_where(const struct config_set *s, const char *key, const char *process, char *buf, int size);
+
+/* The text of `key` as given and whether it was given at all. */
+bool config_is_set(const struct config_set *s, const char *key, const char *process);
+
+/* Generators, used by the build and by --help. */
+void config_print_keys(FILE *f);        /* CONFIG-KEYS */
+void config_print_status(FILE *f);      /* docs/keys-status.md */
+
+#endif

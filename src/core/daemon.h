@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the flow daemons have in common: start, privileges, plugins, signals, end. A daemon's main() is a struct daemon_spec
+ * and a call of daemon_main. */
+#ifndef CORE_DAEMON_H
+#define CORE_DAEMON_H
+
+#include "core/input.h"
+#include "core/plugin.h"
+
+struct daemon_spec {
+    const char *name;        /* "nfacctd" */
+    const char *description; /* "NetFlow Accounting Daemon" */
+    char letter;             /* P N S U */
+    const struct plugin_ops *const *plugins; /* NULL-terminated: what is built in */
+    const struct input_ops *const *inputs;   /* NULL-terminated, in order of precedence */
+    const struct decoder_ops *decoder;       /* NULL for packet daemons */
+    /* Rules over several keys that are this daemon's alone. May be NULL. */
+    int (*check)(const struct config_set *set, struct err *e);
+};
+
+/* Runs the daemon to its end; returns the exit status for main. */
+int daemon_main(const struct daemon_spec *spec, int argc, char **argv);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The ring that a core worker and one plugin process share: a single producer, a single consumer, power-of-two bytes in
+ * MAP_SHARED memory that is mapped twice in a row, so that a record never wraps. The core makes it before it forks;
+ * a plugin that is started anew goes on with the same ring.
+ *
+ * The header also holds the ledger: sums handed over by the core, taken by the plugin, and confirmed by its last
+ * purge. After a kill -9 the difference between the last two is what was lost, exact. */
+#ifndef CORE_RING_H
+#define CORE_RING_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/err.h"
+
+/* What travels. `size` counts this header, the key, and padding to 8 octets. */
+struct record {
+    uint32_t size;
+    uint8_t kind; /* enum flow_kind */
+    uint8_t tcpflags, tunnel_tcpflags;
+    uint8_t direction; /* enum flow_direction, for the probes */
+    uint64_t packets, bytes, flows;
+    int64_t start_us; /* decides the time bin; 0: now. For packets: their time */
+    uint32_t key_len; /* octets of key, a multiple of 8 */
+    uint32_t pad;
+    uint8_t key[];
+};
+
+struct sums {
+    uint64_t records, packets, bytes, flows;
+};
+static inline void sums_add(struct sums *s, const struct sums *more)
+{
+    s->records += more->records;
+    s->packets += more->packets;
+    s->bytes += more->bytes;
+    s->flows += more->flows;
+}
+
+struct ring; /* this process's handle; the shared part is reached through it */
+
+/* Makes a ring of at least `bytes` octets. Returns NULL with e set. Free with ring_free. */
+struct ring *ring_new(size_t bytes, struct err *e);
+void ring_free(struct ring *r);
+size_t ring_size(const struct ring *r);
+
+/* ---- producer (core) */
+
+/* Room for a record of `size` octets (a multiple of 8, at most 1/4 of the ring), or NULL when the ring is full. The record becomes the consumer's with the
+ * publish after its commit. */
+void *ring_reserve(struct ring *r, uint32_t size);
+void ring_commit(struct ring *r, const struct record *rec);
+/* Hands over what was committed since the last call; wakes the consumer if it sleeps. Once a batch. */
+void ring_publish(struct ring *r);
+/* Octets free, as far as the producer knows now (reads the consumer's tail). */
+size_t ring_room(struct ring *r);
+/* Octets handed over and not yet taken. */
+size_t ring_backlog(struct ring *r);
+
+/* ---- consumer (plugin) */
+
+/* Records that are there: their address, *bytes gets their total; 0 when none. */
+uint8_t *ring_peek(struct ring *r, size_t *bytes);
+/* Gives back the first `bytes` octets of what ring_peek showed, whose sums are `taken`. */
+void ring_release(struct ring *r, size_t bytes, const struct sums *taken);
+/* Says that the consumer is going to sleep on ring_fd. True: nothing arrived meanwhile, sleep; false: go on reading. */
+bool ring_sleep(struct ring *r);
+/* The eventfd that becomes readable when something was published to a sleeping consumer; the consumer reads it with ring_woken. */
+int ring_fd(const struct ring *r);
+void ring_woken(struct ring *r);
+/* Sums that a sink confirmed (adds to what the header holds). Any thread of the plugin, one at a time. */
+void ring_confirm(struct ring *r, const struct sums *done);
+
+/* ---- ledger, any side */
+struct ring_ledger {
+    struct sums handed, taken, confirmed, lost; /* lost: with killed plugins */
+};
+void ring_ledger(const struct ring *r, struct ring_ledger *out);
+
+/* Core, after a plugin ended and before it is started anew: counts what the dead one had taken and not confirmed as lost; returns that. */
+struct sums ring_plugin_died(struct ring *r);
+
+#endif
