@@ -42,6 +42,10 @@ enum flow_kind {
 
 enum flow_direction { DIRECTION_UNKNOWN, DIRECTION_IN, DIRECTION_OUT };
 
+/* A route distinguisher of this type (first two octets) is no RD of RFC 4364 but a VRF id out of the flow, in the last four
+ * octets; shown as vrfid:<n>. */
+enum { RD_TYPE_VRFID = 0xffff };
+
 /* Where an mpls_vpn_rd came from; JSON shows it. */
 enum rd_origin { RD_ORIGIN_UNKNOWN, RD_ORIGIN_MAP, RD_ORIGIN_BGP, RD_ORIGIN_BMP, RD_ORIGIN_FLOW };
 

@@ -24,6 +24,7 @@ struct format_style {
     bool stamps;                /* JSON: stamp_inserted and stamp_updated (needs a bin in the layout) */
     int64_t updated_us;         /* JSON: stamp_updated; set anew before each purge */
     const char *writer_id;      /* JSON: last member writer_id, or NULL */
+    bool rd_origin;             /* JSON: mpls_vpn_rd_origin beside mpls_vpn_rd (messages to brokers) */
 };
 
 struct format; /* opaque */
