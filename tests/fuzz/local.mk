@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Fuzz targets. A target is a file tests/fuzz/fuzz_<decoder>.c with LLVMFuzzerTestOneInput alone, seeds in tests/fuzz/corpus/<decoder>/,
+# and four lines in <folder>.mk:
+#     check_PROGRAMS += tests/fuzz/fuzz_x
+#     TESTS += tests/fuzz/fuzz_x
+#     tests_fuzz_fuzz_x_SOURCES = tests/fuzz/fuzz_x.c
+#     tests_fuzz_fuzz_x_LDADD = $(FUZZ_LIBS) libx.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
+# With --enable-fuzzer FUZZ_LIBS is libFuzzer, else main.c, which replays the seeds in `make check`.
+check_LIBRARIES += libfuzzmain.a
+libfuzzmain_a_SOURCES = tests/fuzz/main.c
+if FUZZER
+FUZZ_LIBS = $(FUZZ_LDFLAGS)
+else
+FUZZ_LIBS = libfuzzmain.a
+endif
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/README.md
+
+include tests/fuzz/config.mk
+include tests/fuzz/netflow.mk
+include tests/fuzz/packet.mk

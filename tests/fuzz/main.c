@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Runs a fuzz target without a fuzzer: over the files and folders named on the command line, or, without any, over the target's
+ * own corpus, $srcdir/tests/fuzz/corpus/<name> for fuzz_<name>. `-mutate N -seed S` also runs N mutations made from the
+ * corpus, the same ones for the same seed. Linked into every target of a build without --enable-fuzzer. */
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+enum { MAX_INPUT = 1 << 20, MAX_SEEDS = 4096 };
+
+struct input {
+    uint8_t *p;
+    size_t len;
+};
+
+struct corpus {
+    struct input *seed;
+    size_t n;
+};
+
+/* xorshift64*: the tests need the same numbers everywhere, not good ones. */
+static uint64_t rnd(uint64_t *state)
+{
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * UINT64_C(2685821657736338717);
+}
+
+/* The target gets memory of exactly the input's length, so that reading past its end is found. */
+static void run_once(const uint8_t *p, size_t len)
+{
+    uint8_t *copy = malloc(len ? len : 1);
+    if (!copy)
+        abort();
+    if (len)
+        memcpy(copy, p, len);
+    LLVMFuzzerTestOneInput(copy, len);
+    free(copy);
+}
+
+static int run_file(struct corpus *c, const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f || c->n == MAX_SEEDS) {
+        fprintf(stderr, "%s: %s\n", path, f ? "too many inputs" : "cannot be read");
+        if (f)
+            fclose(f);
+        return -1;
+    }
+    uint8_t *p = malloc(MAX_INPUT);
+    if (!p)
+        abort();
+    size_t len = fread(p, 1, MAX_INPUT, f);
+    fclose(f);
+    run_once(p, len);
+    uint8_t *fit = realloc(p, len ? len : 1);
+    c->seed[c->n++] = (struct input){ .p = fit ? fit : p, .len = len };
+    return 0;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
+
+static int run_path(struct corpus *c, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+        return run_file(c, path);
+    struct dirent **names;
+    int n = scandir(path, &names, NULL, by_name);
+    if (n == -1) {
+        fprintf(stderr, "%s: no such file or folder\n", path);
+        return -1;
+    }
+    int bad = 0;
+    for (int i = 0; i < n; i++) {
+        char file[4096];
+        snprintf(file, sizeof file, "%s/%s", path, names[i]->d_name);
+        if (names[i]->d_name[0] != '.')
+            bad |= run_path(c, file);
+        free(names[i]);
+    }
+    free(names);
+    return bad;
+}
+
+/* One to eight changes: a bit, an octet, a 16-bit length, a cut, a repeat of a piece. */
+static size_t mutate(uint8_t *p, size_t len, uint64_t *state)
+{
+    static const uint16_t lengths[] = { 0, 1, 3, 4, 5, 255, 256, 0x7fff, 0x8000, 0xfffe, 0xffff };
+    for (unsigned times = 1 + rnd(state) % 8; times && len; times--) {
+        size_t at = rnd(state) % len;
+        switch (rnd(state) % 5) {
+        case 0: p[at] ^= (uint8_t)(1u << rnd(state) % 8); break;
+        case 1: p[at] = (uint8_t)rnd(state); break;
+        case 2:
+            if (at + 2 <= len) {
+                uint16_t v = lengths[rnd(state) % (sizeof lengths / sizeof *lengths)];
+                p[at] = (uint8_t)(v >> 8);
+                p[at + 1] = (uint8_t)v;
+            }
+            break;
+        case 3: len = at; break;
+        case 4: {
+            size_t piece = 1 + rnd(state) % (len - at);
+            if (len + piece <= MAX_INPUT) {
+                memmove(p + at + piece, p + at, len - at);
+                len += piece;
+            }
+            break;
+        }
+        }
+    }
+    return len;
+}
+
+static void run_mutations(const struct corpus *c, uint64_t n, uint64_t seed)
+{
+    uint8_t *p = malloc(MAX_INPUT);
+    if (!p)
+        abort();
+    uint64_t state = seed ? seed : 1;
+    for (uint64_t i = 0; i < n && c->n; i++) {
+        const struct input *from = &c->seed[rnd(&state) % c->n];
+        memcpy(p, from->p, from->len);
+        run_once(p, mutate(p, from->len, &state));
+    }
+    free(p);
+}
+
+static int run_own_corpus(struct corpus *c, const char *argv0)
+{
+    const char *src = getenv("srcdir");
+    const char *name = strrchr(argv0, '/');
+    name = name ? name + 1 : argv0;
+    if (strncmp(name, "fuzz_", 5) == 0)
+        name += 5;
+    char path[4096];
+    snprintf(path, sizeof path, "%s/tests/fuzz/corpus/%s", src ? src : ".", name);
+    return run_path(c, path);
+}
+
+int main(int argc, char **argv)
+{
+    struct corpus c = { .seed = calloc(MAX_SEEDS, sizeof *c.seed) };
+    if (!c.seed)
+        abort();
+    uint64_t mutations = 0, seed = 1;
+    int bad = 0, named = 0;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "-mutate") == 0 && i + 1 < argc)
+            mutations = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "-seed") == 0 && i + 1 < argc)
+            seed = strtoull(argv[++i], NULL, 10);
+        else {
+            bad |= run_path(&c, argv[i]);
+            named++;
+        }
+    }
+    if (!named)
+        bad |= run_own_corpus(&c, argv[0]);
+    run_mutations(&c, mutations, seed);
+    printf("%s: %zu inputs, %" PRIu64 " mutations\n", argv[0], c.n, mutations);
+    bool none = c.n == 0;
+    for (size_t i = 0; i < c.n; i++)
+        free(c.seed[i].p);
+    free(c.seed);
+    if (none)
+        fprintf(stderr, "%s: no input: put seeds into tests/fuzz/corpus\n", argv[0]);
+    return bad || none;
+}
