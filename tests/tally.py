@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Counts what `make check` ran in a build folder: every case of a cmocka program by itself, every other program as one.
+
+    tally.py BUILD
+
+Prints each failure with the end of its log, then `N passed, M failed`. A program that died counts as one failure beside
+the cases that it had finished; a program of the Makefile without a result counts as one failure.
+"""
+import pathlib
+import re
+import sys
+
+
+def cases(log):
+    """(passed, failed) by cmocka's own account, or None if the program is not of that kind."""
+    ran = re.findall(r"^\[\s*(OK|FAILED)\s*\] (\S+)", log, re.M)
+    names_failed = {name.rstrip(":") for word, name in ran if word == "FAILED" and not name.isdigit()}
+    names_ok = [name for word, name in ran if word == "OK"]
+    if not ran and "[==========]" not in log:
+        return None
+    return len(names_ok), len(names_failed)
+
+
+def programs(build):
+    """Names of all that `make check` ought to run."""
+    make = (build / "Makefile").read_text()
+    joined = make.replace("\\\n", " ")
+    found = re.search(r"^TESTS = (.*)$", joined, re.M)
+    words = found.group(1).split() if found else []
+    for variable in [w for w in words if w.startswith("$(")]:
+        expansion = re.search(r"^%s = (.*)$" % re.escape(variable[2:-1]), joined, re.M)
+        words += expansion.group(1).split() if expansion else []
+    return sorted({re.sub(r"\$\(EXEEXT\)$", "", w) for w in words if "/" in w and not w.startswith("$(")})
+
+
+def main():
+    build = pathlib.Path(sys.argv[1])
+    passed = failed = 0
+    for name in programs(build):
+        trs, log = build / (name + ".trs"), build / (name + ".log")
+        if not trs.exists():
+            print(f"FAIL {name}: did not run (does it build?)")
+            failed += 1
+            continue
+        result = re.search(r":test-result: (\w+)", trs.read_text()).group(1)
+        text = log.read_text(errors="replace") if log.exists() else ""
+        good, bad = cases(text) or ((1, 0) if result == "PASS" else (0, 0))
+        if result not in ("PASS", "SKIP") and not bad:
+            bad = 1
+        passed, failed = passed + good, failed + bad
+        if bad:
+            print(f"FAIL {name}: {good} passed, {bad} failed")
+            print("".join(f"  {line}\n" for line in text.splitlines()[-40:]))
+    print(f"{passed} passed, {failed} failed")
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
