@@ -1,3 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-noinst_LIBRARIES += liboutput.a
+# Formats stand in an archive of their own: the pmacct client links them without event loop or database.
+noinst_LIBRARIES += libformat.a liboutput.a
+libformat_a_SOURCES = src/output/format.h src/output/format_impl.h src/output/format.c src/output/format_text.c \
+	src/output/format_csv.c src/output/format_json.c src/output/format_table.c
 liboutput_a_SOURCES =
+
+noinst_PROGRAMS += bench/micro_format
+bench_micro_format_SOURCES = bench/micro_format.c
+bench_micro_format_LDADD = libformat.a libcore.a libbase.a -lm

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Shared by the formats (format.c, format_text.c, format_table.c, format_csv.c, format_json.c) and by nobody
+ * else. A format is an array of output columns, each with the function that writes its kind, made once by
+ * format_new. */
+#ifndef OUTPUT_FORMAT_IMPL_H
+#define OUTPUT_FORMAT_IMPL_H
+
+#include "output/format.h"
+
+struct fcol;
+
+/* Writes a value of bounded size at p (there is room for fcol.max octets and some slack); returns the end. */
+typedef char *put_fn(struct fcol *c, const struct format *f, const uint8_t *v, char *p);
+/* Writes a value of any size. */
+typedef void put_var_fn(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out);
+
+enum where { IN_KEY, IN_ROW, NOWHERE }; /* NOWHERE: a column that was not asked for (client -a): zeros */
+enum hide { HIDE_NEVER, HIDE_ON_EVENT, HIDE_UNBINNED };
+
+enum { PREFIX_MAX = 96, PREFIX_STEP = 32 };
+
+struct fcol {
+    put_fn *put; /* NULL: put_var */
+    put_var_fn *put_var;
+    const struct column *column; /* NULL for counters and stamps */
+    uint16_t off;                /* of the value in the key or in struct row */
+    uint16_t size;               /* octets of a fixed value */
+    uint16_t max;                /* characters that put writes at most */
+    uint16_t width;              /* formatted: characters with padding, 0: not padded */
+    uint8_t where, hide;
+    bool var;    /* of variable length in the key */
+    bool quoted; /* JSON: a string */
+    bool check;  /* csv: may hold what has to be quoted */
+    uint8_t prefix_len;
+    struct time_cache tc;
+    char title[32];
+    char prefix[PREFIX_MAX]; /* JSON: `, "name": `; copied in steps of PREFIX_STEP */
+};
+
+struct proto_text {
+    char text[15];
+    uint8_t len;
+};
+
+struct format_ops {
+    /* Completes the columns (those of the layout are there) by counters and what else belongs to a row. */
+    int (*prepare)(struct format *f); /* -1: out of memory */
+    void (*header)(struct format *f, struct strbuf *out);
+    void (*row)(struct format *f, const struct row *r, struct strbuf *out);
+};
+extern const struct format_ops format_table, format_csv, format_json;
+
+enum { FORMAT_COLS = FIELD_MAX * 2 + 8 };
+
+struct format {
+    const struct format_ops *ops;
+    const struct layout *layout;
+    struct format_style st;
+    unsigned n;
+    size_t row_max;  /* room to claim before fixed columns are written */
+    size_t head_len; /* JSON: what a row starts with, `{"event_type": "purge"` */
+    size_t tail_len; /* JSON: what it ends with */
+    char *head, *tail;
+    unsigned skip; /* JSON: octets of the first prefix to leave out */
+    char updated[TIME_TEXT];
+    uint8_t updated_len;
+    struct proto_text proto[256];
+    struct column absent[FIELD_MAX]; /* columns that are shown though the layout lacks them */
+    struct fcol col[FORMAT_COLS];
+};
+
+/* What format_text.c knows of a kind. */
+struct kind_text {
+    put_fn *put;
+    put_var_fn *put_var; /* csv and formatted */
+    uint8_t max;
+    bool json_string;
+    bool free_text; /* can hold anything */
+};
+extern const struct kind_text kind_text[FK_MAX];
+
+put_fn text_u64, text_addr_table, text_stamp, text_updated;
+put_var_fn text_as_path_client;
+
+/* A column of the layout (or an absent one) as the text formats write it. */
+void fcol_init(struct fcol *fc, const struct format *f, const struct column *c);
+/* Adds a column; a coordinate becomes two. Returns the first. */
+struct fcol *format_add(struct format *f, const struct column *c);
+/* Adds a counter of struct row. */
+struct fcol *format_add_counter(struct format *f, const char *title, uint16_t off, uint16_t width);
+void format_add_counters(struct format *f);
+
+static inline const uint8_t *fcol_value(const struct fcol *c, const struct row *r)
+{
+    static const uint8_t nothing[16];
+    if (__builtin_expect(c->where == IN_KEY, 1))
+        return r->key + c->off;
+    return c->where == IN_ROW ? (const uint8_t *)r + c->off : nothing;
+}
+
+/* The octets of a value for put_var. */
+const uint8_t *fcol_bytes(const struct fcol *c, const struct format *f, const struct row *r, uint32_t *len);
+
+/* Decimal, inlined for the small numbers that rows are full of. */
+static inline char *put_u64(char *p, uint64_t v)
+{
+    if (v < 10) {
+        *p = (char)('0' + v);
+        return p + 1;
+    }
+    return p + u64_text(v, p);
+}
+
+#endif

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Rows as JSON, one object a line. What stands before a value (`, "ip_src": "`) is made once a column. */
+#include "output/format_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Members of this rank and later stand behind the stamps and flows. */
+enum { RANK_AFTER_STAMPS = 94 };
+
+/* Octets of the UTF-8 sequence at p (RFC 3629 §4), or 0 when it is none. */
+static unsigned utf8_len(const uint8_t *p, size_t left)
+{
+    unsigned n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    if (p[0] < 0xc2 || p[0] > 0xf4 || left < n)
+        return 0;
+    for (unsigned i = 1; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
+    bool outside = (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f);
+    return overlong || outside ? 0 : n;
+}
+
+static void json_escape(struct strbuf *out, uint8_t c)
+{
+    static const char names[] = "\b\f\n\r\t\"\\", letters[] = "bfnrt\"\\";
+    const char *at = c ? strchr(names, c) : NULL;
+    if (at) {
+        strbuf_char(out, '\\');
+        strbuf_char(out, letters[at - names]);
+    } else {
+        char u[6] = { '\\', 'u', '0', '0', "01"[c >> 4 & 1], "0123456789abcdef"[c & 15] };
+        strbuf_add(out, u, sizeof(u));
+    }
+}
+
+static void json_text(struct strbuf *out, const uint8_t *p, size_t len)
+{
+    for (size_t i = 0; i < len;) {
+        size_t n = 0;
+        while (i + n < len && p[i + n] >= 0x20 && p[i + n] < 0x80 && p[i + n] != '"' && p[i + n] != '\\')
+            n++;
+        strbuf_add(out, p + i, n);
+        i += n;
+        if (i == len)
+            break;
+        if (p[i] < 0x80) {
+            json_escape(out, p[i++]);
+        } else if ((n = utf8_len(p + i, len - i)) != 0) {
+            strbuf_add(out, p + i, n);
+            i += n;
+        } else {
+            strbuf_lit(out, "\xef\xbf\xbd"); /* U+FFFD: what is no UTF-8 must not make the line unreadable */
+            i++;
+        }
+    }
+}
+
+void json_string(struct strbuf *out, const char *p, size_t len)
+{
+    strbuf_char(out, '"');
+    json_text(out, (const uint8_t *)p, len);
+    strbuf_char(out, '"');
+}
+
+/* ---- values that JSON writes otherwise than csv */
+
+static char *json_flags(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
+{
+    static const struct {
+        uint8_t bit;
+        char text[8];
+    } flags[] = { { 0x20, "\"URG\", " }, { 0x10, "\"ACK\", " }, { 0x08, "\"PSH\", " },
+                  { 0x04, "\"RST\", " }, { 0x02, "\"SYN\", " }, { 0x01, "\"FIN\", " } };
+    (void)c, (void)f;
+    *p++ = '[';
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        if (!(*v & flags[i].bit))
+            continue;
+        memcpy(p, flags[i].text, 7);
+        p += 7;
+    }
+    if (p[-1] == ' ')
+        p -= 2;
+    *p++ = ']';
+    return p;
+}
+
+/* RFC 7270 §4.12: two bits of status, six of reason. */
+static char *json_fwd_status(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
+{
+    static const char *const named[256] = {
+        [64] = "FORWARDED Unknown",
+        [65] = "FORWARDED Fragmented",
+        [66] = "FORWARDED Not Fragmented",
+        [128] = "DROPPED Unknown",
+        [129] = "DROPPED ACL deny",
+        [130] = "DROPPED ACL drop",
+        [131] = "DROPPED Unroutable",
+        [132] = "DROPPED Adjacency",
+        [133] = "DROPPED Fragmentation and DF set",
+        [134] = "DROPPED Bad header checksum",
+        [135] = "DROPPED Bad total Length",
+        [136] = "DROPPED Bad header length",
+        [137] = "DROPPED bad TTL",
+        [138] = "DROPPED Policer",
+        [139] = "DROPPED WRED",
+        [140] = "DROPPED RPF",
+        [141] = "DROPPED For us",
+        [142] = "DROPPED Bad output interface",
+        [143] = "DROPPED Hardware",
+        [192] = "CONSUMED Unknown",
+        [193] = "CONSUMED Punt Adjacency",
+        [194] = "CONSUMED Incomplete Adjacency",
+        [195] = "CONSUMED For us",
+    };
+    static const char *const status[4] = { "UNKNOWN Unclassified", "FORWARDED Unclassified",
+                                           "DROPPED Unclassified", "CONSUMED Unclassified" };
+    (void)c, (void)f;
+    const char *text = named[*v] ? named[*v] : status[*v >> 6];
+    size_t n = strlen(text);
+    memcpy(p, text, n);
+    return p + n;
+}
+
+static char *json_rd_origin(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
+{
+    static const char words[][8] = { "unknown", "map", "bgp", "bmp", "flow" };
+    (void)c, (void)f;
+    const char *word = words[*v <= RD_ORIGIN_FLOW ? *v : 0];
+    memcpy(p, word, 8);
+    return p + strlen(word);
+}
+
+static void json_plain(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
+{
+    (void)f;
+    json_text(out, v, len);
+}
+
+static void json_class(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
+{
+    if (len)
+        json_plain(f, v, len, out);
+    else
+        strbuf_lit(out, "unknown");
+}
+
+/* Words between blanks become an array. */
+static void json_words(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
+{
+    (void)f;
+    bool first = true;
+    strbuf_char(out, '[');
+    for (uint32_t i = 0; i < len;) {
+        const uint8_t *blank = memchr(v + i, ' ', len - i);
+        uint32_t n = blank ? (uint32_t)(blank - (v + i)) : len - i;
+        if (n) {
+            if (!first)
+                strbuf_lit(out, ", ");
+            json_string(out, (const char *)v + i, n);
+            first = false;
+        }
+        i += n + 1;
+    }
+    strbuf_char(out, ']');
+}
+
+/* Opens the i-th element of an array of "index-value" strings. */
+static void json_indexed(struct strbuf *out, uint32_t i)
+{
+    strbuf_str(out, i ? ", \"" : "\"");
+    strbuf_u64(out, i);
+    strbuf_char(out, '-');
+}
+
+static void json_label_array(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
+{
+    (void)f;
+    strbuf_char(out, '[');
+    for (uint32_t i = 0; i < len / 4; i++) {
+        uint32_t label;
+        memcpy(&label, v + (size_t)i * 4, 4);
+        json_indexed(out, i);
+        strbuf_u64(out, label);
+        strbuf_char(out, '"');
+    }
+    strbuf_char(out, ']');
+}
+
+static void json_segments(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
+{
+    (void)f;
+    char buf[ADDR_TEXT];
+    strbuf_char(out, '[');
+    for (uint32_t i = 0; i < len / 16; i++) {
+        struct addr a;
+        addr_set_v6(&a, v + (size_t)i * 16);
+        json_indexed(out, i);
+        strbuf_add(out, buf, addr_text(&a, buf));
+        strbuf_char(out, '"');
+    }
+    strbuf_char(out, ']');
+}
+
+/* Labels as pairs, "k1%v1,k2%v2", both signs separating alike. */
+struct pairs {
+    const uint8_t *p, *end;
+};
+
+static bool pairs_word(struct pairs *x, const uint8_t **word, uint32_t *len)
+{
+    if (!x->p)
+        return false;
+    const uint8_t *at = x->p;
+    while (at < x->end && *at != '%' && *at != ',')
+        at++;
+    *word = x->p;
+    *len = (uint32_t)(at - x->p);
+    x->p = at < x->end ? at + 1 : NULL;
+    return true;
+}
+
+static bool pairs_next(struct pairs *x, const uint8_t *word[2], uint32_t len[2])
+{
+    return pairs_word(x, &word[0], &len[0]) && pairs_word(x, &word[1], &len[1]);
+}
+
+/* A key that comes again has its last value; an object must not name a member twice. */
+static bool pairs_again(struct pairs rest, const uint8_t *key, uint32_t n)
+{
+    const uint8_t *word[2];
+    uint32_t len[2];
+    while (pairs_next(&rest, word, len)) {
+        if (len[0] == n && !memcmp(word[0], key, n))
+            return true;
+    }
+    return false;
+}
+
+static void json_map(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
+{
+    (void)f;
+    struct pairs x = { len ? v : NULL, v + len };
+    const uint8_t *word[2];
+    uint32_t n[2];
+    bool first = true;
+    strbuf_char(out, '{');
+    while (pairs_next(&x, word, n)) {
+        if (pairs_again(x, word[0], n[0]))
+            continue;
+        if (!first)
+            strbuf_lit(out, ", ");
+        first = false;
+        json_string(out, (const char *)word[0], n[0]);
+        strbuf_lit(out, ": ");
+        json_string(out, (const char *)word[1], n[1]);
+    }
+    strbuf_char(out, '}');
+}
+
+/* ---- columns */
+
+/* How a kind is written here where kind_text does not say it. */
+static void json_kind(const struct format_style *st, struct fcol *c)
+{
+    switch (c->column->field->kind) {
+    case FK_TCPFLAGS:
+        if (st->tcpflags_as_array)
+            c->put = json_flags, c->max = 48, c->quoted = false;
+        break;
+    case FK_FWDSTATUS:
+        if (st->fwd_status_as_string)
+            c->put = json_fwd_status, c->max = 40;
+        break;
+    case FK_CLASS:
+        c->put = NULL, c->put_var = json_class;
+        break;
+    case FK_COUNTRY:
+    case FK_POCODE:
+    case FK_TEXT:
+        c->put = NULL, c->put_var = json_plain;
+        break;
+    case FK_MAP:
+        c->put_var = st->label_as_map ? json_map : json_plain;
+        c->quoted = !st->label_as_map;
+        break;
+    case FK_COMMS:
+        c->put_var = st->comms_as_array ? json_words : json_plain;
+        c->quoted = !st->comms_as_array;
+        break;
+    case FK_ASPATH:
+        c->put_var = st->as_path_as_array ? json_words : json_plain;
+        c->quoted = !st->as_path_as_array;
+        break;
+    case FK_LABELS:
+        if (st->labels_as_array)
+            c->put_var = json_label_array, c->quoted = false;
+        break;
+    case FK_SEGMENTS:
+        c->put_var = json_segments, c->quoted = false;
+        break;
+    default:
+        break;
+    }
+}
+
+static void json_name(struct fcol *c, const char *name)
+{
+    int n = snprintf(c->prefix, sizeof(c->prefix), ", \"%s\": %s", name, c->quoted ? "\"" : "");
+    c->prefix_len = (uint8_t)(n < (int)sizeof(c->prefix) ? n : (int)sizeof(c->prefix) - 1);
+}
+
+static void json_counter(struct format *f, const char *name, uint16_t off)
+{
+    if (f->st.events)
+        return;
+    struct fcol *c = format_add_counter(f, "", off, 0);
+    c->hide = HIDE_ON_EVENT;
+    json_name(c, name);
+}
+
+static void json_stamp(struct format *f, const char *name, put_fn *put)
+{
+    struct fcol *c = format_add_counter(f, "", f->layout->bin_off, 0);
+    c->where = IN_KEY;
+    c->put = put;
+    c->max = TIME_TEXT;
+    c->quoted = true;
+    c->hide = HIDE_UNBINNED;
+    json_name(c, name);
+}
+
+static void json_stamps_and_flows(struct format *f)
+{
+    if (f->st.stamps && f->layout->bin_off != LAYOUT_NO_BIN) {
+        json_stamp(f, "stamp_inserted", text_stamp);
+        json_stamp(f, "stamp_updated", text_updated);
+    }
+    if (f->layout->flows)
+        json_counter(f, "flows", offsetof(struct row, flows));
+}
+
+static void json_column(struct format *f, const struct column *column)
+{
+    unsigned first = f->n;
+    char name[64];
+    format_add(f, column);
+    for (unsigned i = first; i < f->n; i++) {
+        struct fcol *c = &f->col[i];
+        snprintf(name, sizeof(name), "%s", column->field->json);
+        if (i > first && !strncmp(name, "lat", 3))
+            memcpy(name, "lon", 3);
+        json_kind(&f->st, c);
+        json_name(c, name);
+    }
+    if (column->field->kind != FK_RD || !f->st.rd_origin)
+        return;
+    struct fcol *c = &f->col[f->n++];
+    *c = f->col[first];
+    c->off = f->layout->rd_origin_off;
+    c->put = json_rd_origin;
+    snprintf(name, sizeof(name), "%s_origin", column->field->json);
+    json_name(c, name);
+}
+
+/* Text in memory of its own; NULL (an empty text) when there is none left. */
+static char *keep(struct strbuf *s, size_t *len)
+{
+    char *p = s->failed ? NULL : malloc(s->len);
+    *len = p ? s->len : 0;
+    if (p)
+        memcpy(p, s->p, s->len);
+    strbuf_free(s);
+    return p;
+}
+
+static int json_ends(struct format *f)
+{
+    struct strbuf s;
+    strbuf_init(&s, 4096);
+    strbuf_char(&s, '{');
+    if (f->st.event_type) {
+        strbuf_lit(&s, "\"event_type\": ");
+        json_string(&s, f->st.event_type, strlen(f->st.event_type));
+    }
+    f->skip = f->st.event_type ? 0 : 2;
+    f->head = keep(&s, &f->head_len);
+    strbuf_init(&s, 4096);
+    if (f->st.writer_id) {
+        strbuf_lit(&s, ", \"writer_id\": ");
+        json_string(&s, f->st.writer_id, strlen(f->st.writer_id));
+    }
+    strbuf_lit(&s, "}\n");
+    f->tail = keep(&s, &f->tail_len);
+    return f->head && f->tail ? 0 : -1;
+}
+
+static int json_prepare(struct format *f)
+{
+    const struct column *order[FIELD_MAX];
+    unsigned n = 0;
+    for (unsigned i = 0; i < f->n; i++) {
+        if (n && f->col[i].column == order[n - 1])
+            continue; /* second half of a pair */
+        order[n++] = f->col[i].column;
+    }
+    f->n = 0;
+    bool stamped = false;
+    for (unsigned i = 0; i < n; i++) {
+        if (!stamped && order[i]->field->json_rank >= RANK_AFTER_STAMPS) {
+            json_stamps_and_flows(f);
+            stamped = true;
+        }
+        json_column(f, order[i]);
+    }
+    if (!stamped)
+        json_stamps_and_flows(f);
+    json_counter(f, "packets", offsetof(struct row, packets));
+    json_counter(f, "bytes", offsetof(struct row, bytes));
+    return json_ends(f);
+}
+
+/* ---- rows */
+
+static inline char *put_prefix(const struct fcol *c, unsigned skip, char *p)
+{
+    memcpy(p, c->prefix + skip, PREFIX_STEP);
+    if (__builtin_expect(c->prefix_len > PREFIX_STEP, 0))
+        memcpy(p, c->prefix + skip, c->prefix_len - skip);
+    return p + c->prefix_len - skip;
+}
+
+static bool hidden(const struct format *f, const struct fcol *c, const struct row *r)
+{
+    if (c->hide == HIDE_ON_EVENT)
+        return r->kind != FLOW_TRAFFIC;
+    int64_t bin;
+    memcpy(&bin, r->key + f->layout->bin_off, sizeof(bin));
+    return bin == 0;
+}
+
+static void json_row(struct format *f, const struct row *r, struct strbuf *out)
+{
+    size_t start = out->len;
+    if (!strbuf_room(out, f->row_max))
+        return;
+    char *p = out->p + out->len;
+    unsigned skip = f->skip;
+    memcpy(p, f->head, f->head_len);
+    p += f->head_len;
+    for (struct fcol *c = f->col, *end = f->col + f->n; c < end; c++) {
+        if (c->hide && hidden(f, c, r))
+            continue;
+        p = put_prefix(c, skip, p);
+        skip = 0;
+        if (__builtin_expect(c->put != NULL, 1)) {
+            p = c->put(c, f, fcol_value(c, r), p);
+        } else {
+            uint32_t len;
+            const uint8_t *v = fcol_bytes(c, f, r, &len);
+            out->len = (size_t)(p - out->p);
+            c->put_var(f, v, len, out);
+            if (out->failed || !strbuf_room(out, f->row_max)) {
+                out->len = start;
+                return;
+            }
+            p = out->p + out->len;
+        }
+        if (c->quoted)
+            *p++ = '"';
+    }
+    memcpy(p, f->tail, f->tail_len);
+    out->len = (size_t)(p - out->p) + f->tail_len;
+}
+
+const struct format_ops format_json = { json_prepare, NULL, json_row };
