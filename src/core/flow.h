@@ -98,11 +98,13 @@ struct flow {
     uint64_t packets, bytes, flows;
     uint8_t tcpflags, tunnel_tcpflags; /* ORed over the aggregate */
     uint8_t kind;                      /* enum flow_kind */
+    uint16_t icmp_type;                /* ICMP type * 256 + code, as probes export it; 0 for other protocols */
     bool renormalized;                 /* counters were multiplied already */
     int64_t start_us;                  /* what decides the time bin; 0: bin of the moment it is taken in */
     int64_t end_us;
     const uint8_t *packet; /* the frame as captured (filters run on it), or NULL: a flow */
     uint32_t packet_len, packet_caplen;
+    int packet_dlt; /* its link type, DLT_* */
 };
 
 #endif

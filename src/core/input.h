@@ -40,6 +40,7 @@ struct input {
     const struct config *c;
     const struct log *log;
     uv_loop_t *loop;
+    const char *daemon; /* progname */
     const struct decoder_ops *decoder; /* for inputs of datagrams, else NULL */
     void *decoder_state;
     void (*ended)(struct input *in, int status); /* the input calls it at the end of a file (0) or when it cannot go on (1) */
@@ -65,6 +66,5 @@ struct input_ops {
 };
 
 extern const struct input_ops input_udp;      /* datagrams from a UDP socket */
-extern const struct input_ops input_pcapfile; /* datagrams out of a capture file */
 
 #endif

@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
 noinst_LIBRARIES += libcore.a
 libcore_a_SOURCES = \
-	src/core/agg.h \
+	src/core/agg.c src/core/agg.h \
 	src/core/build.c src/core/build.h \
-	src/core/daemon.h \
-	src/core/fields.def src/core/fields.h \
+	src/core/daemon.c src/core/daemon.h \
+	src/core/enrich.c src/core/enrich.h \
+	src/core/fields.c src/core/fields.def src/core/fields.h \
+	src/core/filter.c src/core/filter.h \
 	src/core/flow.h \
-	src/core/input.h \
-	src/core/layout.h \
+	src/core/host.c src/core/host.h src/core/spawner.c src/core/plugin_process.c \
+	src/core/imt_proto.c src/core/imt_proto.h \
+	src/core/input_udp.c src/core/input.h \
+	src/core/layout.c src/core/layout.h \
+	src/core/outlet.c src/core/outlet.h \
 	src/core/plugin.h \
-	src/core/ring.h \
-	src/core/worker.h
+	src/core/privs.c src/core/privs.h \
+	src/core/project.c src/core/project.h \
+	src/core/ring.c src/core/ring.h \
+	src/core/worker.c src/core/worker.h

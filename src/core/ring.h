@@ -81,4 +81,8 @@ void ring_ledger(const struct ring *r, struct ring_ledger *out);
 /* Core, after a plugin ended and before it is started anew: counts what the dead one had taken and not confirmed as lost; returns that. */
 struct sums ring_plugin_died(struct ring *r);
 
+/* The supervisor gives the plugin up: no process will read this ring again. Seen by all sides. */
+void ring_abandon(struct ring *r);
+bool ring_abandoned(const struct ring *r);
+
 #endif

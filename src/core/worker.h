@@ -31,7 +31,11 @@ void worker_flow(struct worker *w, struct flow *f);
  * the data in the kernel for a moment). */
 bool worker_flush(struct worker *w);
 
-/* For inputs that may wait (capture files): blocks until every live plugin has room again. */
-void worker_wait_room(struct worker *w);
+/* After worker_flush said true: is there no plugin at all that could take a record? Then reading on would be decoding in order to drop. */
+bool worker_all_full(const struct worker *w);
+
+/* For inputs that may wait (capture files): waits, 20 ms at most, until every live plugin has room again. False: not yet; go back to the
+ * event loop, so that signals are heard, and call again. */
+bool worker_wait_room(struct worker *w);
 
 #endif

@@ -1,2 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Unit tests of src/core.
+check_PROGRAMS += tests/unit/ring_test tests/unit/agg_test
+TESTS += tests/unit/ring_test tests/unit/agg_test
+tests_unit_ring_test_SOURCES = tests/unit/ring_test.c
+tests_unit_ring_test_LDADD = libcore.a libbase.a $(TEST_LIBS)
+tests_unit_agg_test_SOURCES = tests/unit/agg_test.c
+tests_unit_agg_test_LDADD = libcore.a libbase.a $(TEST_LIBS)

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The aggregation table. A slot is 8 octets: 32 bits of the key's hash and the place of the entry, so that probing and
+ * growing never touch entries, and a record that meets its aggregate touches one line of slots and the entry. */
+#include "core/agg.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "base/hash.h"
+
+enum {
+    UNIT = 8,                /* entries are placed in units of this many octets */
+    CHUNK = 1 << 20,         /* octets of an arena chunk */
+    CHUNK_UNITS = CHUNK / UNIT,
+    CHUNK_SHIFT = 17,
+    SLOTS_MIN = 1 << 10,
+    GROUP = 32,              /* records whose memory is fetched together */
+};
+_Static_assert(1 << CHUNK_SHIFT == CHUNK_UNITS, "chunk size and shift");
+
+struct chunk {
+    uint8_t *p;
+    uint32_t used; /* octets */
+    uint32_t size; /* CHUNK, or more for one giant entry */
+};
+
+struct agg {
+    uint64_t *slots; /* hash << 32 | place; 0: empty */
+    uint64_t mask;   /* number of slots - 1 */
+    uint64_t count, grow_at;
+    struct chunk *chunks;
+    uint32_t n_chunks, cap_chunks;
+    size_t memory;
+};
+
+static void *map_octets(size_t n)
+{
+    void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        abort(); /* out of address space or overcommit refused: nothing sensible can go on */
+    if (n >= 2u << 20)
+        madvise(p, n, MADV_HUGEPAGE);
+    return p;
+}
+
+static void slots_make(struct agg *t, uint64_t n)
+{
+    t->slots = map_octets(n * sizeof(*t->slots));
+    t->mask = n - 1;
+    t->grow_at = n / 4 * 3;
+    t->memory += n * sizeof(*t->slots);
+}
+
+static void slots_drop(struct agg *t)
+{
+    munmap(t->slots, (t->mask + 1) * sizeof(*t->slots));
+    t->memory -= (t->mask + 1) * sizeof(*t->slots);
+}
+
+static void chunk_add(struct agg *t, uint32_t size)
+{
+    if (t->n_chunks == t->cap_chunks) {
+        t->cap_chunks = t->cap_chunks ? t->cap_chunks * 2 : 16;
+        t->chunks = realloc(t->chunks, t->cap_chunks * sizeof(*t->chunks));
+        if (!t->chunks)
+            abort();
+    }
+    /* Place 0 means "no entry": the first unit of the first chunk stays unused. */
+    t->chunks[t->n_chunks] = (struct chunk){ .p = map_octets(size), .used = t->n_chunks ? 0 : UNIT, .size = size };
+    t->n_chunks++;
+    t->memory += size;
+}
+
+struct agg *agg_new(void)
+{
+    struct agg *t = calloc(1, sizeof(*t));
+    if (!t)
+        abort();
+    slots_make(t, SLOTS_MIN);
+    chunk_add(t, CHUNK);
+    return t;
+}
+
+static void chunks_drop(struct agg *t, uint32_t keep)
+{
+    while (t->n_chunks > keep) {
+        struct chunk *c = &t->chunks[--t->n_chunks];
+        munmap(c->p, c->size);
+        t->memory -= c->size;
+    }
+}
+
+void agg_free(struct agg *t)
+{
+    if (!t)
+        return;
+    slots_drop(t);
+    chunks_drop(t, 0);
+    free(t->chunks);
+    free(t);
+}
+
+void agg_clear(struct agg *t)
+{
+    slots_drop(t);
+    slots_make(t, SLOTS_MIN);
+    chunks_drop(t, 1);
+    t->chunks[0].used = UNIT;
+    t->count = 0;
+}
+
+static inline struct agg_entry *entry_at(const struct agg *t, uint32_t place)
+{
+    return (struct agg_entry *)(t->chunks[place >> CHUNK_SHIFT].p + (size_t)(place & (CHUNK_UNITS - 1)) * UNIT);
+}
+
+static inline size_t entry_size(uint32_t key_len) { return (sizeof(struct agg_entry) + key_len + UNIT - 1) & ~(size_t)(UNIT - 1); }
+
+/* Keys are multiples of 8 octets and 8-aligned on both sides (records and entries are): compare by words. */
+static inline bool key_equal(const uint8_t *a, const uint8_t *b, uint32_t len)
+{
+    for (uint32_t i = 0; i < len; i += 8) {
+        uint64_t x, y;
+        memcpy(&x, a + i, 8);
+        memcpy(&y, b + i, 8);
+        if (x != y)
+            return false;
+    }
+    return true;
+}
+
+static void slots_grow(struct agg *t)
+{
+    uint64_t *old = t->slots, n = t->mask + 1;
+    slots_make(t, n * 2);
+    for (uint64_t i = 0; i < n; i++) {
+        if (!old[i])
+            continue;
+        uint64_t at = old[i] >> 32 & t->mask;
+        while (t->slots[at])
+            at = (at + 1) & t->mask;
+        t->slots[at] = old[i];
+    }
+    munmap(old, n * sizeof(*old));
+    t->memory -= n * sizeof(*old);
+}
+
+static struct agg_entry *entry_new(struct agg *t, const uint8_t *key, uint32_t key_len, uint32_t *place)
+{
+    size_t size = entry_size(key_len);
+    struct chunk *c = &t->chunks[t->n_chunks - 1];
+    if (c->size - c->used < size) {
+        chunk_add(t, CHUNK);
+        c = &t->chunks[t->n_chunks - 1];
+    }
+    *place = (t->n_chunks - 1) << CHUNK_SHIFT | c->used / UNIT;
+    struct agg_entry *e = (struct agg_entry *)(c->p + c->used);
+    c->used += (uint32_t)size;
+    memset(e, 0, sizeof(*e)); /* agg_clear keeps a chunk that was written before */
+    e->key_len = key_len;
+    memcpy(e->key, key, key_len);
+    return e;
+}
+
+/* The entry of a key; made when it is new. */
+static inline struct agg_entry *entry_get(struct agg *t, uint32_t hash, const uint8_t *key, uint32_t key_len)
+{
+    uint64_t at = hash & t->mask;
+    for (; t->slots[at]; at = (at + 1) & t->mask) {
+        if (t->slots[at] >> 32 != hash)
+            continue;
+        struct agg_entry *e = entry_at(t, (uint32_t)t->slots[at]);
+        if (e->key_len == key_len && key_equal(e->key, key, key_len))
+            return e;
+    }
+    uint32_t place;
+    struct agg_entry *e = entry_new(t, key, key_len, &place);
+    t->slots[at] = (uint64_t)hash << 32 | place;
+    t->count++;
+    return e;
+}
+
+static inline uint32_t key_hash(const void *key, uint32_t len) { return (uint32_t)(hash_bytes(key, len) >> 32); }
+
+static inline void entry_add(struct agg_entry *e, const struct record *r, struct sums *s)
+{
+    e->packets += r->packets;
+    e->bytes += r->bytes;
+    e->flows += r->flows;
+    e->tcpflags |= r->tcpflags;
+    e->tunnel_tcpflags |= r->tunnel_tcpflags;
+    e->kind = r->kind;
+    s->records++;
+    s->packets += r->packets;
+    s->bytes += r->bytes;
+    s->flows += r->flows;
+}
+
+/* Three passes over a group: hashes, and the slots come; entries come; add. Memory latency is paid once a group. */
+static void add_group(struct agg *t, const struct record *const *rec, unsigned n, struct sums *s)
+{
+    uint32_t hash[GROUP];
+    if (t->count + n > t->grow_at)
+        slots_grow(t);
+    for (unsigned i = 0; i < n; i++) {
+        hash[i] = key_hash(rec[i]->key, rec[i]->key_len);
+        __builtin_prefetch(&t->slots[hash[i] & t->mask]);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t slot = t->slots[hash[i] & t->mask];
+        if (slot) {
+            const char *e = (const char *)entry_at(t, (uint32_t)slot);
+            __builtin_prefetch(e, 1);
+            __builtin_prefetch(e + 64);
+        }
+    }
+    for (unsigned i = 0; i < n; i++)
+        entry_add(entry_get(t, hash[i], rec[i]->key, rec[i]->key_len), rec[i], s);
+}
+
+struct sums agg_add(struct agg *t, const uint8_t *recs, size_t bytes)
+{
+    const struct record *group[GROUP];
+    struct sums s = { 0 };
+    unsigned n = 0;
+    for (const uint8_t *p = recs, *end = recs + bytes; p < end;) {
+        const struct record *r = (const struct record *)p;
+        group[n++] = r;
+        p += r->size;
+        if (n == GROUP) {
+            add_group(t, group, n, &s);
+            n = 0;
+        }
+    }
+    if (n)
+        add_group(t, group, n, &s);
+    return s;
+}
+
+struct agg_entry *agg_find(const struct agg *t, const void *key, uint32_t key_len)
+{
+    uint32_t hash = key_hash(key, key_len);
+    for (uint64_t at = hash & t->mask; t->slots[at]; at = (at + 1) & t->mask) {
+        struct agg_entry *e = entry_at(t, (uint32_t)t->slots[at]);
+        if (t->slots[at] >> 32 == hash && e->key_len == key_len && key_equal(e->key, key, key_len))
+            return e;
+    }
+    return NULL;
+}
+
+uint64_t agg_count(const struct agg *t) { return t->count; }
+size_t agg_memory(const struct agg *t) { return t->memory + t->cap_chunks * sizeof(*t->chunks); }
+
+struct agg_entry *agg_next(const struct agg *t, uint64_t *at)
+{
+    if (*at == 0)
+        *at = 1; /* the unit that stays unused */
+    for (;;) {
+        uint64_t c = *at >> CHUNK_SHIFT, off = (*at & (CHUNK_UNITS - 1)) * UNIT;
+        if (c >= t->n_chunks)
+            return NULL;
+        if (off < t->chunks[c].used) {
+            struct agg_entry *e = (struct agg_entry *)(t->chunks[c].p + off);
+            size_t next = off + entry_size(e->key_len);
+            *at = next < CHUNK ? c << CHUNK_SHIFT | next / UNIT : (c + 1) << CHUNK_SHIFT;
+            return e;
+        }
+        if (c + 1 >= t->n_chunks)
+            return NULL; /* more may come behind *at */
+        *at = (c + 1) << CHUNK_SHIFT;
+    }
+}

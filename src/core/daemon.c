@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The life of a flow daemon: configuration, checks, plugins, input, signals, end. */
+#include "core/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include "base/files.h"
+#include "base/title.h"
+#include "core/build.h"
+#include "core/host.h"
+#include "core/outlet.h"
+#include "core/privs.h"
+
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
+enum { N_SIGNALS = sizeof(signals) / sizeof(signals[0]), TICK_MS = 1000, SETUP_MS = 2000 };
+
+struct daemon {
+    const struct daemon_spec *spec;
+    struct config_set conf;
+    const char *const *early; /* messages from before the log was open */
+    struct log_sink *sink;
+    struct log log;
+    struct host host;
+    struct aggregate_spec *aggregates; /* one for each plugin instance */
+    struct outlet *outlets;
+    unsigned n_outlets;
+    struct worker *worker;
+    struct input input;
+    uv_loop_t loop;
+    uv_signal_t sig[N_SIGNALS];
+    uv_timer_t tick, setup;
+    int ready_fd; /* the waiting parent of a daemonized core, -1: none */
+    bool ending;
+    int status;
+    int end_signal;
+};
+
+/* ---- before anything starts */
+
+static const struct plugin_ops *find_ops(const struct daemon_spec *spec, const char *type)
+{
+    for (const struct plugin_ops *const *o = spec->plugins; *o; o++)
+        if (!strcmp((*o)->name, type))
+            return *o;
+    return NULL;
+}
+
+static int check_plugin(struct daemon *d, unsigned i, struct err *e)
+{
+    const struct plugin_conf *pc = &d->conf.plugins[i];
+    const struct plugin_ops *ops = find_ops(d->spec, pc->type);
+    struct err why = { 0 };
+    char where[256];
+    bool dropped = false;
+    if (!ops)
+        return err_set(e, ERR_CONFIG, "plugin type '%s' is not in this build", pc->type);
+    const char *list = pc->c.aggregate ? pc->c.aggregate : ops->packets ? "" : "src_host";
+    if (aggregate_parse(list, d->spec->letter, &d->aggregates[i], &dropped, &why) == -1)
+        return err_set(e, ERR_CONFIG, "%s: aggregate: %s", config_where(&d->conf, "aggregate", pc->name, where, sizeof(where)), why.text);
+    if (dropped)
+        fprintf(stderr, "WARN ( %s/%s ): SUM aggregation is to be used as standalone: the other primitives are left out.\n", pc->name,
+                pc->type);
+    if (ops->check && ops->check(&d->conf, pc, &d->aggregates[i], e) == -1)
+        return -1;
+    d->host.plugins[i] = (struct host_plugin){ .ops = ops, .conf = pc, .outlet = &d->outlets[i], .control = -1 };
+    return 0;
+}
+
+static int check_all(struct daemon *d, struct err *e)
+{
+    for (unsigned i = 0; i < d->conf.n_plugins; i++)
+        if (check_plugin(d, i, e) == -1)
+            return -1;
+    return d->spec->check ? d->spec->check(&d->conf, e) : 0;
+}
+
+static int allocate(struct daemon *d, struct err *e)
+{
+    unsigned n = d->conf.n_plugins;
+    d->aggregates = calloc(n + 1, sizeof(*d->aggregates));
+    d->outlets = calloc(n + 1, sizeof(*d->outlets));
+    d->host.plugins = calloc(n + 1, sizeof(*d->host.plugins));
+    d->host.n = n;
+    return d->aggregates && d->outlets && d->host.plugins ? 0 : err_sys(e, "no memory");
+}
+
+/* ---- log and process */
+
+static int open_log(struct daemon *d, struct err *e)
+{
+    const struct config *c = &d->conf.core;
+    struct log_sink_conf lc = { .file = c->logfile, .syslog = c->syslog, .syslog_ident = c->syslog_ident,
+                                .stamp_stderr = c->log_stderr_tstamp, .utc = c->timestamps_utc };
+    d->sink = log_sink_open(&lc, e);
+    if (!d->sink)
+        return -1;
+    log_init(&d->log, d->sink, c->core_proc_name ? c->core_proc_name : "default", "core", c->debug);
+    return 0;
+}
+
+static void log_banner(struct daemon *d)
+{
+    char path[PATH_MAX];
+    log_info(&d->log, "%s, %s %s (RELEASE)", d->spec->description, d->spec->name, build_version());
+    log_info(&d->log, " %s", build_arguments());
+    if (!d->conf.path)
+        log_info(&d->log, "Reading configuration from cmdline.");
+    else
+        log_info(&d->log, "Reading configuration file '%s'.", realpath(d->conf.path, path) ? path : d->conf.path);
+}
+
+/* stderr has shown these already: a log file or syslog gets them too. */
+static void replay_early(struct daemon *d)
+{
+    if (!d->conf.core.logfile && !d->conf.core.syslog)
+        return;
+    for (const char *const *line = d->early; line && *line; line++)
+        log_warn(&d->log, "%s", *line);
+}
+
+/* The parent waits until the daemon is ready (0) or has failed (its status), so that a start script knows. */
+static void daemonize(struct daemon *d)
+{
+    int pipe_fds[2];
+    for (unsigned i = 0; i < d->conf.n_plugins; i++)
+        fprintf(stderr, "INFO ( %s/%s ): Daemonizing. Bye bye screen.\n", d->conf.plugins[i].name, d->conf.plugins[i].type);
+    if (pipe(pipe_fds) == -1)
+        return;
+    pid_t pid = fork();
+    if (pid > 0) {
+        char status = 1;
+        close(pipe_fds[1]);
+        if (read(pipe_fds[0], &status, 1) != 1)
+            status = 1;
+        _exit(status);
+    }
+    close(pipe_fds[0]);
+    setsid();
+    d->ready_fd = pipe_fds[1];
+    fcntl(d->ready_fd, F_SETFD, FD_CLOEXEC);
+}
+
+static void tell_parent(struct daemon *d, char status)
+{
+    if (d->ready_fd == -1)
+        return;
+    (void)!write(d->ready_fd, &status, 1);
+    close(d->ready_fd);
+    d->ready_fd = -1;
+    int null = open("/dev/null", O_RDWR);
+    if (null == -1)
+        return;
+    for (int fd = 0; fd < 3; fd++)
+        dup2(null, fd);
+    if (null > 2)
+        close(null);
+}
+
+/* ---- start */
+
+static int open_outlets(struct daemon *d, struct err *e)
+{
+    for (; d->n_outlets < d->conf.n_plugins; d->n_outlets++) {
+        struct err why = { 0 };
+        const struct plugin_conf *pc = &d->conf.plugins[d->n_outlets];
+        if (outlet_open(&d->outlets[d->n_outlets], pc, &d->aggregates[d->n_outlets], &why) == -1) {
+            outlet_close(&d->outlets[d->n_outlets]);
+            return err_set(e, why.code, "plugin '%s-%s': %s", pc->name, pc->type, why.text);
+        }
+    }
+    d->worker = worker_new(&d->conf.core, &d->log, d->outlets, d->n_outlets);
+    return d->worker ? 0 : err_sys(e, "no memory for a worker");
+}
+
+static const struct input_ops *choose_input(const struct daemon *d)
+{
+    const struct input_ops *const *o = d->spec->inputs;
+    while (*o && !(*o)->wanted(&d->conf.core))
+        o++;
+    return *o;
+}
+
+static void on_input_ended(struct input *in, int status);
+
+static int open_input(struct daemon *d, struct err *e)
+{
+    const struct decoder_ops *dec = d->spec->decoder;
+    struct input *in = &d->input;
+    *in = (struct input){ .ops = choose_input(d), .worker = d->worker, .c = &d->conf.core, .log = &d->log, .loop = &d->loop,
+                          .daemon = d->spec->name, .decoder = dec, .ended = on_input_ended, .owner = d };
+    if (!in->ops)
+        return err_set(e, ERR_CONFIG, "the configuration names no input that %s can read", d->spec->name);
+    in->state = calloc(1, in->ops->state_size);
+    in->decoder_state = dec ? calloc(1, dec->state_size) : NULL;
+    if (!in->state || (dec && !in->decoder_state))
+        return err_sys(e, "no memory for the input");
+    if (dec && dec->open(in->decoder_state, d->worker, e) == -1)
+        return -1;
+    return in->ops->open(in, e);
+}
+
+static void on_all_ready(void *owner);
+static void on_plugins_over(void *owner, bool failed);
+
+static int start_plugins(struct daemon *d, struct err *e)
+{
+    const struct input_ops *in = choose_input(d);
+    d->host.progname = d->spec->name;
+    d->host.daemon = d->spec->letter;
+    d->host.file_input = in && in->file;
+    d->host.core = &d->conf.core;
+    d->host.sink = d->sink;
+    d->host.log = d->log;
+    d->host.modes = file_modes_of(d->conf.core.files_umask, d->conf.core.files_uid, d->conf.core.files_gid);
+    d->host.on_ready = on_all_ready;
+    d->host.on_over = on_plugins_over;
+    d->host.owner = d;
+    return host_fork_spawner(&d->host, e);
+}
+
+/* ---- running */
+
+static void end(struct daemon *d, int status)
+{
+    if (d->ending)
+        return;
+    d->ending = true;
+    d->status = status;
+    d->input.ops->stop(&d->input);
+    host_end(&d->host);
+}
+
+static void on_input_ended(struct input *in, int status) { end(in->owner, status); }
+
+static void on_plugins_over(void *owner, bool failed)
+{
+    struct daemon *d = owner;
+    if (failed) {
+        d->status = 1;
+        if (!d->ending)
+            d->input.ops->stop(&d->input);
+        d->ending = true;
+        if (d->host.alive) {
+            host_end(&d->host); /* the others write what they have; on_plugins_over comes again */
+            return;
+        }
+    }
+    uv_stop(&d->loop);
+}
+
+static void log_stats(struct daemon *d)
+{
+    log_notice(&d->log, "+++");
+    d->input.ops->stats(&d->input);
+    for (unsigned i = 0; i < d->n_outlets; i++)
+        outlet_log_ledger(&d->outlets[i], &d->log);
+    log_notice(&d->log, "---");
+}
+
+static void reload(struct daemon *d)
+{
+    if (d->spec->decoder && d->spec->decoder->reload)
+        d->spec->decoder->reload(d->input.decoder_state);
+    if (d->input.ops->reload)
+        d->input.ops->reload(&d->input);
+    host_tell_all(&d->host, HOST_RELOAD);
+}
+
+static void reopen_log(struct daemon *d)
+{
+    log_sink_reopen(d->sink);
+    log_banner(d);
+    host_tell_all(&d->host, HOST_REOPEN_LOG);
+}
+
+static void on_signal(uv_signal_t *s, int signum)
+{
+    struct daemon *d = s->data;
+    if (d->conf.core.propagate_signals)
+        host_signal_all(&d->host, signum);
+    switch (signum) {
+    case SIGHUP:
+        reopen_log(d);
+        break;
+    case SIGUSR1:
+        log_stats(d);
+        break;
+    case SIGUSR2:
+        reload(d);
+        break;
+    default:
+        d->end_signal = signum;
+        end(d, 0);
+    }
+}
+
+static void on_tick(uv_timer_t *t)
+{
+    struct daemon *d = t->data;
+    if (d->spec->decoder && d->spec->decoder->tick)
+        d->spec->decoder->tick(d->input.decoder_state, clock_wall_us());
+}
+
+static void on_setup_done(uv_timer_t *t)
+{
+    struct daemon *d = t->data;
+    log_info(&d->log, "Dry run 'setup'. Exiting ..");
+    end(d, 0);
+}
+
+static void on_all_ready(void *owner)
+{
+    struct daemon *d = owner;
+    tell_parent(d, 0);
+    if (d->conf.core.dry_run == DRY_RUN_SETUP)
+        uv_timer_start(&d->setup, on_setup_done, SETUP_MS, 0);
+}
+
+static int hang_in(struct daemon *d, struct err *e)
+{
+    for (unsigned i = 0; i < N_SIGNALS; i++) {
+        uv_signal_init(&d->loop, &d->sig[i]);
+        d->sig[i].data = d;
+        uv_signal_start(&d->sig[i], on_signal, signals[i]);
+    }
+    signal(SIGPIPE, SIG_IGN);
+    uv_timer_init(&d->loop, &d->tick);
+    uv_timer_init(&d->loop, &d->setup);
+    d->tick.data = d->setup.data = d;
+    uv_timer_start(&d->tick, on_tick, TICK_MS, TICK_MS);
+    return host_start(&d->host, &d->loop, e) == 0 && d->input.ops->start(&d->input, e) == 0 ? 0 : -1;
+}
+
+static void close_handle(uv_handle_t *h, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(h))
+        uv_close(h, NULL);
+}
+
+static void close_loop(struct daemon *d)
+{
+    uv_walk(&d->loop, close_handle, NULL);
+    uv_run(&d->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&d->loop);
+}
+
+static int set_priority(struct daemon *d, struct err *e)
+{
+    int nice = d->conf.core.proc_priority;
+    if (nice && setpriority(PRIO_PROCESS, 0, nice) == -1)
+        return err_sys(e, "proc_priority: cannot set %d", nice);
+    return 0;
+}
+
+/* From the checked configuration to the end of the loop. -1: e. */
+static int run(struct daemon *d, struct err *e)
+{
+    const struct config *c = &d->conf.core;
+    if (set_priority(d, e) == -1 || open_outlets(d, e) == -1 || start_plugins(d, e) == -1)
+        return -1;
+    if (c->pidfile && pidfile_write(c->pidfile, &d->host.modes, e) == -1)
+        return -1;
+    if (uv_loop_init(&d->loop) != 0)
+        return err_set(e, ERR_SYS, "cannot make an event loop");
+    title_set("%s: Core Process [%s]", d->spec->name, d->log.name);
+    if (open_input(d, e) == -1 || privs_drop(c->user, e) == -1 || hang_in(d, e) == -1)
+        return -1;
+    uv_run(&d->loop, UV_RUN_DEFAULT);
+    if (d->end_signal)
+        log_info(&d->log, "%s received. Exiting ...", d->end_signal == SIGINT ? "SIGINT" : "SIGTERM");
+    return 0;
+}
+
+static void shut(struct daemon *d)
+{
+    if (d->input.ops && d->input.state)
+        d->input.ops->close(&d->input);
+    if (d->spec->decoder && d->input.decoder_state)
+        d->spec->decoder->close(d->input.decoder_state);
+    host_close(&d->host);
+    if (d->loop.data || d->host.watch.loop)
+        close_loop(d);
+    if (d->conf.core.pidfile)
+        unlink(d->conf.core.pidfile);
+    for (unsigned i = 0; i < d->n_outlets; i++)
+        outlet_close(&d->outlets[i]);
+    worker_free(d->worker);
+    free(d->input.state);
+    free(d->input.decoder_state);
+}
+
+static int start(struct daemon *d)
+{
+    struct err e = { 0 };
+    if (allocate(d, &e) == -1 || check_all(d, &e) == -1) {
+        fprintf(stderr, "ERROR: %s. Exiting.\n", e.text);
+        return 1;
+    }
+    if (d->conf.check_only || d->conf.core.dry_run == DRY_RUN_CONFIG) {
+        printf("INFO ( %s/core ): Dry run 'config'. Exiting ..\n", d->conf.core.core_proc_name ? d->conf.core.core_proc_name : "default");
+        return 0;
+    }
+    if (open_log(d, &e) == -1) {
+        fprintf(stderr, "ERROR: %s. Exiting.\n", e.text);
+        return 1;
+    }
+    if (d->conf.core.daemonize && d->conf.core.dry_run == DRY_RUN_NONE)
+        daemonize(d);
+    log_banner(d);
+    replay_early(d);
+    d->host.spawner = -1;
+    if (run(d, &e) == -1) {
+        log_error(&d->log, "%s. Exiting.", e.text);
+        d->status = 1;
+        tell_parent(d, 1);
+    }
+    shut(d);
+    return d->status;
+}
+
+int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
+{
+    struct daemon d = { .spec = spec, .ready_fd = -1 };
+    const char *types[32];
+    unsigned n = 0;
+    for (; spec->plugins[n] && n < 31; n++)
+        types[n] = spec->plugins[n]->name;
+    types[n] = NULL;
+    struct config_spec cs = { .progname = spec->name, .daemon = spec->letter, .description = spec->description,
+                              .plugin_types = types, .version = build_print, .list = fields_print };
+    title_init(argc, argv);
+    int status;
+    switch (config_load(&cs, argc, argv, &d.conf, &d.early)) {
+    case CONFIG_EXIT_OK:
+        return 0;
+    case CONFIG_EXIT_ERROR:
+        return 1;
+    case CONFIG_RUN:
+        break;
+    }
+    status = start(&d);
+    log_sink_close(d.sink);
+    free(d.aggregates);
+    free(d.outlets);
+    free(d.host.plugins);
+    config_free(&d.conf);
+    return status;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The core's side of the plugin host: forks the spawner, hears what becomes of plugins, tells them what to do. */
+#include "core/host.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "base/msg.h"
+
+int host_fork_spawner(struct host *h, struct err *e)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+        return err_sys(e, "cannot make a socket for the spawner");
+    for (unsigned i = 0; i < h->n; i++)
+        h->plugins[i].control = -1;
+    h->alive = h->n;
+    h->spawner_pid = fork();
+    if (h->spawner_pid == -1)
+        return err_sys(e, "cannot fork the spawner");
+    if (h->spawner_pid == 0) {
+        close(pair[0]);
+        _exit(spawner_run(h, pair[1]));
+    }
+    close(pair[1]);
+    h->spawner = pair[0];
+    return 0;
+}
+
+static void check_ready(struct host *h)
+{
+    for (unsigned i = 0; i < h->n; i++)
+        if (!h->plugins[i].ready && !h->plugins[i].over)
+            return;
+    if (h->on_ready) {
+        void (*done)(void *) = h->on_ready;
+        h->on_ready = NULL;
+        done(h->owner);
+    }
+}
+
+static void drop_control(struct host_plugin *p)
+{
+    if (p->control == -1)
+        return;
+    uv_close((uv_handle_t *)p->watch, (uv_close_cb)free);
+    close(p->control);
+    p->control = -1;
+}
+
+static void on_plugin(uv_poll_t *w, int status, int events)
+{
+    struct host *h = w->data;
+    struct msg m;
+    (void)status;
+    (void)events;
+    struct host_plugin *p = h->plugins;
+    while (p->watch != w)
+        p++;
+    int rc = msg_recv(p->control, &m, NULL);
+    if (rc == 0) {
+        drop_control(p); /* it ends; the spawner will say how */
+    } else if (rc > 0 && m.type == HOST_READY) {
+        p->ready = true;
+        check_ready(h);
+    }
+}
+
+static void plugin_started(struct host *h, const struct host_report *r, int fd)
+{
+    struct host_plugin *p = &h->plugins[r->index];
+    drop_control(p);
+    p->pid = r->pid;
+    p->watch = malloc(sizeof(*p->watch));
+    if (!p->watch || uv_poll_init(h->watch.loop, p->watch, fd) != 0) {
+        log_error(&h->log, "no memory to watch plugin '%s-%s'", p->conf->name, p->conf->type);
+        free(p->watch);
+        close(fd);
+        return;
+    }
+    p->control = fd;
+    p->watch->data = h;
+    uv_poll_start(p->watch, UV_READABLE, on_plugin);
+    if (h->ending)
+        msg_send(fd, HOST_QUIT, NULL, 0, -1, NULL);
+}
+
+static void log_end(struct host *h, const struct host_report *r, bool again)
+{
+    const struct plugin_conf *pc = h->plugins[r->index].conf;
+    char how[64];
+    if (WIFSIGNALED(r->status))
+        snprintf(how, sizeof(how), "was killed by signal %d", WTERMSIG(r->status));
+    else
+        snprintf(how, sizeof(how), "exited with status %d", WEXITSTATUS(r->status));
+    log_warn(&h->log, "connection lost to '%s-%s'; closing connection.", pc->name, pc->type);
+    log_warn(&h->log,
+             "plugin '%s-%s' (PID %d) %s; lost with it: %" PRIu64 " records, %" PRIu64 " packets, %" PRIu64 " bytes, %" PRIu64
+             " flows. %s",
+             pc->name, pc->type, (int)r->pid, how, r->lost.records, r->lost.packets, r->lost.bytes, r->lost.flows,
+             again ? "Starting it again." : "It is not started again.");
+}
+
+static void plugin_over(struct host *h, const struct host_report *r)
+{
+    struct host_plugin *p = &h->plugins[r->index];
+    if (p->over)
+        return;
+    drop_control(p);
+    p->over = true;
+    h->alive--;
+    if (!h->ending)
+        log_end(h, r, false);
+    check_ready(h);
+    if (h->ending) {
+        if (h->alive == 0)
+            h->on_over(h->owner, false);
+    } else if (h->alive == 0) {
+        log_warn(&h->log, "no more plugins active. Shutting down.");
+        h->on_over(h->owner, true);
+    } else if (h->core->plugin_exit_any) {
+        log_warn(&h->log, "one or more plugins did exit (plugin_exit_any). Shutting down.");
+        h->on_over(h->owner, true);
+    }
+}
+
+static void on_spawner(uv_poll_t *w, int status, int events)
+{
+    struct host *h = w->data;
+    struct msg m;
+    struct host_report r;
+    (void)status;
+    (void)events;
+    int rc = msg_recv(h->spawner, &m, NULL);
+    if (rc == 0) {
+        uv_poll_stop(&h->watch);
+        if (!h->ending)
+            log_error(&h->log, "the spawner process is gone: plugins that die will not be started again");
+        else if (h->alive)
+            h->on_over(h->owner, true);
+        return;
+    }
+    if (rc < 0 || m.len != sizeof(r))
+        return;
+    memcpy(&r, m.body, sizeof(r));
+    if (r.index >= h->n)
+        return;
+    if (m.type == HOST_STARTED)
+        plugin_started(h, &r, m.fd);
+    else if (m.type == HOST_EXITED)
+        log_end(h, &r, true);
+    else if (m.type == HOST_GIVEN_UP)
+        plugin_over(h, &r);
+}
+
+int host_start(struct host *h, uv_loop_t *loop, struct err *e)
+{
+    if (uv_poll_init(loop, &h->watch, h->spawner) != 0)
+        return err_set(e, ERR_SYS, "cannot watch the spawner");
+    h->watch.data = h;
+    uv_poll_start(&h->watch, UV_READABLE, on_spawner);
+    return msg_send(h->spawner, HOST_GO, NULL, 0, -1, e);
+}
+
+void host_tell_all(struct host *h, enum host_msg type)
+{
+    for (unsigned i = 0; i < h->n; i++)
+        if (h->plugins[i].control != -1)
+            msg_send(h->plugins[i].control, type, NULL, 0, -1, NULL);
+}
+
+void host_signal_all(struct host *h, int sig)
+{
+    for (unsigned i = 0; i < h->n; i++)
+        if (h->plugins[i].pid > 0 && !h->plugins[i].over)
+            kill(h->plugins[i].pid, sig);
+}
+
+void host_end(struct host *h)
+{
+    if (h->ending)
+        return;
+    h->ending = true;
+    msg_send(h->spawner, HOST_END, NULL, 0, -1, NULL);
+    host_tell_all(h, HOST_QUIT);
+    if (h->alive == 0)
+        h->on_over(h->owner, false);
+}
+
+void host_close(struct host *h)
+{
+    for (unsigned i = 0; i < h->n; i++)
+        drop_control(&h->plugins[i]);
+    if (h->spawner > 0)
+        close(h->spawner);
+    if (h->spawner_pid > 0)
+        waitpid(h->spawner_pid, NULL, 0);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Datagrams from a UDP socket, in batches. Under load the socket is read without going through the event loop; when only a few
+ * datagrams were there, the next look comes a millisecond later instead of a wake-up for each. */
+#include "core/input.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/sock.h"
+
+enum {
+    BATCH = 64,               /* datagrams a system call */
+    DATAGRAM_MAX = 65536,
+    STRIDE = DATAGRAM_MAX + 1536, /* no power of two: buffers that alias in the caches cost a miss a line */
+    ROUNDS = 16,              /* batches between two looks at the event loop */
+    FEW = BATCH / 2,          /* less than this: let more come together before reading on */
+    NAP_MS = 1,
+    IDLE_NAPS = 3,            /* naps without a datagram until we wait for the next one */
+    RCVBUF_DEFAULT = 32 << 20,
+    DROPS_EACH_US = 1000000,
+    STOP_BATCHES = 4096,      /* read at the end, at most */
+};
+
+struct udp_state {
+    int fd;
+    uv_poll_t poll;
+    uv_timer_t nap;
+    unsigned idle_naps;
+    bool napping;
+    struct mmsghdr msg[BATCH];
+    struct iovec iov[BATCH];
+    struct sockaddr_storage from[BATCH];
+    uint8_t *memory;          /* BATCH buffers, STRIDE apart */
+    size_t rcvbuf;            /* octets obtained */
+    uint64_t received;        /* datagrams */
+    uint32_t kernel_drops;
+    int64_t drops_at_us;
+    struct log_limit drops_limit, error_limit;
+    char where[ADDR_TEXT + 16]; /* "ip:port" as configured */
+};
+
+static bool udp_wanted(const struct config *c) { return !c->pcap_savefile; }
+
+static void prepare_batch(struct udp_state *s)
+{
+    for (unsigned i = 0; i < BATCH; i++) {
+        s->iov[i] = (struct iovec){ .iov_base = s->memory + (size_t)i * STRIDE, .iov_len = DATAGRAM_MAX };
+        s->msg[i].msg_hdr = (struct msghdr){ .msg_name = &s->from[i], .msg_namelen = sizeof(s->from[i]),
+                                             .msg_iov = &s->iov[i], .msg_iovlen = 1 };
+    }
+}
+
+static int udp_open(struct input *in, struct err *e)
+{
+    struct udp_state *s = in->state;
+    const struct config *c = in->c;
+    struct sock_udp want = { .ip = c->collector_ip, .port = (uint16_t)c->collector_port, .interface = c->collector_interface,
+                             .v6_only = c->collector_ipv6_only, .mcast_groups = c->collector_mcast_groups,
+                             .rcvbuf = c->pipe_size ? (size_t)c->pipe_size : RCVBUF_DEFAULT };
+    s->memory = malloc((size_t)BATCH * STRIDE);
+    if (!s->memory)
+        return err_sys(e, "no memory for datagrams");
+    s->fd = sock_udp_listen(&want, &s->rcvbuf, e);
+    if (s->fd == -1)
+        return -1;
+    prepare_batch(s);
+    if (c->pipe_size)
+        log_info(in->log, "%s_pipe_size: obtained=%zu target=%d.", in->daemon, s->rcvbuf, c->pipe_size);
+    snprintf(s->where, sizeof(s->where), "%s:%d", c->collector_ip ? c->collector_ip : "0.0.0.0", c->collector_port);
+    log_info(in->log, "waiting for %s data on interface=%s ip=%s port=%d/udp", in->decoder->name,
+             c->collector_interface ? c->collector_interface : "all", c->collector_ip ? c->collector_ip : "::", c->collector_port);
+    return 0;
+}
+
+/* One system call: returns how many datagrams were there, -1 on an error that is not "none". */
+static int read_batch(struct input *in)
+{
+    struct udp_state *s = in->state;
+    for (unsigned i = 0; i < BATCH; i++)
+        s->msg[i].msg_hdr.msg_namelen = sizeof(s->from[i]);
+    int n = recvmmsg(s->fd, s->msg, BATCH, MSG_DONTWAIT, NULL);
+    if (n == -1) {
+        if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+            return 0;
+        log_limited(in->log, &s->error_limit, LOG_LV_ERROR, "cannot receive on %s: %s", s->where, strerror(errno));
+        return -1;
+    }
+    int64_t now = clock_wall_us();
+    worker_set_now(in->worker, now);
+    for (int i = 0; i < n; i++) {
+        struct datagram d = { .p = s->iov[i].iov_base, .len = s->msg[i].msg_len, .at_us = now };
+        addr_from_sockaddr((const struct sockaddr *)&s->from[i], &d.from, &d.port);
+        in->decoder->datagram(in->decoder_state, &d);
+    }
+    s->received += (unsigned)n;
+    return n;
+}
+
+/* May reading pause, because plugins are full? Only while the kernel's buffer can hold what comes, or when nobody could take anything
+ * anyway: then the kernel drops, and counts, cheaper than we could. */
+static bool may_pause(struct input *in)
+{
+    struct udp_state *s = in->state;
+    struct sock_mem m;
+    return worker_all_full(in->worker) || (sock_mem(s->fd, &m) == 0 && m.queued < s->rcvbuf / 2);
+}
+
+static void watch(struct input *in);
+
+static void on_nap_over(uv_timer_t *t)
+{
+    struct input *in = t->data;
+    watch(in);
+}
+
+static void nap(struct input *in)
+{
+    struct udp_state *s = in->state;
+    if (!s->napping)
+        uv_poll_stop(&s->poll);
+    s->napping = true;
+    uv_timer_start(&s->nap, on_nap_over, NAP_MS, 0);
+}
+
+static void on_readable(uv_poll_t *p, int status, int events)
+{
+    (void)status;
+    (void)events;
+    watch(p->data);
+}
+
+static void wait_for_more(struct input *in)
+{
+    struct udp_state *s = in->state;
+    s->napping = false;
+    s->idle_naps = 0;
+    uv_poll_start(&s->poll, UV_READABLE, on_readable);
+}
+
+static void look_at_drops(struct input *in)
+{
+    struct udp_state *s = in->state;
+    int64_t now = clock_mono_us();
+    struct sock_mem m;
+    if (now - s->drops_at_us < DROPS_EACH_US || sock_mem(s->fd, &m) == -1)
+        return;
+    s->drops_at_us = now;
+    if (m.drops != s->kernel_drops)
+        log_limited(in->log, &s->drops_limit, LOG_LV_WARN,
+                    "the kernel dropped %" PRIu32 " datagrams on %s (%" PRIu32 " since the start): more come than are taken",
+                    m.drops - s->kernel_drops, s->where, m.drops);
+    s->kernel_drops = m.drops;
+}
+
+/* Reads what is there, then either goes on next turn of the loop, naps, or waits. */
+static void watch(struct input *in)
+{
+    struct udp_state *s = in->state;
+    int n = 0;
+    unsigned total = 0;
+    bool pause = false;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        n = read_batch(in);
+        total += n > 0 ? (unsigned)n : 0;
+        pause = worker_flush(in->worker) && may_pause(in);
+        if (n < FEW || pause)
+            break;
+    }
+    look_at_drops(in);
+    s->idle_naps = total ? 0 : s->idle_naps + 1;
+    if (n >= FEW && !pause) {
+        if (s->napping)
+            wait_for_more(in); /* readable at once: the loop sees signals and timers in between */
+    } else if (s->idle_naps < IDLE_NAPS) {
+        nap(in);
+    } else {
+        wait_for_more(in);
+    }
+}
+
+static int udp_start(struct input *in, struct err *e)
+{
+    struct udp_state *s = in->state;
+    if (uv_poll_init(in->loop, &s->poll, s->fd) != 0 || uv_timer_init(in->loop, &s->nap) != 0)
+        return err_set(e, ERR_SYS, "cannot watch the socket of %s", s->where);
+    s->poll.data = s->nap.data = in;
+    wait_for_more(in);
+    return 0;
+}
+
+static void udp_stop(struct input *in)
+{
+    struct udp_state *s = in->state;
+    uv_poll_stop(&s->poll);
+    uv_timer_stop(&s->nap);
+    for (unsigned i = 0; i < STOP_BATCHES && read_batch(in) > 0; i++)
+        if (worker_flush(in->worker) && !worker_wait_room(in->worker) && worker_all_full(in->worker))
+            break;
+    worker_flush(in->worker);
+}
+
+static void udp_stats(struct input *in)
+{
+    struct udp_state *s = in->state;
+    struct sock_mem m = { 0 };
+    sock_mem(s->fd, &m);
+    in->decoder->stats(in->decoder_state, s->where);
+    log_notice(in->log, "stats [%s] received_datagrams=%" PRIu64 " dropped_by_kernel=%" PRIu32, s->where, s->received, m.drops);
+}
+
+static void udp_close(struct input *in)
+{
+    struct udp_state *s = in->state;
+    if (s->fd > 0)
+        close(s->fd);
+    free(s->memory);
+}
+
+const struct input_ops input_udp = {
+    .name = "udp",
+    .state_size = sizeof(struct udp_state),
+    .wanted = udp_wanted,
+    .open = udp_open,
+    .start = udp_start,
+    .stop = udp_stop,
+    .stats = udp_stats,
+    .close = udp_close,
+};

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Makes the core's end of a plugin, and tells its ledger. */
+#include "core/outlet.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RING_DEFAULT = 8 << 20 };
+
+static const char *const loss_names[LOSS_MAX] = {
+    [LOSS_FILTERED] = "filtered",     [LOSS_SAMPLED_OUT] = "sampled_out", [LOSS_RING_FULL] = "lost_ring_full",
+    [LOSS_NO_PLUGIN] = "lost_no_plugin", [LOSS_TOO_LONG] = "lost_too_long",
+};
+
+static int compile_filters(struct outlet *o, const struct config *c, struct err *e)
+{
+    if (c->aggregate_filter && !(o->filter = filter_compile(c->aggregate_filter, e)))
+        return -1;
+    if (c->pre_tag_filter && !(o->tag = tag_filter_parse(c->pre_tag_filter, e)))
+        return -1;
+    if (c->pre_tag2_filter && !(o->tag2 = tag_filter_parse(c->pre_tag2_filter, e)))
+        return -1;
+    return 0;
+}
+
+int outlet_open(struct outlet *o, const struct plugin_conf *pc, const struct aggregate_spec *spec, struct err *e)
+{
+    const struct config *c = &pc->c;
+    *o = (struct outlet){ .name = pc->name, .type = pc->type, .c = c, .spec = *spec };
+    o->random = (uint64_t)clock_wall_us() | 1;
+    layout_make(&o->layout, &o->spec, c->history.n > 0);
+    projection_make(&o->projection, &o->layout, &o->spec, c);
+    if (compile_filters(o, c, e) == -1)
+        return -1;
+    o->special = o->filter || o->tag || o->tag2 || c->sampling_rate > 1 || c->post_tag || c->post_tag2 || spec->sum != SUM_NONE;
+    o->ring = ring_new(c->plugin_pipe_size > RING_DEFAULT ? (size_t)c->plugin_pipe_size : RING_DEFAULT, e);
+    return o->ring ? 0 : -1;
+}
+
+void outlet_close(struct outlet *o)
+{
+    filter_free(o->filter);
+    tag_filter_free(o->tag);
+    tag_filter_free(o->tag2);
+    ring_free(o->ring);
+}
+
+void outlet_needs(const struct outlet *o, struct fieldset *needs)
+{
+    static const enum field_id filter_reads[] = {
+        FIELD_src_mac,  FIELD_dst_mac,  FIELD_vlan, FIELD_cos, FIELD_etype,    FIELD_mpls_label_top, FIELD_src_host, FIELD_dst_host,
+        FIELD_src_port, FIELD_dst_port, FIELD_tos,  FIELD_proto, FIELD_tcpflags, FIELD_flow_label,
+    };
+    fieldset_or(needs, &o->spec.set);
+    if (o->filter)
+        for (unsigned i = 0; i < sizeof(filter_reads) / sizeof(filter_reads[0]); i++)
+            fieldset_add(needs, filter_reads[i]);
+    static const enum field_id sum_reads[] = {
+        [SUM_MAC] = FIELD_dst_mac, [SUM_HOST] = FIELD_dst_host, [SUM_NET] = FIELD_dst_net,
+        [SUM_AS] = FIELD_dst_as,   [SUM_PORT] = FIELD_dst_port,
+    };
+    if (o->spec.sum != SUM_NONE)
+        fieldset_add(needs, sum_reads[o->spec.sum]);
+    if (o->tag)
+        fieldset_add(needs, FIELD_tag);
+    if (o->tag2)
+        fieldset_add(needs, FIELD_tag2);
+}
+
+static void log_sums(const struct log *l, const struct outlet *o, const char *what, const struct sums *s)
+{
+    log_notice(l, "ledger [%s/%s] %s records=%" PRIu64 " packets=%" PRIu64 " bytes=%" PRIu64 " flows=%" PRIu64, o->name, o->type,
+               what, s->records, s->packets, s->bytes, s->flows);
+}
+
+void outlet_log_ledger(const struct outlet *o, const struct log *l)
+{
+    struct ring_ledger ring;
+    ring_ledger(o->ring, &ring);
+    log_sums(l, o, "accounted", &o->accounted);
+    for (unsigned i = 0; i < LOSS_MAX; i++)
+        if (o->loss[i].records)
+            log_sums(l, o, loss_names[i], &o->loss[i]);
+    log_sums(l, o, "handed_over", &ring.handed);
+    log_sums(l, o, "taken", &ring.taken);
+    log_sums(l, o, "confirmed", &ring.confirmed);
+    if (ring.lost.records)
+        log_sums(l, o, "lost_with_plugin", &ring.lost);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The core's end of one plugin: filters, projection, ring, and the counters of what did not get through. daemon.c makes
+ * them, worker.c runs them, host.c keeps the process behind them alive. */
+#ifndef CORE_OUTLET_H
+#define CORE_OUTLET_H
+
+#include "base/log.h"
+#include "config/config.h"
+#include "core/filter.h"
+#include "core/layout.h"
+#include "core/project.h"
+#include "core/ring.h"
+#include "core/worker.h"
+
+/* Why a record did not reach a plugin; each is one column of the ledger. */
+enum outlet_loss { LOSS_FILTERED, LOSS_SAMPLED_OUT, LOSS_RING_FULL, LOSS_NO_PLUGIN, LOSS_TOO_LONG, LOSS_MAX };
+
+struct outlet {
+    const char *name, *type;
+    const struct config *c;
+    struct aggregate_spec spec;
+    struct layout layout;
+    struct projection projection;
+    struct filter *filter;        /* aggregate_filter, or NULL */
+    struct tag_filter *tag, *tag2; /* pre_tag_filter, pre_tag2_filter, or NULL */
+    struct ring *ring;
+    bool special; /* filters, sampling, post_tag or sums: not the straight way */
+    bool stalled; /* was full for too long: it does not hold up the input any more */
+    int64_t full_since_us; /* monotonic; 0: it has room */
+    uint32_t sample_skip;  /* records to pass over until the next that is taken */
+    uint64_t random;
+    struct sums accounted;      /* records that came here */
+    struct sums loss[LOSS_MAX]; /* and what became of those that were not handed over */
+    struct log_limit full_limit;
+};
+
+/* Compiles layout, projection and filters of one plugin instance and makes its ring. -1: e. */
+int outlet_open(struct outlet *o, const struct plugin_conf *pc, const struct aggregate_spec *spec, struct err *e);
+void outlet_close(struct outlet *o);
+
+/* Adds what the outlet's filters and projection read to *needs. */
+void outlet_needs(const struct outlet *o, struct fieldset *needs);
+
+/* Logs the outlet's ledger at NOTICE. */
+void outlet_log_ledger(const struct outlet *o, const struct log *l);
+
+/* A worker over n outlets, which stay the caller's. */
+struct worker *worker_new(const struct config *c, const struct log *l, struct outlet *outlets, unsigned n);
+void worker_free(struct worker *w);
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A plugin's process: its event loop, the ring's consumer, signals, and the control messages of the core. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/msg.h"
+#include "base/title.h"
+#include "core/host.h"
+#include "core/privs.h"
+
+enum {
+    SLICE = 256 * 1024,  /* octets of records taken between two turns of the event loop */
+    NAP_MS = 2,          /* an empty ring is looked at again after this, so that traffic costs no wake-up a batch */
+    TICK_MS = 100,
+    GRACE_MS = 1500,     /* after SIGINT: the core, if it was meant too, says quit meanwhile */
+};
+
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR2 };
+enum { N_SIGNALS = sizeof(signals) / sizeof(signals[0]) };
+
+struct process {
+    struct plugin pl;
+    struct host *h;
+    struct host_plugin *p;
+    uv_loop_t loop;
+    int control;
+    uv_poll_t control_watch, ring_watch;
+    uv_timer_t nap, tick, grace;
+    uv_idle_t again; /* more records wait: no sleeping in this turn */
+    uv_signal_t sig[N_SIGNALS];
+    bool idle_nap;   /* the last look found nothing */
+    bool quitting;
+    int status;
+    char pidfile[512];
+};
+
+static void pump(struct process *x);
+
+/* Takes one slice of what is in the ring; false when there was nothing. */
+static bool take_slice(struct process *x)
+{
+    size_t there, n = 0;
+    uint8_t *recs = ring_peek(x->pl.ring, &there);
+    if (there == 0)
+        return false;
+    while (n < there && n < SLICE)
+        n += ((const struct record *)(recs + n))->size;
+    struct sums s = x->pl.ops->take(&x->pl, recs, n);
+    ring_release(x->pl.ring, n, &s);
+    return true;
+}
+
+static void on_nap(uv_timer_t *t) { pump(t->data); }
+
+static void on_again(uv_idle_t *i) { pump(i->data); }
+
+static void on_ring(uv_poll_t *w, int status, int events)
+{
+    struct process *x = w->data;
+    (void)status;
+    (void)events;
+    ring_woken(x->pl.ring);
+    pump(x);
+}
+
+static void pump(struct process *x)
+{
+    if (x->quitting)
+        return;
+    if (take_slice(x)) {
+        x->idle_nap = false;
+        size_t more;
+        ring_peek(x->pl.ring, &more);
+        if (more >= SLICE) {
+            uv_idle_start(&x->again, on_again);
+            return;
+        }
+        uv_idle_stop(&x->again);
+        uv_timer_start(&x->nap, on_nap, NAP_MS, 0);
+        return;
+    }
+    uv_idle_stop(&x->again);
+    if (!x->idle_nap || !ring_sleep(x->pl.ring)) {
+        x->idle_nap = true;
+        uv_timer_start(&x->nap, on_nap, NAP_MS, 0);
+    }
+}
+
+static void on_tick(uv_timer_t *t)
+{
+    struct process *x = t->data;
+    if (x->pl.ops->tick)
+        x->pl.ops->tick(&x->pl, clock_wall_us());
+}
+
+/* Takes the rest, writes everything, leaves the loop. */
+static void quit(struct process *x, int status)
+{
+    if (x->quitting)
+        return;
+    x->quitting = true;
+    x->status = status;
+    while (take_slice(x))
+        ;
+    if (x->pl.ops->finish)
+        x->pl.ops->finish(&x->pl);
+    uv_stop(&x->loop);
+}
+
+static void reload(struct process *x)
+{
+    if (x->pl.ops->reload)
+        x->pl.ops->reload(&x->pl);
+}
+
+static void on_grace_over(uv_timer_t *t) { quit(t->data, 0); }
+
+static void on_signal(uv_signal_t *s, int signum)
+{
+    struct process *x = s->data;
+    if (signum == SIGHUP)
+        log_sink_reopen(x->h->sink);
+    else if (signum == SIGUSR2)
+        reload(x);
+    else if (!uv_is_active((const uv_handle_t *)&x->grace))
+        uv_timer_start(&x->grace, on_grace_over, GRACE_MS, 0);
+}
+
+static void on_control(uv_poll_t *w, int status, int events)
+{
+    struct process *x = w->data;
+    struct msg m;
+    (void)status;
+    (void)events;
+    int rc = msg_recv(x->control, &m, NULL);
+    if (rc < 0)
+        return;
+    if (rc == 0) {
+        log_error(&x->pl.log, "Core process *seems* gone. Exiting.");
+        quit(x, 1);
+    } else if (m.type == HOST_QUIT) {
+        quit(x, 0);
+    } else if (m.type == HOST_REOPEN_LOG) {
+        log_sink_reopen(x->h->sink);
+    } else if (m.type == HOST_RELOAD) {
+        reload(x);
+    }
+}
+
+static int hang_in(struct process *x)
+{
+    uv_loop_t *l = &x->loop;
+    if (uv_poll_init(l, &x->control_watch, x->control) || uv_poll_init(l, &x->ring_watch, ring_fd(x->pl.ring)))
+        return -1;
+    uv_timer_init(l, &x->nap);
+    uv_timer_init(l, &x->tick);
+    uv_timer_init(l, &x->grace);
+    uv_idle_init(l, &x->again);
+    x->control_watch.data = x->ring_watch.data = x->nap.data = x->tick.data = x->grace.data = x->again.data = x;
+    uv_poll_start(&x->control_watch, UV_READABLE, on_control);
+    uv_poll_start(&x->ring_watch, UV_READABLE, on_ring);
+    uv_timer_start(&x->nap, on_nap, 0, 0);
+    uv_timer_start(&x->tick, on_tick, TICK_MS, TICK_MS);
+    for (unsigned i = 0; i < N_SIGNALS; i++) {
+        uv_signal_init(l, &x->sig[i]);
+        x->sig[i].data = x;
+        uv_signal_start(&x->sig[i], on_signal, signals[i]);
+    }
+    signal(SIGUSR1, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    return 0;
+}
+
+static void write_pidfile(struct process *x)
+{
+    struct err e;
+    const struct config *core = x->h->core;
+    if (!core->pidfile)
+        return;
+    snprintf(x->pidfile, sizeof(x->pidfile), "%s-%s-%s", core->pidfile, x->p->conf->type, x->pl.name);
+    if (pidfile_write(x->pidfile, &x->h->modes, &e) == -1) {
+        log_warn(&x->pl.log, "%s", e.text);
+        x->pidfile[0] = '\0';
+    }
+}
+
+/* Everything up to the loop. -1: e, and the plugin is not worth a second try. */
+static int process_open(struct process *x, struct err *e)
+{
+    struct plugin *pl = &x->pl;
+    if (uv_loop_init(&x->loop) != 0)
+        return err_set(e, ERR_SYS, "cannot make an event loop");
+    pl->state = calloc(1, pl->ops->state_size ? pl->ops->state_size : 1);
+    if (!pl->state)
+        return err_sys(e, "no memory");
+    write_pidfile(x);
+    if (pl->ops->open(pl, e) == -1 || privs_drop(x->h->core->user, e) == -1)
+        return -1;
+    return hang_in(x) == 0 ? 0 : err_set(e, ERR_SYS, "cannot watch the ring");
+}
+
+static void close_handle(uv_handle_t *h, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(h))
+        uv_close(h, NULL);
+}
+
+static void process_close(struct process *x)
+{
+    if (x->pl.ops->close)
+        x->pl.ops->close(&x->pl);
+    uv_walk(&x->loop, close_handle, NULL);
+    uv_run(&x->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&x->loop);
+    if (x->pidfile[0])
+        unlink(x->pidfile);
+    free(x->pl.state);
+}
+
+int plugin_process(struct host *h, struct host_plugin *p, int control)
+{
+    static struct process x; /* one a process */
+    struct err e = { 0 };
+    x = (struct process){ .h = h, .p = p, .control = control };
+    x.pl = (struct plugin){ .ops = p->ops, .name = p->conf->name, .daemon = h->daemon, .progname = h->progname, .c = &p->conf->c,
+                            .spec = &p->outlet->spec, .layout = &p->outlet->layout, .ring = p->outlet->ring, .loop = &x.loop,
+                            .file_input = h->file_input };
+    log_init(&x.pl.log, h->sink, p->conf->name, p->conf->type, p->conf->c.debug);
+    title_set("%s: %s [%s]", h->progname, p->ops->title, p->conf->name);
+    if (process_open(&x, &e) == -1) {
+        log_error(&x.pl.log, "%s. Exiting.", e.text);
+        return PLUGIN_EXIT_CANNOT_OPEN;
+    }
+    msg_send(control, HOST_READY, NULL, 0, -1, NULL);
+    uv_run(&x.loop, UV_RUN_DEFAULT);
+    process_close(&x);
+    return x.status;
+}

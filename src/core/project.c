@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Compiles layouts into copy steps and runs them. */
+#include "core/project.h"
+
+#include <string.h>
+
+static void add_copy(struct projection *p, uint16_t from, uint16_t to, uint16_t len)
+{
+    struct projection_step *last = p->n ? &p->step[p->n - 1] : NULL;
+    if (last && last->from + last->len == from && last->to + last->len == to)
+        last->len = (uint16_t)(last->len + len);
+    else
+        p->step[p->n++] = (struct projection_step){ from, to, len };
+}
+
+static void add_fix(struct projection *p, enum fix_kind kind, uint16_t at)
+{
+    p->fix[p->n_fix++] = (struct projection_fix){ (uint8_t)kind, at };
+}
+
+static void add_column(struct projection *p, const struct layout *l, const struct column *col, const struct config *c)
+{
+    const struct field *f = col->field;
+    if (f->flags & F_OR)
+        return;
+    if (field_is_var(f)) {
+        p->var[p->n_var++] = (struct projection_step){ f->off, col->off, 2 };
+        return;
+    }
+    add_copy(p, f->off, col->off, col->len);
+    if (f->kind == FK_RD)
+        add_copy(p, offsetof(struct flow, mpls_vpn_rd_origin), l->rd_origin_off, 1);
+    if (f->kind == FK_TIME && c->timestamps_secs)
+        add_fix(p, FIX_SECONDS, col->off);
+    if (c->tos_encode_as_dscp && (f == &fields[FIELD_tos] || f == &fields[FIELD_tunnel_tos]))
+        add_fix(p, FIX_DSCP, col->off);
+}
+
+/* Copies write whole blocks of 16 octets, so steps must run by rising place in the key. */
+static void sort_steps(struct projection *p)
+{
+    for (unsigned i = 1; i < p->n; i++)
+        for (unsigned j = i; j && p->step[j].to < p->step[j - 1].to; j--) {
+            struct projection_step t = p->step[j];
+            p->step[j] = p->step[j - 1];
+            p->step[j - 1] = t;
+        }
+}
+
+void projection_make(struct projection *p, const struct layout *l, const struct aggregate_spec *spec, const struct config *c)
+{
+    memset(p, 0, sizeof(*p));
+    p->fixed = l->fixed;
+    p->sum = spec->sum;
+    p->has_bin = l->bin_off != LAYOUT_NO_BIN;
+    for (unsigned i = 0; i < l->n; i++)
+        add_column(p, l, &l->col[i], c);
+    sort_steps(p);
+    unsigned used = p->n ? p->step[p->n - 1].to + p->step[p->n - 1].len : 0;
+    for (unsigned i = 0; i < p->n_var; i++)
+        if (p->var[i].to + 2u > used)
+            used = p->var[i].to + 2u;
+    unsigned tail = used % 8;
+    p->last_used = (uint16_t)(used - tail);
+    p->last_mask = tail ? ~UINT64_C(0) >> (64 - 8 * tail) : 0; /* little endian: low octets come first */
+    p->zero_from = (uint16_t)(tail ? used - tail + 8 : used);
+}
+
+/* Copies and the 16-octet excess: cheaper than calls of memcpy with a length that the compiler does not know. */
+static inline void copy_steps(const struct projection *p, const uint8_t *from, uint8_t *key)
+{
+    for (unsigned i = 0; i < p->n; i++) {
+        const uint8_t *s = from + p->step[i].from;
+        uint8_t *d = key + p->step[i].to;
+        for (int left = p->step[i].len; left > 0; left -= 16, s += 16, d += 16)
+            memcpy(d, s, 16);
+    }
+}
+
+static void fix_values(const struct projection *p, uint8_t *key)
+{
+    for (unsigned i = 0; i < p->n_fix; i++) {
+        uint8_t *at = key + p->fix[i].at;
+        if (p->fix[i].kind == FIX_SECONDS) {
+            int64_t t;
+            memcpy(&t, at, 8);
+            t -= t % 1000000;
+            memcpy(at, &t, 8);
+        } else {
+            *at >>= 2;
+        }
+    }
+}
+
+/* Lengths into the fixed part, bytes behind it, zeros up to the end of the record. */
+static void copy_vars(const struct projection *p, const struct flow *f, uint8_t *key, uint8_t *end)
+{
+    uint8_t *d = key + p->fixed;
+    for (unsigned i = 0; i < p->n_var; i++) {
+        const struct var *v = (const struct var *)((const char *)f + p->var[i].from);
+        uint16_t len = (uint16_t)v->len;
+        memcpy(key + p->var[i].to, &len, 2);
+        if (len)
+            memcpy(d, v->p, len);
+        d += len;
+    }
+    memset(d, 0, (size_t)(end - d));
+}
+
+void projection_run(const struct projection *p, const struct flow *f, struct record *rec, uint32_t size)
+{
+    rec->size = size;
+    rec->kind = f->kind;
+    rec->tcpflags = f->tcpflags;
+    rec->tunnel_tcpflags = f->tunnel_tcpflags;
+    rec->direction = f->sampling_direction;
+    rec->packets = f->packets;
+    rec->bytes = f->bytes;
+    rec->flows = f->flows;
+    rec->start_us = f->start_us;
+    rec->key_len = size - (uint32_t)sizeof(*rec);
+    rec->pad = 0;
+    uint8_t *key = rec->key;
+    copy_steps(p, (const uint8_t *)f, key);
+    if (__builtin_expect(p->n_var != 0, 0)) {
+        memset(key + p->zero_from, 0, (size_t)(p->fixed - p->zero_from)); /* before the tail: copies may reach into it */
+        copy_vars(p, f, key, (uint8_t *)rec + size);
+    }
+    if (p->last_mask) {
+        uint64_t w;
+        memcpy(&w, key + p->last_used, 8);
+        w &= p->last_mask;
+        memcpy(key + p->last_used, &w, 8);
+    }
+    for (unsigned i = p->zero_from; i < p->fixed; i += 8)
+        memset(key + i, 0, 8);
+    if (__builtin_expect(p->n_fix != 0, 0))
+        fix_values(p, key);
+}
+
+void projection_swap(const struct projection *p, const struct flow *f, struct flow *swapped)
+{
+    *swapped = *f;
+    switch ((enum sum_kind)p->sum) {
+    case SUM_MAC:
+        swapped->src_mac = f->dst_mac;
+        break;
+    case SUM_HOST:
+        swapped->src_host = f->dst_host;
+        break;
+    case SUM_NET:
+        swapped->src_net = f->dst_net;
+        break;
+    case SUM_AS:
+        swapped->src_as = f->dst_as;
+        break;
+    case SUM_PORT:
+        swapped->src_port = f->dst_port;
+        break;
+    case SUM_NONE:
+        break;
+    }
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Takes decoded flows through enrichment and, for each plugin, filter, sampling, projection and ring. */
+#include "core/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "core/enrich.h"
+#include "core/outlet.h"
+
+enum {
+    RECORD_MAX = 60000,         /* octets of one record; longer variable data is counted as lost */
+    STALL_US = 200 * 1000,      /* a ring that is full for longer does not hold up the input any more */
+    WAIT_ROOM_NS = 100 * 1000,
+    WAIT_ROOM_TRIES = 200,
+};
+
+struct worker {
+    const struct config *c;
+    const struct log *log;
+    struct fieldset needs;
+    struct enrichment enrichment;
+    struct outlet *outlets;
+    unsigned n;
+    int64_t now_us;
+    struct flow swapped; /* scratch for sums */
+};
+
+struct worker *worker_new(const struct config *c, const struct log *l, struct outlet *outlets, unsigned n)
+{
+    struct worker *w = calloc(1, sizeof(*w));
+    if (!w)
+        return NULL;
+    *w = (struct worker){ .c = c, .log = l, .outlets = outlets, .n = n };
+    for (unsigned i = 0; i < n; i++)
+        outlet_needs(&outlets[i], &w->needs);
+    enrich_make(&w->enrichment, &w->needs, c);
+    return w;
+}
+
+void worker_free(struct worker *w) { free(w); }
+
+const struct fieldset *worker_needs(const struct worker *w) { return &w->needs; }
+const struct config *worker_config(const struct worker *w) { return w->c; }
+const struct log *worker_log(const struct worker *w) { return w->log; }
+int64_t worker_now(const struct worker *w) { return w->now_us; }
+void worker_set_now(struct worker *w, int64_t now_us) { w->now_us = now_us; }
+
+static inline struct sums sums_of(const struct flow *f)
+{
+    return (struct sums){ .records = 1, .packets = f->packets, .bytes = f->bytes, .flows = f->flows };
+}
+
+static void lose(struct outlet *o, enum outlet_loss why, const struct flow *f)
+{
+    struct sums s = sums_of(f);
+    sums_add(&o->loss[why], &s);
+}
+
+static void put(struct outlet *o, const struct flow *f)
+{
+    uint32_t size = projection_size(&o->projection, f);
+    if (__builtin_expect(size > RECORD_MAX, 0)) {
+        lose(o, LOSS_TOO_LONG, f);
+        return;
+    }
+    struct record *rec = ring_reserve(o->ring, size);
+    if (__builtin_expect(!rec, 0)) {
+        lose(o, ring_abandoned(o->ring) ? LOSS_NO_PLUGIN : LOSS_RING_FULL, f);
+        return;
+    }
+    projection_run(&o->projection, f, rec, size);
+    ring_commit(o->ring, rec);
+}
+
+/* Both halves of a sum_*: keyed by the source, then by the destination in the source's place. */
+static void put_sum(struct worker *w, struct outlet *o, const struct flow *f)
+{
+    put(o, f);
+    projection_swap(&o->projection, f, &w->swapped);
+    struct sums s = sums_of(f);
+    sums_add(&o->accounted, &s);
+    put(o, &w->swapped);
+}
+
+static bool passes_filters(const struct outlet *o, const struct flow *f)
+{
+    return (!o->filter || filter_match(o->filter, f)) && (!o->tag || tag_filter_match(o->tag, f->tag)) &&
+           (!o->tag2 || tag_filter_match(o->tag2, f->tag2));
+}
+
+/* xorshift64*: the distance to the next sample is uniform over 1..2N-1, N in the mean. */
+static bool sampled(struct outlet *o, uint32_t rate)
+{
+    if (o->sample_skip > 1) {
+        o->sample_skip--;
+        return false;
+    }
+    o->random ^= o->random >> 12;
+    o->random ^= o->random << 25;
+    o->random ^= o->random >> 27;
+    o->sample_skip = 1 + (uint32_t)((o->random * UINT64_C(0x2545F4914F6CDD1D) >> 33) % (2 * (uint64_t)rate - 1));
+    return true;
+}
+
+/* What only some plugins ask for: filters, sampling, tags of their own, sums. */
+static void put_specially(struct worker *w, struct outlet *o, struct flow *f)
+{
+    if (!passes_filters(o, f)) {
+        lose(o, LOSS_FILTERED, f);
+        return;
+    }
+    if (o->c->sampling_rate > 1 && !sampled(o, (uint32_t)o->c->sampling_rate)) {
+        lose(o, LOSS_SAMPLED_OUT, f);
+        return;
+    }
+    uint64_t tag = f->tag, tag2 = f->tag2;
+    if (o->c->post_tag)
+        f->tag = o->c->post_tag;
+    if (o->c->post_tag2)
+        f->tag2 = o->c->post_tag2;
+    if (o->spec.sum != SUM_NONE)
+        put_sum(w, o, f);
+    else
+        put(o, f);
+    f->tag = tag;
+    f->tag2 = tag2;
+}
+
+void worker_flow(struct worker *w, struct flow *f)
+{
+    for (unsigned i = 0; i < w->enrichment.n; i++)
+        w->enrichment.run[i](f);
+    for (unsigned i = 0; i < w->n; i++) {
+        struct outlet *o = &w->outlets[i];
+        struct sums s = sums_of(f);
+        sums_add(&o->accounted, &s);
+        if (o->special)
+            put_specially(w, o, f);
+        else
+            put(o, f);
+    }
+}
+
+/* Does this plugin ask the input to pause? It may for a while; then it is stalled, and its records are dropped and counted until it has
+ * caught up by half. */
+static bool wants_pause(struct worker *w, struct outlet *o)
+{
+    size_t room = ring_room(o->ring), size = ring_size(o->ring);
+    if (room >= size / 2 || (room >= size / 4 && !o->stalled)) {
+        o->full_since_us = 0;
+        o->stalled = false;
+        return false;
+    }
+    if (o->stalled || ring_abandoned(o->ring))
+        return false;
+    int64_t now = clock_mono_us();
+    if (!o->full_since_us)
+        o->full_since_us = now;
+    if (now - o->full_since_us < STALL_US)
+        return true;
+    o->stalled = true;
+    log_limited(w->log, &o->full_limit, LOG_LV_WARN,
+                "plugin '%s/%s' does not keep up: its buffer is full, what does not fit is dropped and counted (SIGUSR1 shows how much)",
+                o->name, o->type);
+    return false;
+}
+
+bool worker_flush(struct worker *w)
+{
+    bool pause = false;
+    for (unsigned i = 0; i < w->n; i++) {
+        ring_publish(w->outlets[i].ring);
+        pause |= wants_pause(w, &w->outlets[i]);
+    }
+    return pause || worker_all_full(w);
+}
+
+bool worker_all_full(const struct worker *w)
+{
+    for (unsigned i = 0; i < w->n; i++) {
+        const struct outlet *o = &w->outlets[i];
+        if (!o->stalled && !o->full_since_us && !ring_abandoned(o->ring))
+            return false;
+    }
+    return w->n > 0;
+}
+
+static bool has_room(const struct outlet *o) { return ring_abandoned(o->ring) || ring_room(o->ring) >= ring_size(o->ring) / 2; }
+
+static bool all_have_room(const struct worker *w)
+{
+    for (unsigned i = 0; i < w->n; i++)
+        if (!has_room(&w->outlets[i]))
+            return false;
+    return true;
+}
+
+bool worker_wait_room(struct worker *w)
+{
+    for (unsigned i = 0; i < w->n; i++)
+        ring_publish(w->outlets[i].ring);
+    for (unsigned tries = 0; !all_have_room(w); tries++) {
+        if (tries == WAIT_ROOM_TRIES)
+            return false;
+        nanosleep(&(struct timespec){ .tv_nsec = WAIT_ROOM_NS }, NULL);
+    }
+    for (unsigned i = 0; i < w->n; i++) {
+        w->outlets[i].full_since_us = 0;
+        w->outlets[i].stalled = false;
+    }
+    return true;
+}
