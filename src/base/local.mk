@@ -7,4 +7,5 @@ libbase_a_SOURCES = \
 	src/base/err.c src/base/err.h \
 	src/base/hash.h \
 	src/base/log.c src/base/log.h \
+	src/base/nearest.c src/base/nearest.h \
 	src/base/strbuf.c src/base/strbuf.h

@@ -48,7 +48,7 @@ struct field {
     uint8_t kind;  /* enum field_kind */
     uint8_t group; /* enum field_group */
     uint8_t width, flags;
-    uint8_t json_rank, client_rank, sql_rank;
+    uint8_t json_rank, client_rank, sql_rank, list_rank;
 };
 
 extern const struct field fields[FIELD_MAX];
