@@ -73,7 +73,7 @@ class Daemon:
     def said(self, pattern):
         return re.search(pattern, self.text(), re.M)
 
-    def signal(self, number):
+    def send_signal(self, number):
         os.kill(self.pid, number)
 
     def wait(self, seconds=30):
@@ -85,7 +85,7 @@ class Daemon:
 
     def stop(self, number=signal.SIGINT, seconds=30, expect=0):
         """Ends it with a signal and checks the exit status."""
-        self.signal(number)
+        self.send_signal(number)
         status = self.wait(seconds)
         if expect is not None and status != expect:
             raise Failed(f"{self.name} ended with {status}, not {expect}")

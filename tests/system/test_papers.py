@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the papers promise: the examples are good configurations, what is installed is complete, the demo works."""
+import os
+import re
+import subprocess
+
+import harness
+
+
+def test_examples(run):
+    """Every example passes --check-config, by the daemon that its name starts with."""
+    examples = sorted((harness.ROOT / "examples").glob("*.conf"))
+    assert examples
+    for path in examples:
+        program = path.name.split("-")[0]
+        run.run_program(program, "--check-config", "-f", path)
+
+
+def test_install(run):
+    """make install DESTDIR puts programs, manual pages and documents where they belong."""
+    run.call("make", "-C", run.build, "install", f"DESTDIR={run.dir}/root", seconds=120)
+    root = run.dir / "root/usr/local"
+    for path in ("sbin/nfacctd", "sbin/pmacctd", "bin/pmacct", "share/man/man8/nfacctd.8", "share/man/man8/pmacctd.8",
+                 "share/man/man1/pmacct.1", "share/doc/pmacct-ng/CONFIG-KEYS"):
+        assert (root / path).is_file(), path
+    assert run.call(root / "bin/pmacct", "-V").startswith("pmacct IMT plugin client, pmacct ")
+
+
+def test_demo(run):
+    """examples/demo.sh: real programs talk, and three countings agree."""
+    run.need_root()
+    for program in ("ip", "ping", "curl", "sqlite3", "unshare"):
+        run.need(program)
+    done = subprocess.run([harness.ROOT / "examples/demo.sh", run.build], capture_output=True, text=True, cwd=run.dir,
+                          env={**run.env, "TMPDIR": str(run.dir)}, timeout=90 * run.patience)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"the counts agree", done.stdout), done.stdout + done.stderr
+    for part in ("For a total of:", '"ip_src":', "top talkers"):
+        assert part in done.stdout, done.stdout
+    left = [name for name in os.listdir("/run/netns") if name.startswith("pmdemo")] if os.path.isdir("/run/netns") else []
+    assert not left, left
+
+
+def test_man_pages(run):
+    """The manual pages have no errors, and name every flag that -h shows."""
+    run.need("man")
+    for program, section in (("nfacctd", 8), ("pmacctd", 8), ("pmacct", 1)):
+        page = harness.ROOT / f"docs/{program}.{section}"
+        done = subprocess.run(["man", "--warnings", "-l", "-E", "UTF-8", "-Tutf8", page], capture_output=True, text=True,
+                              env={**run.env, "LC_ALL": "C.UTF-8", "MANWIDTH": "100", "MAN_KEEP_FORMATTING": ""})
+        assert done.returncode == 0 and not done.stderr.strip(), done.stderr
+        flags = set(re.findall(r"^\s+-(\w)\b", run.run_program(program, "-h"), re.M))
+        text = re.sub(r".\x08", "", done.stdout)
+        missing = sorted(f for f in flags if not re.search(rf"-{f}\b", text))
+        assert flags and not missing, f"{program}: {missing}"
