@@ -1,3 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 noinst_LIBRARIES += libpacket.a
-libpacket_a_SOURCES =
+libpacket_a_SOURCES = \
+	src/packet/capfile.c src/packet/capfile.h \
+	src/packet/feed.c src/packet/feed.h \
+	src/packet/ip.c src/packet/ip.h \
+	src/packet/link.c src/packet/link.h \
+	src/packet/pcapmap.c src/packet/pcapmap.h

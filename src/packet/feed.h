@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From one captured packet to the worker: decoding, times, external sampling, and the count of what could not
+ * be decoded. One for each capture; the inputs of the packet daemons call it. */
+#ifndef PACKET_FEED_H
+#define PACKET_FEED_H
+
+#include "base/log.h"
+#include "core/worker.h"
+#include "packet/link.h"
+
+struct packet_feed {
+    struct worker *worker;
+    const struct log *log;
+    struct packet_decoder decoder;
+    struct flow flow;
+    bool by_arrival;   /* time_new: the moment it is taken in is its time */
+    uint32_t multiply; /* counters stand for that many packets */
+    uint64_t packets;  /* fed */
+    struct log_limit short_limit;
+};
+
+/* Prepares a feed for a link type. Logs it ("[eth0,0] link type is: 1"; `name` is "eth0"), and warns of
+ * fields that it cannot give. */
+int packet_feed_open(struct packet_feed *pf, struct worker *w, const char *name, int dlt, struct err *e);
+
+/* One packet; at_us is its time in the capture. */
+void packet_feed_take(struct packet_feed *pf, const uint8_t *frame, uint32_t caplen, uint32_t len,
+                      int64_t at_us);
+
+/* One NOTICE with the count of packets by what became of them. */
+void packet_feed_stats(const struct packet_feed *pf, const char *name);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From a captured frame to struct flow: link types and what stands between them and IP (VLAN tags, MPLS,
+ * PPPoE, LLC). A link type, an Ethertype or a PPP protocol is a row of a table in link.c plus a function.
+ * pmacctd and uacctd call this for every packet. */
+#ifndef PACKET_LINK_H
+#define PACKET_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "core/fields.h"
+#include "core/flow.h"
+
+/* What became of a frame. Each value is a counter of struct packet_decoder. */
+enum packet_drop {
+    PACKET_OK,         /* the flow is to be counted */
+    PACKET_NOT_IP,     /* carries no IP, and what is counted has fields of IP */
+    PACKET_SHORT_LINK, /* ends within the link layer */
+    PACKET_SHORT_IP4,  /* ends within the IPv4 header */
+    PACKET_SHORT_IP6,
+    PACKET_BAD_IP4, /* version or header length are impossible */
+    PACKET_BAD_IP6,
+    PACKET_TOO_DEEP, /* more headers, one within the other, than anybody uses */
+    PACKET_DROP_MAX
+};
+
+/* How a drop is called in the statistics. */
+extern const char *const packet_drop_names[PACKET_DROP_MAX];
+
+enum { PACKET_LABELS_MAX = 16, PACKET_DEPTH_MAX = 16 };
+
+enum packet_want {
+    WANT_IP = 1, /* not set: link layer only, and bytes are those of the frame */
+    WANT_L4 = 2, /* ports, TCP flags, ICMP type */
+};
+
+struct link_type;
+
+/* One for each capture. */
+struct packet_decoder {
+    const struct link_type *link;
+    unsigned want; /* enum packet_want */
+    int dlt;
+    uint64_t count[PACKET_DROP_MAX];    /* frames by what became of them */
+    uint64_t cut;                       /* counted, though a header behind the IP header was cut short */
+    uint32_t labels[PACKET_LABELS_MAX]; /* MPLS labels of the last frame, what flow.mpls_label_stack shows */
+};
+
+/* Prepares a decoder for a link type (DLT_* of libpcap, or the LINKTYPE_* of a file) and for the fields that
+ * are asked for. -1: the link type is not supported ("data link not supported: N"). */
+int packet_decoder_open(struct packet_decoder *d, int dlt, const struct fieldset *needs, struct err *e);
+
+/* Does the link layer have MAC addresses and VLAN tags? */
+bool packet_decoder_has_mac(const struct packet_decoder *d);
+
+/* Fills the packet's members of *f (everything a packet can tell, counters included) from a frame of which
+ * `caplen` octets are there and which had `len` on the wire. Members that no packet fills are left alone, so
+ * *f is zeroed once and then used for one frame after the other. What is decoded before a header ends early
+ * is kept. */
+enum packet_drop packet_decode(struct packet_decoder *d, const uint8_t *frame, uint32_t caplen, uint32_t len,
+                               struct flow *f);
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where pmacctd's packets come from. */
+#ifndef PMACCTD_INPUT_PCAP_H
+#define PMACCTD_INPUT_PCAP_H
+
+#include "core/input.h"
+
+extern const struct input_ops input_savefile; /* packets out of a capture file */
+extern const struct input_ops input_pcap;     /* packets from an interface */
+
+#endif

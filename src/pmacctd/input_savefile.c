@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Packets out of a capture file (pcap_savefile), read as fast as the plugins take them. The loop is entered
+ * between slices of some thousand packets, so that signals are heard. */
+#include "pmacctd/input_pcap.h"
+
+#include <inttypes.h>
+#include "packet/capfile.h"
+#include "packet/feed.h"
+
+enum { SLICE = 2048 };
+
+struct savefile {
+    struct capfile file;
+    struct packet_feed feed;
+    uv_idle_t idle;
+    uv_timer_t timer;
+    bool opened, started;
+    bool waiting;    /* a plugin asked to wait */
+    int rounds_left; /* after this one; -1: for ever */
+};
+
+static bool savefile_wanted(const struct config *c) { return c->pcap_savefile != NULL; }
+
+static int savefile_open(struct input *in, struct err *e)
+{
+    struct savefile *s = in->state;
+    if (capfile_open(&s->file, in->c->pcap_savefile, in->c->pcap_filter, e) == -1)
+        return -1;
+    s->opened = true;
+    s->rounds_left = in->c->pcap_savefile_replay == 0 ? -1 : in->c->pcap_savefile_replay - 1;
+    return packet_feed_open(&s->feed, in->worker, in->c->pcap_savefile, s->file.dlt, e);
+}
+
+static void on_idle(uv_idle_t *idle);
+static void on_delay(uv_timer_t *t)
+{
+    uv_idle_start(&((struct savefile *)((struct input *)t->data)->state)->idle, on_idle);
+}
+
+/* Reads the file (again) after the configured delay. */
+static void schedule(struct input *in)
+{
+    struct savefile *s = in->state;
+    uv_timer_start(&s->timer, on_delay, (uint64_t)in->c->pcap_savefile_delay * 1000, 0);
+}
+
+static void at_end(struct input *in)
+{
+    struct savefile *s = in->state;
+    struct err e;
+    uv_idle_stop(&s->idle);
+    if (s->file.trouble)
+        log_warn(in->log, "[%s] reading ended early: %s", in->c->pcap_savefile, s->file.trouble);
+    if (s->rounds_left) {
+        s->rounds_left -= s->rounds_left > 0;
+        if (capfile_rewind(&s->file, &e) == 0) {
+            schedule(in);
+            return;
+        }
+        log_error(in->log, "%s", e.text);
+    }
+    log_info(in->log, "finished reading PCAP capture file");
+    if (!in->c->pcap_savefile_wait)
+        in->ended(in, 0);
+}
+
+/* Some packets; false at the end of the file. */
+static bool read_slice(struct savefile *s)
+{
+    struct pcapmap_packet p;
+    for (unsigned i = 0; i < SLICE; i++) {
+        enum capfile_step step = capfile_next(&s->file, &p);
+        if (step == CAPFILE_END)
+            return false;
+        if (step == CAPFILE_PACKET)
+            packet_feed_take(&s->feed, p.p, p.caplen, p.len, p.at_us);
+    }
+    return true;
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    struct input *in = idle->data;
+    struct savefile *s = in->state;
+    if (s->waiting && !worker_wait_room(in->worker))
+        return;
+    worker_set_now(in->worker, clock_wall_us());
+    bool more = read_slice(s);
+    s->waiting = worker_flush(in->worker);
+    if (!more)
+        at_end(in);
+}
+
+static int savefile_start(struct input *in, struct err *e)
+{
+    (void)e;
+    struct savefile *s = in->state;
+    uv_idle_init(in->loop, &s->idle);
+    uv_timer_init(in->loop, &s->timer);
+    s->idle.data = s->timer.data = in;
+    s->started = true;
+    schedule(in);
+    return 0;
+}
+
+static void savefile_stop(struct input *in)
+{
+    struct savefile *s = in->state;
+    if (!s->started)
+        return;
+    uv_idle_stop(&s->idle);
+    uv_timer_stop(&s->timer);
+    worker_flush(in->worker);
+}
+
+static void savefile_stats(struct input *in)
+{
+    struct savefile *s = in->state;
+    log_notice(in->log, "stats [%s,0] time=%" PRId64 " received_packets=%" PRIu64 " dropped_packets=0",
+               in->c->pcap_savefile, clock_wall_us() / US_PER_S, s->feed.packets);
+    packet_feed_stats(&s->feed, in->c->pcap_savefile);
+}
+
+static void savefile_close(struct input *in)
+{
+    struct savefile *s = in->state;
+    if (s->started) {
+        uv_close((uv_handle_t *)&s->idle, NULL);
+        uv_close((uv_handle_t *)&s->timer, NULL);
+        s->started = false;
+    }
+    if (s->opened)
+        capfile_close(&s->file);
+    s->opened = false;
+}
+
+const struct input_ops input_savefile = {
+    .name = "capture file",
+    .state_size = sizeof(struct savefile),
+    .file = true,
+    .wanted = savefile_wanted,
+    .open = savefile_open,
+    .start = savefile_start,
+    .stop = savefile_stop,
+    .stats = savefile_stats,
+    .close = savefile_close,
+};
