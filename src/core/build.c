@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The sections of -V. configure writes the facts into config.h; nothing here links a library in order to ask its version. */
+/* The sections of -V. configure writes the facts into config.h; nothing here links a library in order to ask
+ * its version. */
 #include "config.h"
 #include "core/build.h"
 
@@ -7,7 +8,9 @@
 #include <sys/utsname.h>
 
 static const char *const plugins[] = {
-    "memory", "print", "nfprobe",
+    "memory",
+    "print",
+    "nfprobe",
 #ifdef WITH_SQLITE3
     "sqlite",
 #endif
@@ -32,3 +35,7 @@ void build_print(void)
     printf("Compiler:\n%s%s%s\n\n", __VERSION__, *BUILD_KIND ? ", with " : "", BUILD_KIND);
     printf("For suggestions, critics, bugs: see README.md of %s.\n", PACKAGE_NAME);
 }
+
+const char *build_version(void) { return PACKAGE_VERSION; }
+
+const char *build_arguments(void) { return BUILD_ARGUMENTS; }

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From flow to record: every field arrives where the layout says, nothing else does, equal flows have equal keys. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include "core/project.h"
+
+enum { ROOM = 4096 };
+
+static const struct config plain;
+
+struct made {
+    struct aggregate_spec spec;
+    struct layout layout;
+    struct projection projection;
+};
+
+static void make(struct made *m, const char *list, bool bin, const struct config *c)
+{
+    bool dropped;
+    struct err e = { 0 };
+    if (aggregate_parse(list, 'N', &m->spec, &dropped, &e) == -1)
+        fail_msg("%s", e.text);
+    layout_make(&m->layout, &m->spec, bin);
+    projection_make(&m->projection, &m->layout, &m->spec, c);
+}
+
+/* A flow whose every octet is set, so that whatever is copied too much shows. */
+static void fill(struct flow *f, int octet)
+{
+    memset(f, octet, sizeof(*f));
+    for (unsigned i = 0; i < FIELD_MAX; i++)
+        if (field_is_var(&fields[i]))
+            memset((char *)f + fields[i].off, 0, sizeof(struct var));
+}
+
+static const struct record *run(const struct made *m, const struct flow *f, uint8_t *room)
+{
+    memset(room, 0xa5, ROOM);
+    uint32_t size = projection_size(&m->projection, f);
+    assert_int_equal(size % 8, 0);
+    projection_run(&m->projection, f, (struct record *)room, size);
+    for (unsigned i = size + 16; i < ROOM; i++)
+        assert_int_equal(room[i], 0xa5); /* 16 octets past the record may be used, no more */
+    return (const struct record *)room;
+}
+
+/* Each field alone: its bytes stand at its place and all else of the key is zero. */
+static void each_field_is_copied_exactly(void **state)
+{
+    (void)state;
+    _Alignas(8) uint8_t room[ROOM];
+    for (unsigned i = 0; i < FIELD_MAX; i++) {
+        const struct field *fd = &fields[i];
+        struct made m = { 0 };
+        struct flow f;
+        if (field_is_var(fd) || fd->flags)
+            continue;
+        fieldset_add(&m.spec.set, (enum field_id)i);
+        layout_make(&m.layout, &m.spec, true);
+        projection_make(&m.projection, &m.layout, &m.spec, &plain);
+        fill(&f, 0x5a);
+        const struct record *r = run(&m, &f, room);
+        const struct column *c = layout_find(&m.layout, (enum field_id)i);
+        assert_int_equal(r->key_len, m.layout.fixed);
+        for (unsigned k = 0; k < r->key_len; k++) {
+            bool own = (k >= c->off && k < c->off + c->len) || (fd->kind == FK_RD && k == m.layout.rd_origin_off);
+            if (r->key[k] != (own ? 0x5a : 0))
+                fail_msg("%s: octet %u of the key is %#x", fd->name, k, r->key[k]);
+        }
+    }
+}
+
+static void many_fields_keep_their_values(void **state)
+{
+    (void)state;
+    static const char list[] = "src_host,dst_host,src_port,dst_port,proto,tos,in_iface,out_iface,src_mac,vlan,tag,src_as,"
+                               "timestamp_start,peer_src_ip,mpls_label_stack,label,tcpflags";
+    _Alignas(8) uint8_t room[ROOM];
+    struct made m = { 0 };
+    struct flow f;
+    make(&m, list, true, &plain);
+    for (unsigned i = 0; i < sizeof(f); i++)
+        ((uint8_t *)&f)[i] = (uint8_t)(i * 7 + 1);
+    uint32_t labels[3] = { 16, 17, 18 };
+    f.mpls_label_stack = (struct var){ labels, sizeof(labels) };
+    f.label = (struct var){ "transit", 7 };
+    const struct record *r = run(&m, &f, room);
+    for (unsigned i = 0; i < m.layout.n; i++) {
+        const struct column *c = &m.layout.col[i];
+        uint32_t len;
+        if (c->field->flags & F_OR)
+            continue;
+        if (field_is_var(c->field)) {
+            const uint8_t *p = layout_var(&m.layout, c, r->key, &len);
+            const struct var *v = (const struct var *)((const char *)&f + c->field->off);
+            assert_int_equal(len, v->len);
+            assert_memory_equal(p, v->p, len);
+        } else {
+            assert_memory_equal(r->key + c->off, (const char *)&f + c->field->off, c->len);
+        }
+    }
+    assert_int_equal(r->key_len, m.layout.fixed + ((sizeof(labels) + 7 + 7) & ~7u));
+    assert_int_equal(r->packets, f.packets);
+}
+
+static void equal_flows_have_equal_keys(void **state)
+{
+    (void)state;
+    _Alignas(8) uint8_t a[ROOM], b[ROOM];
+    struct made m = { 0 };
+    struct flow f, g;
+    make(&m, "src_host,dst_port,proto,vlan,label", false, &plain);
+    fill(&f, 0x11);
+    fill(&g, 0x22);
+    f.src_host = g.src_host = (struct addr){ { 1, 2, 3 } };
+    f.dst_port = g.dst_port = 80;
+    f.proto = g.proto = 6;
+    f.vlan = g.vlan = 7;
+    f.label = (struct var){ "one", 3 };
+    g.label = (struct var){ "onetwo", 3 };
+    const struct record *x = run(&m, &f, a), *y = run(&m, &g, b);
+    assert_int_equal(x->key_len, y->key_len);
+    assert_memory_equal(x->key, y->key, x->key_len);
+}
+
+static void values_take_the_form_asked_for(void **state)
+{
+    (void)state;
+    _Alignas(8) uint8_t room[ROOM];
+    struct made m = { 0 };
+    struct flow f = { .tos = 184, .timestamp_start = INT64_C(1700000000999999) };
+    struct config c = { .timestamps_secs = true, .tos_encode_as_dscp = true };
+    make(&m, "tos,timestamp_start", false, &c);
+    const struct record *r = run(&m, &f, room);
+    int64_t t;
+    memcpy(&t, r->key + layout_find(&m.layout, FIELD_timestamp_start)->off, 8);
+    assert_int_equal(t, INT64_C(1700000000000000));
+    assert_int_equal(r->key[layout_find(&m.layout, FIELD_tos)->off], 46);
+}
+
+static void no_key_at_all(void **state)
+{
+    (void)state;
+    _Alignas(8) uint8_t room[ROOM];
+    struct made m = { 0 };
+    struct flow f = { .packets = 3 };
+    make(&m, "none", false, &plain);
+    const struct record *r = run(&m, &f, room);
+    assert_int_equal(r->key_len, 0);
+    assert_int_equal(r->packets, 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_field_is_copied_exactly), cmocka_unit_test(many_fields_keep_their_values),
+        cmocka_unit_test(equal_flows_have_equal_keys),  cmocka_unit_test(values_take_the_form_asked_for),
+        cmocka_unit_test(no_key_at_all),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

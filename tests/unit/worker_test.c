@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The worker: filters, tags, sampling and sums for each plugin, and a ledger whose identities hold to the record. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <string.h>
+#include "core/outlet.h"
+
+enum { PLUGINS = 4 };
+
+struct bench {
+    struct config core;
+    struct plugin_conf conf[PLUGINS];
+    struct outlet out[PLUGINS];
+    struct worker *w;
+    struct log log;
+    unsigned n;
+};
+
+static void add(struct bench *b, const char *list, const struct config *c)
+{
+    struct aggregate_spec spec;
+    struct err e = { 0 };
+    bool dropped;
+    struct plugin_conf *pc = &b->conf[b->n];
+    strcpy(pc->type, "print");
+    strcpy(pc->name, "test");
+    pc->c = *c;
+    assert_int_equal(aggregate_parse(list, 'N', &spec, &dropped, &e), 0);
+    if (outlet_open(&b->out[b->n++], pc, &spec, &e) == -1)
+        fail_msg("%s", e.text);
+}
+
+static void go(struct bench *b)
+{
+    log_init(&b->log, NULL, "default", "core", false);
+    b->w = worker_new(&b->core, &b->log, b->out, b->n);
+}
+
+static void done(struct bench *b)
+{
+    worker_free(b->w);
+    for (unsigned i = 0; i < b->n; i++)
+        outlet_close(&b->out[i]);
+}
+
+static struct flow flow(uint16_t port)
+{
+    struct flow f = { .src_port = 1000, .dst_port = port, .proto = 17, .packets = 2, .bytes = 100, .flows = 1, .tag = port };
+    addr_parse("10.0.0.1", &f.src_host);
+    addr_parse("10.0.0.2", &f.dst_host);
+    return f;
+}
+
+static struct sums drain(struct outlet *o)
+{
+    size_t bytes;
+    struct sums s = { 0 };
+    uint8_t *p = ring_peek(o->ring, &bytes);
+    for (size_t at = 0; at < bytes; at += ((struct record *)(p + at))->size) {
+        const struct record *r = (const struct record *)(p + at);
+        sums_add(&s, &(struct sums){ 1, r->packets, r->bytes, r->flows });
+    }
+    ring_release(o->ring, bytes, &s);
+    return s;
+}
+
+/* accounted = filtered + sampled out + lost by reason + handed over, in records, packets, bytes and flows. */
+static void assert_identity(const struct outlet *o)
+{
+    struct ring_ledger l;
+    struct sums all = { 0 };
+    ring_ledger(o->ring, &l);
+    sums_add(&all, &l.handed);
+    for (unsigned i = 0; i < LOSS_MAX; i++)
+        sums_add(&all, &o->loss[i]);
+    assert_memory_equal(&all, &o->accounted, sizeof(all));
+}
+
+static void each_plugin_gets_its_own(void **state)
+{
+    (void)state;
+    struct bench b = { 0 };
+    struct flow f;
+    add(&b, "src_host,dst_port", &(struct config){ 0 });
+    add(&b, "dst_port", &(struct config){ .aggregate_filter = "dst port 53" });
+    add(&b, "tag", &(struct config){ .pre_tag_filter = "80-90" });
+    add(&b, "tag", &(struct config){ .post_tag = 7 });
+    go(&b);
+    assert_true(fieldset_has(worker_needs(b.w), FIELD_proto)); /* the filter reads it */
+    for (uint16_t i = 0; i < 10; i++) {
+        f = flow(i % 2 ? 53 : 80);
+        worker_flow(b.w, &f);
+        assert_int_equal(f.tag, f.dst_port); /* one plugin's tag is not the next one's */
+    }
+    assert_false(worker_flush(b.w));
+    size_t bytes;
+    const struct record *r = (const struct record *)ring_peek(b.out[3].ring, &bytes);
+    uint64_t tag;
+    memcpy(&tag, r->key, 8);
+    assert_int_equal(tag, 7);
+    static const uint64_t expected[] = { 10, 5, 5, 10 };
+    for (unsigned i = 0; i < b.n; i++) {
+        assert_int_equal(drain(&b.out[i]).records, expected[i]);
+        assert_identity(&b.out[i]);
+    }
+    done(&b);
+}
+
+static void sums_enter_both_sides(void **state)
+{
+    (void)state;
+    struct bench b = { 0 };
+    struct flow f = flow(53);
+    add(&b, "sum_port", &(struct config){ 0 });
+    go(&b);
+    worker_flow(b.w, &f);
+    worker_flush(b.w);
+    size_t bytes;
+    const uint8_t *p = ring_peek(b.out[0].ring, &bytes);
+    const struct record *first = (const struct record *)p, *second = (const struct record *)(p + first->size);
+    uint16_t a, c;
+    memcpy(&a, first->key, 2);
+    memcpy(&c, second->key, 2);
+    assert_int_equal(a, 1000);
+    assert_int_equal(c, 53);
+    assert_identity(&b.out[0]);
+    done(&b);
+}
+
+static void sampling_is_unbiased(void **state)
+{
+    (void)state;
+    enum { N = 400000, RATE = 20 };
+    struct bench b = { 0 };
+    struct flow f = flow(1);
+    uint64_t taken = 0;
+    add(&b, "none", &(struct config){ .sampling_rate = RATE });
+    go(&b);
+    b.out[0].random = 88172645463325252u;
+    for (unsigned i = 0; i < N; i++) {
+        worker_flow(b.w, &f);
+        if (i % 1000 == 0) {
+            worker_flush(b.w);
+            taken += drain(&b.out[0]).records;
+        }
+    }
+    worker_flush(b.w);
+    taken += drain(&b.out[0]).records;
+    assert_in_range(taken, N / RATE * 97 / 100, N / RATE * 103 / 100);
+    assert_identity(&b.out[0]);
+    done(&b);
+}
+
+/* Nobody reads: what does not fit is counted, and the input is asked to pause first. */
+static void a_full_ring_loses_nothing_uncounted(void **state)
+{
+    (void)state;
+    struct bench b = { 0 };
+    struct flow f = flow(1);
+    add(&b, "src_host", &(struct config){ 0 });
+    go(&b);
+    bool asked = false;
+    for (unsigned i = 0; i < 400000; i++) {
+        f.dst_port = (uint16_t)i;
+        worker_flow(b.w, &f);
+        if (i % 64 == 0)
+            asked |= worker_flush(b.w);
+        if (asked && !b.out[0].loss[LOSS_RING_FULL].records)
+            assert_true(worker_all_full(b.w));
+    }
+    worker_flush(b.w);
+    assert_true(asked);
+    assert_true(b.out[0].loss[LOSS_RING_FULL].records > 0);
+    assert_identity(&b.out[0]);
+    assert_false(worker_wait_room(b.w));
+    drain(&b.out[0]);
+    assert_true(worker_wait_room(b.w));
+    assert_false(worker_flush(b.w));
+    assert_false(worker_all_full(b.w));
+    done(&b);
+}
+
+static void data_too_long_is_counted(void **state)
+{
+    (void)state;
+    struct bench b = { 0 };
+    struct flow f = flow(1);
+    char *text = calloc(1, 70000);
+    add(&b, "label", &(struct config){ 0 });
+    go(&b);
+    f.label = (struct var){ text, 70000 };
+    worker_flow(b.w, &f);
+    worker_flush(b.w);
+    assert_int_equal(b.out[0].loss[LOSS_TOO_LONG].records, 1);
+    assert_identity(&b.out[0]);
+    free(text);
+    done(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_plugin_gets_its_own), cmocka_unit_test(sums_enter_both_sides),
+        cmocka_unit_test(sampling_is_unbiased),     cmocka_unit_test(a_full_ring_loses_nothing_uncounted),
+        cmocka_unit_test(data_too_long_is_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
