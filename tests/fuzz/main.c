@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Runs a fuzz target without a fuzzer: over the files and folders named on the command line, or, without any, over the target's
- * own corpus, $srcdir/tests/fuzz/corpus/<name> for fuzz_<name>. `-mutate N -seed S` also runs N mutations made from the
- * corpus, the same ones for the same seed. Linked into every target of a build without --enable-fuzzer. */
+/* Runs a fuzz target without a fuzzer: over the files and folders named on the command line, or, without any,
+ * over the target's own corpus, $srcdir/tests/fuzz/corpus/<name> for fuzz_<name>. `-mutate N -seed S` also
+ * runs N mutations made from the corpus, the same ones for the same seed. Linked into every target of a build
+ * without --enable-fuzzer. */
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -66,7 +67,10 @@ static int run_file(struct corpus *c, const char *path)
     return 0;
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
 
 static int run_path(struct corpus *c, const char *path)
 {
@@ -98,8 +102,12 @@ static size_t mutate(uint8_t *p, size_t len, uint64_t *state)
     for (unsigned times = 1 + rnd(state) % 8; times && len; times--) {
         size_t at = rnd(state) % len;
         switch (rnd(state) % 5) {
-        case 0: p[at] ^= (uint8_t)(1u << rnd(state) % 8); break;
-        case 1: p[at] = (uint8_t)rnd(state); break;
+        case 0:
+            p[at] ^= (uint8_t)(1u << rnd(state) % 8);
+            break;
+        case 1:
+            p[at] = (uint8_t)rnd(state);
+            break;
         case 2:
             if (at + 2 <= len) {
                 uint16_t v = lengths[rnd(state) % (sizeof lengths / sizeof *lengths)];
@@ -107,7 +115,9 @@ static size_t mutate(uint8_t *p, size_t len, uint64_t *state)
                 p[at + 1] = (uint8_t)v;
             }
             break;
-        case 3: len = at; break;
+        case 3:
+            len = at;
+            break;
         case 4: {
             size_t piece = 1 + rnd(state) % (len - at);
             if (len + piece <= MAX_INPUT) {

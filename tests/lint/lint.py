@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""The checks that no compiler makes. Each function check_* is one: it yields what is wrong, as `file:line: text`.
+
+    lint.py --build build/plain [-k PATTERN]
+
+Ends with `N passed, M failed`, one for each check.
+"""
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# Which folders of src/ a folder may include from, besides itself. base <- config <- core <- packet <- netflow, core <- output <- plugins.
+MAY_INCLUDE = {
+    "base": set(),
+    "config": {"base"},
+    "core": {"base", "config"},
+    "packet": {"base", "config", "core"},
+    "netflow": {"base", "config", "core", "packet"},
+    "output": {"base", "config", "core"},
+    "plugins": {"base", "config", "core", "packet", "netflow", "output"},
+    "nfacctd": {"base", "config", "core", "packet", "netflow", "output", "plugins"},
+    "pmacctd": {"base", "config", "core", "packet", "netflow", "output", "plugins"},
+    "pmacct": {"base", "config", "core", "output"},
+}
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 1000, 100
+BANNED = {"strcpy": "snprintf", "strcat": "strbuf", "sprintf": "snprintf", "gets": "fgets", "strtok": "strcspn", "alloca": "an array",
+          "atoi": "strtol with a check", "system": "posix_spawn", "tmpnam": "mkstemp"}
+COMPILE = ["-std=gnu17", "-D_GNU_SOURCE", f"-I{ROOT}/src"]
+
+
+def tracked(*patterns, under=("src", "tests", "bench")):
+    for folder in under:
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.is_file() and any(path.match(p) for p in patterns):
+                yield path
+
+
+def sources():
+    return tracked("*.c", "*.h")
+
+
+def text_of(path):
+    return path.read_text(errors="replace")
+
+
+def at(path, line, text):
+    return f"{path.relative_to(ROOT)}:{line}: {text}"
+
+
+def run(*words, **more):
+    return subprocess.run([str(w) for w in words], capture_output=True, text=True, cwd=ROOT, **more)
+
+
+def parallel(job, things):
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for lines in pool.map(job, things):
+            yield from lines
+
+
+def without_comments(text):
+    """Comments and strings blanked, lines kept."""
+    def blank(match):
+        return re.sub(r"[^\n]", " ", match[0])
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', blank, text, flags=re.S)
+
+
+def check_format(build):
+    def one(path):
+        done = run("clang-format", "--dry-run", "-Werror", path)
+        return [line for line in done.stderr.splitlines() if "error:" in line][:3]
+    yield from parallel(one, list(sources()))
+
+
+def check_tidy(build):
+    def one(path):
+        done = run("clang-tidy", "--quiet", path, "--", *COMPILE, f"-I{build}", *pkg_cflags())
+        return [line for line in done.stdout.splitlines() if re.search(r"(error|warning): ", line)]
+    yield from parallel(one, list(tracked("*.c", under=("src",))))
+
+
+def pkg_cflags():
+    return run("pkg-config", "--cflags", "libuv", "libpcap", "libxxhash").stdout.split()
+
+
+def check_cppcheck(build):
+    done = run("cppcheck", "--quiet", "--enable=warning,performance,portability", "--inline-suppr", "--std=c11", "-j", os.cpu_count(),
+               "--suppress=missingIncludeSystem", "--suppress=uninitvar:*_test.c", "--template={file}:{line}: {id}: {message}",
+               "-DWITH_SQLITE3", "-D_GNU_SOURCE", "-Isrc", f"-I{build}", "src")
+    yield from (line for line in done.stderr.splitlines() if re.match(r"\S+:\d+: ", line))
+
+
+def check_include_direction(build):
+    for path in tracked("*.c", "*.h", "*.def", under=("src",)):
+        room = path.relative_to(ROOT / "src").parts[0]
+        for number, line in enumerate(text_of(path).splitlines(), 1):
+            found = re.match(r'\s*#\s*include\s+"([^"]+)"', line)
+            if not found or found[1] == "config.h":
+                continue
+            target = found[1].split("/")[0]
+            if room not in MAY_INCLUDE:
+                yield at(path, number, f"src/{room} is not in the table of this check")
+            elif "/" not in found[1] or not (ROOT / "src" / found[1]).exists():
+                yield at(path, number, f'"{found[1]}": headers are named from src/, as "base/err.h"')
+            elif target != room and target not in MAY_INCLUDE[room]:
+                yield at(path, number, f"{room} must not include from {target}")
+
+
+def check_headers_stand_alone(build):
+    def one(path):
+        done = run("gcc", "-fsyntax-only", "-x", "c", *COMPILE, f"-I{build}", *pkg_cflags(), "-Wall", "-Wextra", "-Werror", path)
+        return [line for line in done.stderr.splitlines() if "error:" in line][:2]
+    yield from parallel(one, list(tracked("*.h", under=("src",))))
+
+
+def check_file_sizes(build):
+    for path in tracked("*.c", "*.h", "*.py", "*.def"):
+        text = text_of(path)
+        if text.count("\n") > MAX_FILE_LINES and "Long because" not in text[:2000] and path.suffix != ".def":
+            yield at(path, 1, f"{text.count(chr(10))} lines; a file over {MAX_FILE_LINES} says at its top `Long because ...`")
+
+
+def functions(path):
+    """(name, line, length) of each function of a formatted C file: from its `{` in the first column to its `}`."""
+    begin = name = None
+    for number, line in enumerate(without_comments(text_of(path)).splitlines(), 1):
+        found = re.match(r"[A-Za-z_][^;={]*?\b(\w+)\(", line)
+        if found and begin is None:
+            name = found[1]
+        if line.startswith("{") and name:
+            begin = number
+        if line.startswith("}") and begin:
+            yield name, begin, number - begin + 1
+            begin = name = None
+
+
+def check_function_sizes(build):
+    lengths = sorted(((n, f, path, line) for path in tracked("*.c", under=("src",)) for f, line, n in functions(path)), key=lambda x: -x[0])
+    if lengths:
+        values = sorted(n for n, *_ in lengths)
+        print(f"     functions: {len(values)}, median {values[len(values) // 2]} lines, 95th percentile {values[len(values) * 95 // 100]}, "
+              "longest: " + ", ".join(f"{f} {n}" for n, f, *_ in lengths[:5]))
+    for n, f, path, line in lengths:
+        if n > MAX_FUNCTION_LINES:
+            yield at(path, line, f"{f} has {n} lines; look for the piece that has a name")
+
+
+def check_first_lines(build):
+    for path in [*tracked("*.c", "*.h", "*.def", "*.mk", "*.py", "*.sh"), ROOT / "dev", ROOT / "configure.ac", ROOT / "Makefile.am"]:
+        head = text_of(path)[:400].splitlines()[:2]
+        if not any("SPDX-License-Identifier: BSD-2-Clause" in line for line in head):
+            yield at(path, 1, "the first line is the SPDX licence identifier")
+        elif path.suffix == ".c" and "/*" not in "\n".join(text_of(path).splitlines()[1:4]):
+            yield at(path, 2, "a file opens with two or three lines on what it does and who calls it")
+
+
+def check_banned_functions(build):
+    words = re.compile(r"(?<![\w.>])(" + "|".join(BANNED) + r")\s*\(")
+    for path in tracked("*.c", "*.h", under=("src",)):
+        for number, line in enumerate(without_comments(text_of(path)).splitlines(), 1):
+            found = words.search(line)
+            if found:
+                yield at(path, number, f"{found[1]}: use {BANNED[found[1]]}")
+
+
+def check_todo(build):
+    for path in [*sources(), *tracked("*.def", "*.py", "*.mk")]:
+        if path == pathlib.Path(__file__).resolve():
+            continue
+        for number, line in enumerate(text_of(path).splitlines(), 1):
+            if re.search(r"\b(TODO|FIXME|XXX)\b(?!\s*\(?#\d+)", line):
+                yield at(path, number, "name the issue: TODO(#n)")
+
+
+def check_no_mutable_globals(build):
+    """State hangs off structs that are passed down: nothing of the libraries lies in .data or .bss."""
+    for archive in sorted(build.glob("lib*.a")):
+        if archive.name == "libfuzzmain.a":
+            continue
+        member = ""
+        for line in run("objdump", "-t", archive).stdout.splitlines():
+            if ":     file format" in line:
+                member = line.split(":")[0]
+            found = re.match(r"^[0-9a-f]+ [ gl]......O (\.data|\.bss|\*COM\*)\s+[0-9a-f]+\s+(\S+)$", line)
+            if found:
+                yield f"{archive.name}({member}): {found[2]} is a mutable global"
+
+
+def check_keys_are_documented(build):
+    """CONFIG-KEYS and docs/keys-status.md are what the table of keys says now."""
+    generator = build / "src/config/gendoc"
+    if not generator.exists():
+        yield f"{generator}: does not exist, so the papers cannot be compared"
+        return
+    for name, verb in (("CONFIG-KEYS", "keys"), ("docs/keys-status.md", "status")):
+        path = ROOT / name
+        fresh = run(generator, verb).stdout
+        if not path.exists() or path.read_text() != fresh:
+            yield f"{name}:1: is stale; write it anew: {generator.relative_to(ROOT) if generator.is_relative_to(ROOT) else generator} {verb} > {name}"
+
+
+def check_papers_name_files_that_exist(build):
+    for name in ("README.md", "ARCHITECTURE.md", "HACKING.md", "tests/system/README.md", "tests/fuzz/README.md", "bench/README.md"):
+        path = ROOT / name
+        if not path.exists():
+            yield f"{name}: is missing"
+            continue
+        for number, line in enumerate(text_of(path).splitlines(), 1):
+            for word in re.findall(r"`((?:src|tests|docs|bench|examples|packaging)/[\w./-]+)`", line):
+                if not (ROOT / word).exists() and not (ROOT / "build" in (ROOT / word).parents):
+                    yield at(path, number, f"{word} does not exist")
+
+
+def check_shell(build):
+    for path in [ROOT / "dev", ROOT / ".ci/run", *tracked("*.sh", under=("tests", "bench", "examples", "packaging"))]:
+        yield from run("bash", "-n", path).stderr.splitlines()
+
+
+def check_every_source_is_built(build):
+    """A file that no local.mk names is in no archive and in no tarball."""
+    fragments = "".join(text_of(p) for p in [*tracked("*.mk"), ROOT / "Makefile.am"])
+    for path in tracked("*.c", "*.h", "*.def"):
+        name = str(path.relative_to(ROOT))
+        if not re.search(rf"(^|[\s=]){re.escape(name)}(\s|$)", fragments):
+            yield f"{name}:1: is named in no local.mk"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", default="build/plain")
+    parser.add_argument("-k", dest="pattern", default="")
+    options = parser.parse_args()
+    build = pathlib.Path(options.build).resolve()
+    passed = failed = 0
+    needs = {"check_format": "clang-format", "check_tidy": "clang-tidy", "check_cppcheck": "cppcheck"}
+    for name, check in [(n, f) for n, f in globals().items() if n.startswith("check_") and re.search(options.pattern, n)]:
+        tool = needs.get(name)
+        wrong = [f"{tool} is not installed"] if tool and not shutil.which(tool) else list(check(build))
+        print(f"{'FAIL' if wrong else 'ok  '} {name[6:]}")
+        print("".join(f"  {line}\n" for line in wrong[:100]), end="", flush=True)
+        passed, failed = passed + (not wrong), failed + bool(wrong)
+    print(f"{passed} passed, {failed} failed")
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
