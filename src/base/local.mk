@@ -2,10 +2,15 @@
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	src/base/addr.c src/base/addr.h \
+	src/base/arena.c src/base/arena.h \
 	src/base/clock.c src/base/clock.h \
 	src/base/cursor.h \
 	src/base/err.c src/base/err.h \
+	src/base/files.c src/base/files.h \
 	src/base/hash.h \
 	src/base/log.c src/base/log.h \
+	src/base/msg.c src/base/msg.h \
 	src/base/nearest.c src/base/nearest.h \
-	src/base/strbuf.c src/base/strbuf.h
+	src/base/sock.c src/base/sock.h \
+	src/base/strbuf.c src/base/strbuf.h \
+	src/base/title.c src/base/title.h

@@ -18,6 +18,7 @@
 
 struct log_sink {
     char *file, *ident;
+    struct file_modes modes;
     int fd;       /* of file, or -1 */
     int facility; /* -1: no syslog */
     bool to_stderr, stamp_stderr, utc;
@@ -49,11 +50,6 @@ static int facility_find(const char *word)
         if (!strcasecmp(word, facilities[i].word))
             return facilities[i].facility;
     return -1;
-}
-
-static int log_file_open(const char *path)
-{
-    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
 }
 
 /* ---- lines */
@@ -212,14 +208,14 @@ struct log_sink *log_sink_open(const struct log_sink_conf *c, struct err *e)
     s->fd = s->facility = -1;
     s->stamp_stderr = c->stamp_stderr;
     s->utc = c->utc;
+    s->modes = c->modes ? *c->modes : file_modes_of(-1, -1, -1);
     s->to_stderr = !c->file && !c->syslog;
     if (c->syslog_ident)
         s->ident = strdup(c->syslog_ident);
     if (c->file) {
         s->file = strdup(c->file);
-        s->fd = s->file ? log_file_open(s->file) : -1;
+        s->fd = s->file ? file_open_shared(s->file, &s->modes, e) : err_sys(e, "cannot open the log");
         if (s->fd == -1) {
-            err_sys(e, "cannot open the log file '%s'", c->file);
             log_sink_close(s);
             return NULL;
         }
@@ -240,12 +236,12 @@ void log_sink_reopen(struct log_sink *s)
     }
     if (s->fd == -1)
         return;
-    int fd = log_file_open(s->file);
+    struct err e;
+    int fd = file_open_shared(s->file, &s->modes, &e);
     if (fd == -1) { /* the old file still takes lines: say it there */
         struct log l;
         log_init(&l, s, "default", "core", false);
-        log_error(&l, "cannot reopen the log file '%s': %s. Going on with the old one.", s->file,
-                  strerror(errno));
+        log_error(&l, "%s. Going on with the old log file.", e.text);
         return;
     }
     dup3(fd, s->fd, O_CLOEXEC);

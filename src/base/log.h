@@ -7,18 +7,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "base/files.h"
 
-enum log_level { LOG_LV_DEBUG, LOG_LV_INFO, LOG_LV_NOTICE, LOG_LV_WARN, LOG_LV_ERROR, LOG_LV_ALERT, LOG_LV_OK };
+enum log_level {
+    LOG_LV_DEBUG,
+    LOG_LV_INFO,
+    LOG_LV_NOTICE,
+    LOG_LV_WARN,
+    LOG_LV_ERROR,
+    LOG_LV_ALERT,
+    LOG_LV_OK
+};
 
 /* Where lines go; one per process, owned by its main. Opaque. */
 struct log_sink;
 
 struct log_sink_conf {
-    const char *file;         /* path, or NULL */
-    const char *syslog;       /* facility word, or NULL */
-    const char *syslog_ident; /* or NULL */
-    bool stamp_stderr;        /* prefix lines on stderr by a timestamp too */
-    bool utc;                 /* timestamps in UTC */
+    const char *file;               /* path, or NULL */
+    const char *syslog;             /* facility word, or NULL */
+    const char *syslog_ident;       /* or NULL */
+    bool stamp_stderr;              /* prefix lines on stderr by a timestamp too */
+    bool utc;                       /* timestamps in UTC */
+    const struct file_modes *modes; /* owner and mode of a file that is made (files.h); NULL: 0600 */
 };
 
 struct log {
@@ -35,7 +45,7 @@ struct log_limit {
 };
 
 /* Opens the destinations. Returns NULL with e set if the file cannot be opened. The sink copies the
- * strings; free with log_sink_close. */
+ * strings and modes; free with log_sink_close. */
 struct log_sink *log_sink_open(const struct log_sink_conf *c, struct err *e);
 
 /* Closes and opens again file and syslog (SIGHUP, or in a freshly forked process). */
@@ -45,9 +55,11 @@ void log_sink_close(struct log_sink *s);
 void log_init(struct log *l, struct log_sink *s, const char *name, const char *type, bool debug);
 
 /* Writes one line; text without a newline. Lines are written whole with one write(2). Lines of any length. */
-void log_at(const struct log *l, enum log_level lv, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void log_at(const struct log *l, enum log_level lv, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* As log_at, at most once each 10 s for each x; the next line that is written tells how many were held back. */
+/* As log_at, at most once each 10 s for each x; the next line that is written tells how many were held back.
+ */
 void log_limited(const struct log *l, struct log_limit *x, enum log_level lv, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 

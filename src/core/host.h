@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 #include <uv.h>
+#include "base/files.h"
 #include "core/outlet.h"
 #include "core/plugin.h"
 
