@@ -35,6 +35,7 @@ struct daemon {
     struct worker *worker;
     struct input input;
     uv_loop_t loop;
+    bool loop_made;
     uv_signal_t sig[N_SIGNALS];
     uv_timer_t tick, setup;
     int ready_fd; /* the waiting parent of a daemonized core, -1: none */
@@ -371,6 +372,7 @@ static int run(struct daemon *d, struct err *e)
         return -1;
     if (uv_loop_init(&d->loop) != 0)
         return err_set(e, ERR_SYS, "cannot make an event loop");
+    d->loop_made = true;
     title_set("%s: Core Process [%s]", d->spec->name, d->log.name);
     if (open_input(d, e) == -1 || privs_drop(c->user, e) == -1 || hang_in(d, e) == -1)
         return -1;
@@ -387,10 +389,10 @@ static void shut(struct daemon *d)
     if (d->spec->decoder && d->input.decoder_state)
         d->spec->decoder->close(d->input.decoder_state);
     host_close(&d->host);
-    if (d->loop.data || d->host.watch.loop)
+    if (d->loop_made)
         close_loop(d);
     if (d->conf.core.pidfile)
-        unlink(d->conf.core.pidfile);
+        pidfile_remove(d->conf.core.pidfile);
     for (unsigned i = 0; i < d->n_outlets; i++)
         outlet_close(&d->outlets[i]);
     worker_free(d->worker);

@@ -122,7 +122,7 @@ static uint8_t *put_l4(uint8_t *p, const struct flow *f)
 {
     memset(p, 0, 20);
     if (f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6) {
-        put16(p, f->dst_port); /* type and code travel as a destination port */
+        put16(p, f->icmp_type ? f->icmp_type : f->dst_port); /* flows carry type and code as a destination port */
         return p + 8;
     }
     put16(p, f->src_port);

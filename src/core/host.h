@@ -11,6 +11,7 @@
 #include <sys/types.h>
 #include <uv.h>
 #include "base/files.h"
+#include "base/files.h"
 #include "core/outlet.h"
 #include "core/plugin.h"
 

@@ -220,7 +220,7 @@ static void process_close(struct process *x)
     uv_run(&x->loop, UV_RUN_DEFAULT);
     uv_loop_close(&x->loop);
     if (x->pidfile[0])
-        unlink(x->pidfile);
+        pidfile_remove(x->pidfile);
     free(x->pl.state);
 }
 
