@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The memory plugin: keeps all aggregates in a table and shows them to whoever connects to imt_path. The
+ * table has one thread, the plugin's; clients are served from the same loop in slices, so that counting goes
+ * on. */
+#include "plugins/memory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "plugins/plugins.h"
+
+static int memory_check(const struct config_set *set, const struct plugin_conf *pc,
+                        struct aggregate_spec *spec, struct err *e)
+{
+    (void)spec;
+    struct sockaddr_un sa;
+    const char *path = pc->c.imt_path ? pc->c.imt_path : IMT_PATH_DEFAULT;
+    if (strlen(path) >= sizeof(sa.sun_path))
+        return err_set(e, ERR_CONFIG,
+                       "imt_path '%s' is longer than the %zu octets that a socket's path can have", path,
+                       sizeof(sa.sun_path) - 1);
+    for (unsigned i = 0; i < set->n_plugins; i++) {
+        const struct plugin_conf *other = &set->plugins[i];
+        const char *at = other->c.imt_path ? other->c.imt_path : IMT_PATH_DEFAULT;
+        if (other != pc && !strcmp(other->type, pc->type) && !strcmp(at, path))
+            return err_set(e, ERR_CONFIG,
+                           "plugins '%s' and '%s' have the same imt_path '%s': give one of them its own, "
+                           "imt_path[%s]: ...",
+                           pc->name, other->name, path, pc->name);
+    }
+    return 0;
+}
+
+/* Removes what an earlier run left, which can only be a socket. */
+static int path_clear(const char *path, struct err *e)
+{
+    struct stat st;
+    if (lstat(path, &st) == -1)
+        return errno == ENOENT ? 0 : err_sys(e, "imt_path '%s'", path);
+    if (!S_ISSOCK(st.st_mode))
+        return err_set(e, ERR_CONFIG,
+                       "imt_path '%s' exists and is not a socket: name another path or remove it", path);
+    return unlink(path) == 0 || errno == ENOENT ? 0 : err_sys(e, "cannot remove the old socket '%s'", path);
+}
+
+static int listen_at(struct memory *m, struct err *e)
+{
+    struct sockaddr_un sa = { .sun_family = AF_UNIX };
+    struct stat st;
+    memcpy(sa.sun_path, m->path, sizeof(m->path));
+    if (path_clear(m->path, e) == -1)
+        return -1;
+    m->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (m->fd == -1)
+        return err_sys(e, "cannot make a socket");
+    if (bind(m->fd, (struct sockaddr *)&sa, sizeof(sa)) == -1)
+        return err_sys(e, "cannot bind to imt_path '%s'", m->path);
+    /* Anybody on this machine may ask, whatever files_umask says. */
+    if (chmod(m->path, 0777) == -1 || stat(m->path, &st) == -1 || listen(m->fd, MEMORY_CLIENTS_MAX) == -1)
+        return err_sys(e, "cannot listen at imt_path '%s'", m->path);
+    m->dev = st.st_dev;
+    m->ino = st.st_ino;
+    return 0;
+}
+
+static void on_connection(uv_poll_t *h, int status, int events)
+{
+    struct memory *m = h->data;
+    (void)events;
+    if (status < 0)
+        return;
+    for (unsigned i = 0; i < MEMORY_CLIENTS_MAX; i++) {
+        int fd = accept4(m->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd == -1)
+            return;
+        client_accept(m, fd);
+    }
+}
+
+static void on_closed(uv_handle_t *h) { free(h); }
+
+static int watch(struct memory *m, struct err *e)
+{
+    uv_poll_t *h = calloc(1, sizeof(*h));
+    if (!h || uv_poll_init(m->pl->loop, h, m->fd)) {
+        free(h);
+        return err_set(e, ERR_SYS, "cannot watch the socket '%s'", m->path);
+    }
+    h->data = m;
+    m->listener = h;
+    return uv_poll_start(h, UV_READABLE, on_connection)
+               ? err_set(e, ERR_SYS, "cannot watch the socket '%s'", m->path)
+               : 0;
+}
+
+static void memory_close(struct plugin *pl);
+
+static int memory_open(struct plugin *pl, struct err *e)
+{
+    struct memory *m = pl->state;
+    const char *path = pl->c->imt_path ? pl->c->imt_path : IMT_PATH_DEFAULT;
+    m->pl = pl;
+    m->fd = -1;
+    if (strlen(path) >= sizeof(m->path))
+        return err_set(e, ERR_CONFIG, "imt_path '%s' is too long", path);
+    memcpy(m->path, path, strlen(path) + 1);
+    strbuf_init(&m->hello, IMT_HELLO_MAX);
+    imt_hello_put(&m->hello, pl->layout);
+    m->table = table_new();
+    if (!m->table || m->hello.failed) {
+        memory_close(pl);
+        return err_set(e, ERR_SYS, "no memory for a table");
+    }
+    if (listen_at(m, e) == -1 || watch(m, e) == -1) {
+        memory_close(pl);
+        return -1;
+    }
+    log_at(&pl->log, LOG_LV_OK, "waiting for data on: '%s'", m->path);
+    return 0;
+}
+
+static struct sums memory_take(struct plugin *pl, uint8_t *recs, size_t bytes)
+{
+    struct memory *m = pl->state;
+    struct sums s = agg_add(m->table->agg, recs, bytes);
+    sums_add(&m->held, &s);
+    return s;
+}
+
+static void memory_tick(struct plugin *pl, int64_t now_us)
+{
+    (void)now_us;
+    clients_tick(pl->state, clock_mono_us());
+}
+
+static void memory_close(struct plugin *pl)
+{
+    struct memory *m = pl->state;
+    struct stat st;
+    for (unsigned i = 0; i < MEMORY_CLIENTS_MAX; i++)
+        if (m->client[i])
+            client_drop(m->client[i]);
+    if (m->listener)
+        uv_close((uv_handle_t *)m->listener, on_closed);
+    m->listener = NULL;
+    if (m->fd != -1) {
+        close(m->fd);
+        if (m->ino && stat(m->path, &st) == 0 && st.st_ino == m->ino && st.st_dev == m->dev)
+            unlink(m->path);
+    }
+    m->fd = -1;
+    table_put(m->table);
+    m->table = NULL;
+    strbuf_free(&m->hello);
+}
+
+int memory_erase(struct memory *m)
+{
+    struct table *fresh = table_new();
+    if (!fresh)
+        return -1;
+    table_put(m->table);
+    m->table = fresh;
+    m->erased_us = clock_mono_us();
+    memory_reset(m, &m->held);
+    m->held = (struct sums){ 0 };
+    return 0;
+}
+
+void memory_reset(struct memory *m, const struct sums *s)
+{
+    struct sums given = *s;
+    if (m->pl->ring)
+        ring_confirm(m->pl->ring, &given);
+    if (s == &m->held)
+        return;
+    m->held.packets -= given.packets;
+    m->held.bytes -= given.bytes;
+    m->held.flows -= given.flows;
+}
+
+const struct plugin_ops plugin_memory = {
+    .name = "memory",
+    .title = "IMT Plugin",
+    .state_size = sizeof(struct memory),
+    .check = memory_check,
+    .open = memory_open,
+    .take = memory_take,
+    .tick = memory_tick,
+    .close = memory_close,
+};
