@@ -1,1 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# Manual pages and documents that are installed, and what else belongs into the tarball.
+dist_man_MANS += docs/nfacctd.8 docs/pmacctd.8 docs/pmacct.1
+dist_doc_DATA += README.md ARCHITECTURE.md HACKING.md LICENSE docs/differences.md
+examplesdir = $(docdir)/examples
+dist_examples_DATA = \
+	examples/nfacctd-memory.conf examples/nfacctd-print-json.conf examples/nfacctd-replay.conf examples/nfacctd-sqlite3.conf \
+	examples/pmacctd-nfprobe.conf examples/pmacctd-print.conf examples/pmacctd-sqlite3.conf
+EXTRA_DIST += dev .clang-format .clang-tidy .ci/run examples/demo.sh packaging tests/system tests/lint tests/tally.py
