@@ -3,3 +3,4 @@ noinst_LIBRARIES += libplugins.a
 libplugins_a_SOURCES =
 libplugins_a_SOURCES += src/plugins/plugins.h src/plugins/memory.c src/plugins/memory.h src/plugins/memory_client.c \
 	src/plugins/memory_query.c src/plugins/memory_query.h
+libplugins_a_SOURCES += src/plugins/print.c

@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The purge engine. The event loop's thread fills a table and, when the refresh time has come, puts it into a
+ * queue; one writer thread takes tables from there, has the sink write them, and confirms them to the ledger.
+ * The queue is short: a table that finds it full is added to the one that came before it, so that a slow sink
+ * costs memory for keys, never data. */
+#include "output/purge.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "output/bins.h"
+#include "output/trigger.h"
+
+enum {
+    QUEUE_DEFAULT = 10,
+    LAST_TRIES = 3, /* of a batch that the sink refuses while the daemon ends */
+    LAST_PAUSE_US = 500 * 1000,
+    CARRY = 64 * 1024, /* octets of records that are moved to another table at once */
+};
+#define WAITING_MAX ((size_t)1 << 30) /* octets of tables that a failing sink may pile up */
+
+struct job {
+    struct batch batch;
+    struct sums sums;
+    bool failed;       /* the sink refused it already */
+    bool trigger_only; /* nothing to write: the trigger's own time has come */
+    struct job *next;
+};
+
+struct purger {
+    struct plugin *pl;
+    const struct sink_ops *sink;
+    void *sink_state;
+    bool wants_empty;
+
+    /* of the event loop's thread */
+    struct agg *table;
+    struct sums sums; /* of what is in the table */
+    struct bins bins;
+    int64_t delay_bins_s;
+    int64_t due_us, trigger_due_us;
+
+    /* between the two */
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    struct job *head, *tail; /* what waits; the job that is being written is not among them */
+    unsigned waiting, waiting_max;
+    bool quit;
+    bool started;
+    pthread_t writer;
+
+    /* of the writer */
+    struct triggers triggers;
+};
+
+int64_t writer_id(void) { return gettid(); }
+
+/* ---- moving entries from one table to another */
+
+struct carry {
+    struct agg *to;
+    struct sums moved;
+    size_t used;
+    _Alignas(8) uint8_t buf[CARRY];
+};
+
+static void carry_flush(struct carry *c)
+{
+    if (c->used)
+        agg_add(c->to, c->buf, c->used);
+    c->used = 0;
+}
+
+static void carry_record(struct carry *c, struct record *r, const struct agg_entry *e, size_t size)
+{
+    *r = (struct record){ .size = (uint32_t)size,
+                          .kind = e->kind,
+                          .tcpflags = e->tcpflags,
+                          .tunnel_tcpflags = e->tunnel_tcpflags,
+                          .packets = e->packets,
+                          .bytes = e->bytes,
+                          .flows = e->flows,
+                          .key_len = e->key_len };
+    memcpy(r->key, e->key, e->key_len);
+    c->moved.records++;
+    c->moved.packets += e->packets;
+    c->moved.bytes += e->bytes;
+    c->moved.flows += e->flows;
+}
+
+static void carry_entry(struct carry *c, const struct agg_entry *e)
+{
+    size_t size = (sizeof(struct record) + e->key_len + 7) & ~(size_t)7;
+    if (size > CARRY - c->used)
+        carry_flush(c);
+    if (size <= CARRY) {
+        carry_record(c, (struct record *)(c->buf + c->used), e, size);
+        c->used += size;
+        return;
+    }
+    struct record *giant = calloc(1, size); /* long texts in the key */
+    if (!giant)
+        abort();
+    carry_record(c, giant, e, size);
+    agg_add(c->to, (const uint8_t *)giant, size);
+    free(giant);
+}
+
+/* Adds what is to be written of b to the table `to`. */
+static void carry_batch(struct agg *to, const struct batch *b)
+{
+    struct carry *c = malloc(sizeof(*c));
+    struct agg_entry *e;
+    uint64_t at = 0;
+    if (!c)
+        abort();
+    c->to = to;
+    c->used = 0;
+    while ((e = batch_next(b, &at)))
+        carry_entry(c, e);
+    carry_flush(c);
+    free(c);
+}
+
+static void sums_take_off(struct sums *s, const struct sums *less)
+{
+    s->records -= less->records;
+    s->packets -= less->packets;
+    s->bytes -= less->bytes;
+    s->flows -= less->flows;
+}
+
+/* ---- the queue; called with the lock held */
+
+static void job_free(struct job *j)
+{
+    if (j->batch.table)
+        agg_free(j->batch.table);
+    free(j);
+}
+
+static void queue_put(struct purger *p, struct job *j)
+{
+    j->next = NULL;
+    if (p->tail)
+        p->tail->next = j;
+    else
+        p->head = j;
+    p->tail = j;
+    p->waiting++;
+}
+
+static struct job *queue_get(struct purger *p)
+{
+    struct job *j = p->head;
+    if (!j)
+        return NULL;
+    p->head = j->next;
+    if (!p->head)
+        p->tail = NULL;
+    p->waiting--;
+    return j;
+}
+
+static void queue_put_first(struct purger *p, struct job *j)
+{
+    j->next = p->head;
+    p->head = j;
+    if (!p->tail)
+        p->tail = j;
+    p->waiting++;
+}
+
+/* Adds the rows of j to the last job that waits, and frees j. An entry that is marked as kept or done must
+ * not grow: a table that has such entries is made anew without them. */
+static void queue_merge(struct purger *p, struct job *j)
+{
+    struct job *last = p->tail;
+    if (!last || !last->batch.table) {
+        queue_put(p, j);
+        return;
+    }
+    if (agg_count(last->batch.table) != last->batch.rows) {
+        struct agg *clean = agg_new();
+        carry_batch(clean, &last->batch);
+        agg_free(last->batch.table);
+        last->batch.table = clean;
+    }
+    carry_batch(last->batch.table, &j->batch);
+    last->batch.rows = agg_count(last->batch.table);
+    last->batch.purge_us = j->batch.purge_us;
+    last->batch.base_s = j->batch.base_s;
+    last->batch.last |= j->batch.last;
+    sums_add(&last->sums, &j->sums);
+    job_free(j);
+}
+
+static size_t queue_memory(const struct purger *p)
+{
+    size_t n = 0;
+    for (const struct job *j = p->head; j; j = j->next)
+        n += j->batch.table ? agg_memory(j->batch.table) : 0;
+    return n;
+}
+
+/* ---- the writer's thread */
+
+static void log_start(const struct plugin *pl, int64_t id)
+{
+    log_info(&pl->log, "*** Purging cache - START (PID: %" PRId64 ") ***", id);
+}
+
+static void log_end(const struct plugin *pl, const struct batch *b, uint64_t written, uint64_t rows,
+                    int64_t took_s)
+{
+    char et[24] = "X";
+    if (took_s >= 0)
+        snprintf(et, sizeof(et), "%" PRId64, took_s);
+    log_info(&pl->log, "*** Purging cache - END (PID: %" PRId64 ", QN: %" PRIu64 "/%" PRIu64 ", ET: %s) ***",
+             b->writer, written, rows, et);
+}
+
+/* The ledger shows what is lost here as never confirmed. */
+static void job_drop(struct purger *p, struct job *j, const char *why)
+{
+    log_error(&p->pl->log,
+              "%s: %" PRIu64 " rows dropped (%" PRIu64 " packets, %" PRIu64 " bytes, %" PRIu64 " flows)", why,
+              j->batch.rows, j->sums.packets, j->sums.bytes, j->sums.flows);
+    job_free(j);
+}
+
+/* -1: the job stays. */
+static int job_write(struct purger *p, struct job *j)
+{
+    struct batch *b = &j->batch;
+    struct err e = { 0 };
+    b->writer = writer_id();
+    b->written = b->inserted = b->updated = b->refused = 0;
+    log_start(p->pl, b->writer);
+    if (!b->rows && !p->wants_empty) {
+        log_end(p->pl, b, 0, 0, -1);
+    } else {
+        int64_t began_us = clock_mono_us();
+        int rc = p->sink->write(p->sink_state, p->pl, b, &e);
+        if (rc == -1)
+            log_error(&p->pl->log, "%s; %s", e.text,
+                      b->rows - b->written ? "the rows are kept and written at the next purge"
+                                           : "tried again at the next purge");
+        log_end(p->pl, b, b->written, b->rows, (clock_mono_us() - began_us) / US_PER_S);
+        if (rc == -1) {
+            b->rows -= b->written;
+            j->failed = true;
+            return -1;
+        }
+    }
+    if (p->pl->ring)
+        ring_confirm(p->pl->ring, &j->sums);
+    if (!p->pl->c->trigger_time.n)
+        trigger_run(&p->triggers, p->sink, p->sink_state, p->pl, b);
+    return 0;
+}
+
+static int job_do(struct purger *p, struct job *j)
+{
+    if (!j->trigger_only)
+        return job_write(p, j);
+    trigger_run(&p->triggers, p->sink, p->sink_state, p->pl, NULL);
+    return 0;
+}
+
+/* Writes what is left when the daemon ends; what the sink refuses even now is lost, and said so. */
+static void drain(struct purger *p)
+{
+    struct job *j;
+    while ((j = queue_get(p))) {
+        pthread_mutex_unlock(&p->lock);
+        int rc = -1;
+        for (int i = 0; i < LAST_TRIES && (rc = job_do(p, j)) == -1; i++)
+            usleep(LAST_PAUSE_US);
+        if (rc == -1)
+            job_drop(p, j, "the sink refuses them and the daemon ends");
+        else
+            job_free(j);
+        pthread_mutex_lock(&p->lock);
+    }
+}
+
+/* One turn: everything that waits, or up to the first job that fails (the ones behind it would fail too, and
+ * order matters). */
+static void write_waiting(struct purger *p)
+{
+    struct job *j;
+    while (!p->quit && (j = queue_get(p))) {
+        pthread_mutex_unlock(&p->lock);
+        int rc = job_do(p, j);
+        if (rc == 0)
+            job_free(j);
+        pthread_mutex_lock(&p->lock);
+        if (rc == 0)
+            continue;
+        queue_put_first(p, j);
+        return;
+    }
+}
+
+static void *writer_main(void *arg)
+{
+    struct purger *p = arg;
+    pthread_mutex_lock(&p->lock);
+    for (;;) {
+        unsigned before = p->waiting;
+        if (!p->quit)
+            write_waiting(p);
+        if (p->quit)
+            break;
+        /* A failed job waits for the next purge; one that came meanwhile is the next purge. */
+        if (p->waiting <= before || !p->waiting)
+            pthread_cond_wait(&p->work, &p->lock);
+    }
+    drain(p);
+    pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+/* Signals are the event loop's. */
+static int writer_start(struct purger *p, struct err *e)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &old);
+    int rc = pthread_create(&p->writer, NULL, writer_main, p);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (rc)
+        return err_set(e, ERR_SYS, "cannot start the writer: %s", strerror(rc));
+    pthread_setname_np(p->writer, "writer");
+    p->started = true;
+    return 0;
+}
+
+/* ---- before anything starts */
+
+int purger_check(const struct config_set *set, const struct plugin_conf *pc, const char *prefix,
+                 struct err *e)
+{
+    const struct config *c = &pc->c;
+    char key[64], at[256];
+    if (!c->history_offset)
+        return 0;
+    snprintf(key, sizeof(key), "%s_history_offset", prefix);
+    config_where(set, key, pc->name, at, sizeof(at));
+    if (!c->history.n)
+        return err_set(e, ERR_CONFIG, "%s: %s has no meaning without %s_history", at, key, prefix);
+    if (c->history_offset >= span_seconds(c->history))
+        return err_set(e, ERR_CONFIG, "%s: History offset (ie. %s) must be < history (ie. %s_history).", at,
+                       key, prefix);
+    return 0;
+}
+
+/* ---- the event loop's thread */
+
+static void hand_over(struct purger *p, struct job *j)
+{
+    struct job *dropped = NULL;
+    pthread_mutex_lock(&p->lock);
+    if (p->waiting >= p->waiting_max && !j->trigger_only) {
+        queue_merge(p, j);
+        if (queue_memory(p) > WAITING_MAX && p->head != p->tail)
+            dropped = queue_get(p);
+    } else {
+        queue_put(p, j);
+    }
+    pthread_cond_signal(&p->work);
+    pthread_mutex_unlock(&p->lock);
+    if (dropped)
+        job_drop(p, dropped, "too much waits for a sink that does not take it");
+}
+
+/* Moves entries of bins after limit_s to the new table; they are no part of the batch. */
+static void keep_ahead(struct purger *p, struct job *j, int64_t limit_s)
+{
+    struct carry *c = malloc(sizeof(*c));
+    struct agg_entry *e;
+    uint64_t at = 0;
+    if (!c)
+        abort();
+    c->to = p->table;
+    c->used = 0;
+    c->moved = (struct sums){ 0 };
+    while ((e = agg_next(j->batch.table, &at))) {
+        int64_t bin;
+        memcpy(&bin, e->key + p->pl->layout->bin_off, sizeof(bin));
+        if (bin <= limit_s)
+            continue;
+        carry_entry(c, e);
+        e->mark = MARK_KEPT;
+        j->batch.rows--;
+    }
+    carry_flush(c);
+    /* How many records made an entry is not known: one each stays with the entry, the rest goes with the
+     * batch. */
+    sums_take_off(&j->sums, &c->moved);
+    p->sums = c->moved;
+    free(c);
+}
+
+static void purge(struct purger *p, int64_t now_us, bool last)
+{
+    struct job *j = calloc(1, sizeof(*j));
+    if (!j)
+        return; /* at the next tick again */
+    int64_t commit_s = bins_commit(&p->bins, now_us);
+    bool ahead = !last && p->bins.history.n && (p->bins.ahead || p->delay_bins_s);
+    j->batch =
+        (struct batch){ .layout = p->pl->layout, .purge_us = now_us, .last = last, .base_s = commit_s };
+    if (agg_count(p->table)) {
+        j->batch.table = p->table;
+        j->batch.rows = agg_count(p->table);
+        j->sums = p->sums;
+        p->table = agg_new();
+        p->sums = (struct sums){ 0 };
+        if (ahead)
+            keep_ahead(p, j, commit_s - p->delay_bins_s);
+    }
+    bool still_ahead = agg_count(p->table) != 0;
+    bins_limit(&p->bins, now_us);
+    p->bins.ahead = still_ahead;
+    hand_over(p, j);
+}
+
+static void trigger_tick(struct purger *p, int64_t now_us)
+{
+    const struct span every = p->pl->c->trigger_time;
+    if (!every.n || !p->pl->c->trigger_exec || now_us < p->trigger_due_us)
+        return;
+    p->trigger_due_us = deadline_next(p->trigger_due_us, now_us, (int)span_seconds(every));
+    struct job *j = calloc(1, sizeof(*j));
+    if (!j)
+        return;
+    j->trigger_only = true;
+    hand_over(p, j);
+}
+
+void purger_tick(struct purger *p, int64_t now_us)
+{
+    const struct config *c = p->pl->c;
+    if (p->due_us - now_us > (c->refresh_time + c->startup_delay) * US_PER_S)
+        p->due_us = deadline_next(p->due_us, now_us, c->refresh_time); /* the clock was set back */
+    if (now_us >= p->due_us) {
+        p->due_us = deadline_next(p->due_us, now_us, c->refresh_time);
+        purge(p, now_us, false);
+    }
+    trigger_tick(p, now_us);
+}
+
+struct sums purger_take(struct purger *p, uint8_t *recs, size_t bytes)
+{
+    if (p->bins.history.n)
+        bins_stamp(&p->bins, recs, bytes, p->pl->layout->bin_off, clock_wall_us());
+    struct sums s = agg_add(p->table, recs, bytes);
+    sums_add(&p->sums, &s);
+    return s;
+}
+
+static void timers_init(struct purger *p, int64_t now_us)
+{
+    const struct config *c = p->pl->c;
+    int64_t history_s = c->history.n ? span_seconds(c->history) : 0;
+    if (p->pl->layout->bin_off != LAYOUT_NO_BIN)
+        bins_init(&p->bins, c->history, c->history_roundoff, c->history_offset, c->timestamps_utc,
+                  now_us / US_PER_S);
+    p->delay_bins_s = history_s ? c->startup_delay / history_s * history_s : 0;
+    p->due_us =
+        deadline_first(now_us, c->refresh_time, c->startup_delay, c->history_roundoff, c->timestamps_utc);
+    if (c->trigger_time.n)
+        p->trigger_due_us =
+            deadline_first(now_us, (int)span_seconds(c->trigger_time), 0, "", c->timestamps_utc);
+}
+
+int purger_open_at(struct purger **out, struct plugin *pl, const struct sink_ops *sink, int64_t now_us,
+                   struct err *e)
+{
+    struct purger *p = calloc(1, sizeof(*p));
+    void *state = calloc(1, sink->state_size ? sink->state_size : 1);
+    if (!p || !state) {
+        free(p);
+        free(state);
+        return err_set(e, ERR_SYS, "out of memory");
+    }
+    *p = (struct purger){ .pl = pl, .sink = sink, .sink_state = state };
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->work, NULL);
+    p->waiting_max = pl->c->max_writers > 0 ? (unsigned)pl->c->max_writers : QUEUE_DEFAULT;
+    p->table = agg_new();
+    timers_init(p, now_us);
+    if (sink->open && sink->open(state, pl, e) == -1) {
+        p->sink = NULL;
+        purger_close(p);
+        return -1;
+    }
+    p->wants_empty = sink->wants_empty ? sink->wants_empty(state, pl) : sink->empty_batches;
+    if (writer_start(p, e) == -1) {
+        purger_close(p);
+        return -1;
+    }
+    *out = p;
+    return 0;
+}
+
+int purger_open(struct purger **out, struct plugin *pl, const struct sink_ops *sink, struct err *e)
+{
+    return purger_open_at(out, pl, sink, clock_wall_us(), e);
+}
+
+static void writer_join(struct purger *p)
+{
+    if (!p->started)
+        return;
+    pthread_mutex_lock(&p->lock);
+    p->quit = true;
+    pthread_cond_signal(&p->work);
+    pthread_mutex_unlock(&p->lock);
+    pthread_join(p->writer, NULL);
+    p->started = false;
+}
+
+void purger_finish(struct purger *p)
+{
+    purge(p, clock_wall_us(), true);
+    writer_join(p);
+}
+
+void purger_close(struct purger *p)
+{
+    if (!p)
+        return;
+    writer_join(p);
+    struct job *j;
+    while ((j = queue_get(p)))
+        job_free(j);
+    if (p->sink && p->sink->close)
+        p->sink->close(p->sink_state);
+    trigger_reap(&p->triggers);
+    agg_free(p->table);
+    pthread_cond_destroy(&p->work);
+    pthread_mutex_destroy(&p->lock);
+    free(p->sink_state);
+    free(p);
+}

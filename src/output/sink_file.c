@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Writes batches as text: to stdout, or into files whose names may depend on time and row. A file gets all of
+ * its rows or, where that can be undone, none: what fails is written again with the next purge. Called by the
+ * purge engine for the print plugin. */
+#include "output/sink_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "output/format.h"
+
+enum {
+    CHUNK = 1 << 20,       /* octets that go into one write(2) */
+    TEXT_MAX = 64 << 20,   /* of one row at most */
+    WRITE_WAIT_MS = 10000, /* for a pipe that nobody reads */
+};
+
+struct sink_file {
+    struct format *format;
+    struct names *name;   /* NULL: stdout */
+    struct names *latest; /* of the link, or NULL */
+    struct file_modes modes;
+    struct strbuf text;
+    bool json;
+    bool stdout_headed; /* the header has been printed */
+};
+
+/* One file as it is written. */
+struct out {
+    const char *path; /* for messages */
+    int fd;
+    off_t undo; /* length to cut back to on failure; -1: cannot be undone */
+    bool fresh; /* what is written is the beginning */
+    uint64_t rows;
+    int64_t began_us;
+};
+
+/* ---- writing */
+
+static int write_all(struct out *o, const char *p, size_t n, struct err *e)
+{
+    while (n) {
+        ssize_t done = write(o->fd, p, n);
+        if (done >= 0) {
+            p += done;
+            n -= (size_t)done;
+            continue;
+        }
+        struct pollfd ready = { .fd = o->fd, .events = POLLOUT };
+        if (errno == EINTR || (errno == EAGAIN && poll(&ready, 1, WRITE_WAIT_MS) > 0))
+            continue;
+        return err_sys(e, "cannot write to '%s'", o->path);
+    }
+    return 0;
+}
+
+static int flush(struct sink_file *s, struct out *o, struct err *e)
+{
+    if (s->text.failed)
+        return err_set(e, ERR_LIMIT, "'%s': a row is too long", o->path);
+    int rc = write_all(o, s->text.p, s->text.len, e);
+    strbuf_clear(&s->text);
+    return rc;
+}
+
+static int put_row(struct sink_file *s, struct out *o, const struct agg_entry *entry, struct err *e)
+{
+    struct row r = agg_row(entry);
+    format_row(s->format, &r, &s->text);
+    o->rows++;
+    return s->text.len >= CHUNK || s->text.failed ? flush(s, o, e) : 0;
+}
+
+static void put_open_marker(struct sink_file *s, const struct plugin *pl, const struct batch *b)
+{
+    if (!pl->c->print_markers)
+        return;
+    if (s->json)
+        strbuf_printf(&s->text, "{\"event_type\": \"purge_init\", \"writer_id\": \"%s/%" PRId64 "\"}\n",
+                      pl->name, b->writer);
+    else
+        strbuf_printf(&s->text, "--START (%" PRId64 ")--\n", b->writer);
+}
+
+static void put_close_marker(struct sink_file *s, const struct plugin *pl, const struct batch *b,
+                             const struct out *o)
+{
+    if (!pl->c->print_markers)
+        return;
+    if (s->json)
+        strbuf_printf(&s->text,
+                      "{\"event_type\": \"purge_close\", \"writer_id\": \"%s/%" PRId64
+                      "\", \"purged_entries\": %" PRIu64 ", \"total_entries\": %" PRIu64
+                      ", \"duration\": %" PRId64 "}\n",
+                      pl->name, b->writer, o->rows, o->rows, (clock_mono_us() - o->began_us) / US_PER_S);
+    else
+        strbuf_printf(&s->text, "--END (%" PRId64 ")--\n", b->writer);
+}
+
+/* ---- files */
+
+static int out_open(struct sink_file *s, const struct plugin *pl, const char *path, struct out *o,
+                    struct err *e)
+{
+    struct stat st;
+    *o = (struct out){ .path = path, .undo = -1, .began_us = clock_mono_us() };
+    o->fd = file_open_output(path, pl->c->print_output_file_append, &s->modes, &o->fresh, e);
+    if (o->fd == -1)
+        return -1;
+    if (fstat(o->fd, &st) == 0 && S_ISREG(st.st_mode))
+        o->undo = st.st_size;
+    return 0;
+}
+
+/* The rest of the text, and the end of the file; what failed is undone. */
+static int out_close(struct sink_file *s, struct out *o, int rc, struct err *e)
+{
+    if (rc == 0)
+        rc = flush(s, o, e);
+    if (rc == -1 && o->undo != -1) {
+        int unheeded = ftruncate(o->fd, o->undo);
+        (void)unheeded;
+    }
+    if (close(o->fd) == -1 && rc == 0)
+        rc = err_sys(e, "cannot close '%s'", o->path); /* a full disk or quota may come to light only now */
+    strbuf_clear(&s->text);
+    return rc;
+}
+
+static void put_header(struct sink_file *s, const struct batch *b, const struct out *o)
+{
+    if (o->fresh && b->rows) /* a file for an empty purge is empty */
+        format_header(s->format, &s->text);
+}
+
+/* Groups of the same name: one file. */
+static int write_file(struct sink_file *s, const struct plugin *pl, struct batch *b, struct group *g,
+                      size_t n, struct err *e)
+{
+    struct out o;
+    int rc = 0;
+    if (out_open(s, pl, g->name, &o, e) == -1)
+        return -1;
+    put_open_marker(s, pl, b);
+    put_header(s, b, &o);
+    for (size_t i = 0; i < n; i++) {
+        for (uint64_t k = 0; k < g[i].n && rc == 0; k++)
+            rc = put_row(s, &o, g[i].entry[k], e);
+    }
+    put_close_marker(s, pl, b, &o);
+    if (out_close(s, &o, rc, e) == -1)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        for (uint64_t k = 0; k < g[i].n; k++)
+            g[i].entry[k]->mark = MARK_DONE;
+        b->written += g[i].n;
+    }
+    return 0;
+}
+
+/* The link is no part of the data: what goes wrong with it is only said. */
+static void link_latest(struct sink_file *s, const struct plugin *pl, const struct group *g)
+{
+    char link[4096];
+    struct err e;
+    if (names_expand(s->latest, &g->row, g->at_us, link, sizeof(link)) == -1)
+        log_warn(&pl->log, "print_latest_file: the name gets too long");
+    else if (file_link_latest(link, g->name, &s->modes, &e) == -1)
+        log_warn(&pl->log, "print_latest_file: %s", e.text);
+}
+
+static int write_files(struct sink_file *s, const struct plugin *pl, struct batch *b, struct err *e)
+{
+    struct groups gs;
+    struct err other;
+    int rc = 0;
+    if (groups_make(&gs, s->name, b, e) == -1)
+        return -1;
+    for (size_t i = 0, next; i < gs.n; i = next) {
+        for (next = i + 1; next < gs.n && !strcmp(gs.group[next].name, gs.group[i].name);)
+            next++;
+        /* The first failure is told; the files after it are written all the same. */
+        if (write_file(s, pl, b, &gs.group[i], next - i, rc == 0 ? e : &other) == -1)
+            rc = -1;
+        else if (s->latest && (next == gs.n || names_vary(s->latest)))
+            link_latest(s, pl, &gs.group[next - 1]);
+    }
+    groups_free(&gs);
+    return rc;
+}
+
+/* ---- stdout, and what does not depend on the row */
+
+/* Several plugins write to one stdout: whoever holds the lock file writes. -1: there is none. */
+static int lock_stdout(struct sink_file *s, const struct plugin *pl)
+{
+    struct err e;
+    if (!pl->c->print_output_lock_file)
+        return -1;
+    int fd = file_open_output(pl->c->print_output_lock_file, true, &s->modes, NULL, &e);
+    if (fd == -1)
+        log_warn(&pl->log, "print_output_lock_file: %s", e.text);
+    return fd;
+}
+
+static int write_stdout(struct sink_file *s, const struct plugin *pl, struct batch *b, struct err *e)
+{
+    struct out o = {
+        .path = "standard output", .fd = STDOUT_FILENO, .undo = -1, .began_us = clock_mono_us()
+    };
+    struct agg_entry *entry;
+    uint64_t at = 0;
+    int rc = 0, lock = lock_stdout(s, pl);
+    o.fresh = !s->stdout_headed;
+    put_open_marker(s, pl, b);
+    put_header(s, b, &o);
+    while (rc == 0 && (entry = batch_next(b, &at)))
+        rc = put_row(s, &o, entry, e);
+    put_close_marker(s, pl, b, &o);
+    if (rc == 0)
+        rc = flush(s, &o, e);
+    strbuf_clear(&s->text);
+    if (lock != -1)
+        close(lock);
+    if (rc == -1)
+        return -1;
+    s->stdout_headed |= b->rows != 0;
+    b->written = b->rows;
+    return 0;
+}
+
+/* ---- the sink */
+
+static char separator(const char *text)
+{
+    if (!text || !*text)
+        return ',';
+    if (text[0] == '\\' && text[1])
+        return text[1] == 't' ? '\t' : text[1] == 's' ? ' ' : text[1];
+    return text[0];
+}
+
+static struct format_style style_of(const struct config *c)
+{
+    bool csv = c->print_output == PRINT_CSV || c->print_output == PRINT_EVENT_CSV;
+    return (struct format_style){
+        .kind = c->print_output == PRINT_JSON ? FORMAT_JSON
+                : csv                         ? FORMAT_CSV
+                                              : FORMAT_TABLE,
+        .order = c->print_output == PRINT_JSON ? ORDER_JSON : ORDER_CSV,
+        .events = c->print_output == PRINT_EVENT_CSV || c->print_output == PRINT_EVENT_FORMATTED,
+        .separator = separator(c->print_output_separator),
+        .num_protos = c->num_protos,
+        .time = { .utc = c->timestamps_utc,
+                  .secs = c->timestamps_secs,
+                  .epoch = c->timestamps_since_epoch,
+                  .rfc3339 = c->timestamps_rfc3339 },
+        .event_type = "purge",
+        .tcpflags_as_array = c->tcpflags_encode_as_array,
+        .labels_as_array = c->mpls_label_stack_encode_as_array,
+        .fwd_status_as_string = c->fwd_status_encode_as_string,
+        .label_as_map = c->pre_tag_label_encode_as_map,
+        .comms_as_array = c->bgp_comms_encode_as_array,
+        .as_path_as_array = c->as_path_encode_as_array,
+        .stamps = c->history.n != 0,
+    };
+}
+
+static int open_names(struct sink_file *s, const struct plugin *pl, struct err *e)
+{
+    const struct config *c = pl->c;
+    if (!c->print_output_file)
+        return 0;
+    if (!(s->name = names_compile(c->print_output_file, pl, e)))
+        return -1;
+    if (!c->print_latest_file)
+        return 0;
+    if (names_static(s->name)) {
+        log_warn(&pl->log, "print_latest_file: print_output_file is always the same file; no link is made");
+        return 0;
+    }
+    s->latest = names_compile(c->print_latest_file, pl, e);
+    return s->latest ? 0 : -1;
+}
+
+static void sink_file_close(void *state)
+{
+    struct sink_file *s = state;
+    format_free(s->format);
+    names_free(s->name);
+    names_free(s->latest);
+    strbuf_free(&s->text);
+}
+
+static int sink_file_open(void *state, struct plugin *pl, struct err *e)
+{
+    struct sink_file *s = state;
+    struct format_style style = style_of(pl->c);
+    s->json = style.kind == FORMAT_JSON;
+    s->modes = file_modes_of(pl->c->files_umask, pl->c->files_uid, pl->c->files_gid);
+    strbuf_init(&s->text, TEXT_MAX);
+    s->format = format_new(pl->layout, &style);
+    if (s->format && open_names(s, pl, e) == 0)
+        return 0;
+    int rc = s->format ? -1 : err_set(e, ERR_SYS, "out of memory");
+    sink_file_close(s);
+    return rc;
+}
+
+static int sink_file_write(void *state, struct plugin *pl, struct batch *b, struct err *e)
+{
+    struct sink_file *s = state;
+    format_set_updated(s->format, b->purge_us);
+    return s->name ? write_files(s, pl, b, e) : write_stdout(s, pl, b, e);
+}
+
+static bool sink_file_wants_empty(const void *state, const struct plugin *pl)
+{
+    const struct sink_file *s = state;
+    return pl->c->print_markers || (pl->c->print_write_empty_file && s->name);
+}
+
+const struct sink_ops sink_file = {
+    .name = "file",
+    .state_size = sizeof(struct sink_file),
+    .open = sink_file_open,
+    .write = sink_file_write,
+    .close = sink_file_close,
+    .wants_empty = sink_file_wants_empty,
+};
