@@ -14,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-enum { MAX_INPUT = 1 << 20, MAX_SEEDS = 4096 };
+enum { INPUT_MAX = 1 << 20, SEEDS_MAX = 4096 };
 
 struct input {
     uint8_t *p;
@@ -50,16 +50,16 @@ static void run_once(const uint8_t *p, size_t len)
 static int run_file(struct corpus *c, const char *path)
 {
     FILE *f = fopen(path, "rb");
-    if (!f || c->n == MAX_SEEDS) {
+    if (!f || c->n == SEEDS_MAX) {
         fprintf(stderr, "%s: %s\n", path, f ? "too many inputs" : "cannot be read");
         if (f)
             fclose(f);
         return -1;
     }
-    uint8_t *p = malloc(MAX_INPUT);
+    uint8_t *p = malloc(INPUT_MAX);
     if (!p)
         abort();
-    size_t len = fread(p, 1, MAX_INPUT, f);
+    size_t len = fread(p, 1, INPUT_MAX, f);
     fclose(f);
     run_once(p, len);
     uint8_t *fit = realloc(p, len ? len : 1);
@@ -120,7 +120,7 @@ static size_t mutate(uint8_t *p, size_t len, uint64_t *state)
             break;
         case 4: {
             size_t piece = 1 + rnd(state) % (len - at);
-            if (len + piece <= MAX_INPUT) {
+            if (len + piece <= INPUT_MAX) {
                 memmove(p + at + piece, p + at, len - at);
                 len += piece;
             }
@@ -133,7 +133,7 @@ static size_t mutate(uint8_t *p, size_t len, uint64_t *state)
 
 static void run_mutations(const struct corpus *c, uint64_t n, uint64_t seed)
 {
-    uint8_t *p = malloc(MAX_INPUT);
+    uint8_t *p = malloc(INPUT_MAX);
     if (!p)
         abort();
     uint64_t state = seed ? seed : 1;
@@ -159,7 +159,7 @@ static int run_own_corpus(struct corpus *c, const char *argv0)
 
 int main(int argc, char **argv)
 {
-    struct corpus c = { .seed = calloc(MAX_SEEDS, sizeof *c.seed) };
+    struct corpus c = { .seed = calloc(SEEDS_MAX, sizeof *c.seed) };
     if (!c.seed)
         abort();
     uint64_t mutations = 0, seed = 1;
