@@ -35,6 +35,7 @@ struct config {
     int64_t plugin_buffer_size;
 
     /* what is counted */
+    const char *plugins; /* as written; config_set.plugins has what it means */
     const char *aggregate;
     const char *aggregate_filter, *pre_tag_filter, *pre_tag2_filter;
     uint64_t post_tag, post_tag2;
@@ -127,17 +128,19 @@ struct config_spec {
 enum config_verdict { CONFIG_RUN, CONFIG_EXIT_OK, CONFIG_EXIT_ERROR };
 
 /* Reads flags and file into *out, reports everything on stderr (`WARN: [file:line] ...`), handles -h, -V, -a and --check-config.
- * On CONFIG_RUN the caller owns *out and frees it with config_free. Messages that came before the log is open are kept in *early
- * (an array of lines ended by NULL, owned by out->memory) so that main can replay them into the configured log. */
+ * On CONFIG_RUN the caller owns *out and frees it with config_free; otherwise there is nothing to free. Messages that came before the
+ * log is open are kept in *early (an array of lines ended by NULL, owned by out->memory) so that main can replay them into the
+ * configured log: they have been on stderr already. CONFIG_RUN with out->check_only means that the parser found nothing wrong: main then
+ * runs the checks of the modules, says what they found and exits without starting anything. */
 enum config_verdict config_load(const struct config_spec *spec, int argc, char **argv, struct config_set *out,
                                 const char *const **early);
 void config_free(struct config_set *s);
 
-/* For a check made after parsing (a rule over several keys): tells where `key` was set for the process (NULL: core or any), as "file:line" or
- * "cmdline" text in buf, "default" if nowhere. Returns buf. */
+/* For a check made after parsing (a rule over several keys): tells where `key` was set for the process (its name; NULL: any), as "file:line" or
+ * "cmdline" text in buf, "default" if nowhere. Names that share a member (print_history, sql_history) count as the same key. Returns buf. */
 const char *config_where(const struct config_set *s, const char *key, const char *process, char *buf, int size);
 
-/* The text of `key` as given and whether it was given at all. */
+/* Whether `key` was given for the process at all, as config_where. */
 bool config_is_set(const struct config_set *s, const char *key, const char *process);
 
 /* Generators, used by the build and by --help. */

@@ -1,3 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 noinst_LIBRARIES += libconfig.a
-libconfig_a_SOURCES =
+libconfig_a_SOURCES = src/config/config.h src/config/keys.def src/config/keys.h src/config/keys.c \
+	src/config/store.h src/config/store.c src/config/lex.h src/config/lex.c src/config/values.h src/config/values.c \
+	src/config/suggest.h src/config/suggest.c src/config/flags.h src/config/flags.c src/config/parse.h src/config/parse.c \
+	src/config/plugins.c src/config/apply.c src/config/doc.h src/config/doc.c
+
+# CONFIG-KEYS and docs/keys-status.md: `make config-docs` writes them anew, lint compares.
+noinst_PROGRAMS += src/config/gendoc
+src_config_gendoc_SOURCES = src/config/gendoc.c
+src_config_gendoc_LDADD = libconfig.a libbase.a
+
+config-docs: src/config/gendoc
+	src/config/gendoc keys >$(srcdir)/CONFIG-KEYS
+	src/config/gendoc status >$(srcdir)/docs/keys-status.md
+.PHONY: config-docs
