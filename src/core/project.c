@@ -119,7 +119,7 @@ void projection_run(const struct projection *p, const struct flow *f, struct rec
     rec->flows = f->flows;
     rec->start_us = f->start_us;
     rec->key_len = size - (uint32_t)sizeof(*rec);
-    rec->pad = 0;
+    rec->pad = f->icmp_type;
     uint8_t *key = rec->key;
     copy_steps(p, (const uint8_t *)f, key);
     if (__builtin_expect(p->n_var != 0, 0)) {

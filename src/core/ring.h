@@ -23,7 +23,7 @@ struct record {
     uint64_t packets, bytes, flows;
     int64_t start_us; /* decides the time bin; 0: now. For packets: their time */
     uint32_t key_len; /* octets of key, a multiple of 8 */
-    uint32_t pad;
+    uint32_t pad; /* of packets: ICMP type * 256 + code, for the probes; else 0 */
     uint8_t key[];
 };
 
