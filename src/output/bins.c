@@ -76,5 +76,5 @@ int64_t deadline_next(int64_t due_us, int64_t now_us, int refresh_s)
     int64_t period_us = refresh_s * US_PER_S;
     if (now_us >= due_us)
         return due_us + ((now_us - due_us) / period_us + 1) * period_us;
-    return due_us - now_us > period_us ? due_us - (due_us - now_us) / period_us * period_us : due_us;
+    return due_us - now_us > period_us ? due_us - (due_us - now_us - 1) / period_us * period_us : due_us;
 }

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The purge engine with a sink of the test's own and times given by the test: what is written when, and that
+ * nothing is lost when the sink is slow, or refuses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "output/purge.h"
+#include "rows.h"
+
+#define US(s) ((int64_t)(s)*US_PER_S)
+#define BIN INT64_C(1699999800) /* 2023-11-14 22:10:00 UTC */
+
+/* What the sink saw; shared with the writer's thread through atomics. */
+struct seen {
+    _Atomic uint64_t calls, rows, packets, first_bin, last_bin;
+    _Atomic bool hold;     /* write waits as long as this is set */
+    _Atomic unsigned fail; /* so many calls fail */
+    _Atomic bool half;     /* a failing call takes half of the rows first */
+    bool empty;
+};
+static struct seen seen;
+
+static int fake_write(void *state, struct plugin *pl, struct batch *b, struct err *e)
+{
+    (void)state, (void)pl;
+    while (seen.hold)
+        usleep(1000);
+    seen.calls++;
+    bool fails = seen.fail > 0;
+    uint64_t at = 0, n = 0, stop = fails ? (seen.half ? b->rows / 2 : 0) : b->rows;
+    for (struct agg_entry *x; n < stop && (x = batch_next(b, &at)); n++) {
+        seen.rows++;
+        seen.packets += x->packets;
+        if (b->layout->bin_off != LAYOUT_NO_BIN) {
+            int64_t bin;
+            memcpy(&bin, x->key + b->layout->bin_off, sizeof(bin));
+            if (!seen.first_bin)
+                seen.first_bin = (uint64_t)bin;
+            seen.last_bin = (uint64_t)bin;
+        }
+        x->mark = MARK_DONE;
+    }
+    b->written = n;
+    if (!fails)
+        return 0;
+    seen.fail--;
+    return err_set(e, ERR_SYS, "the test says no");
+}
+
+static bool fake_wants_empty(const void *state, const struct plugin *pl)
+{
+    (void)state, (void)pl;
+    return seen.empty;
+}
+
+static const struct sink_ops fake = { .name = "fake", .write = fake_write, .wants_empty = fake_wants_empty };
+
+struct setup {
+    struct made m;
+    struct config c;
+    struct plugin pl;
+    struct purger *p;
+    uint64_t sent; /* packets */
+};
+
+static void setup(struct setup *s, struct config c, int64_t now_us)
+{
+    struct err e;
+    memset(&seen, 0, sizeof(seen));
+    memset(s, 0, sizeof(*s));
+    made_init(&s->m, "src_port", c.history.n != 0);
+    s->c = c;
+    s->c.timestamps_utc = true;
+    if (!s->c.refresh_time)
+        s->c.refresh_time = 60;
+    s->pl = (struct plugin){ .c = &s->c, .layout = &s->m.layout, .name = "x", .ring = ring_new(65536, &e) };
+    assert_non_null(s->pl.ring);
+    log_init(&s->pl.log, NULL, "x", "fake", false);
+    assert_int_equal(purger_open_at(&s->p, &s->pl, &fake, now_us, &e), 0);
+}
+
+static void end(struct setup *s)
+{
+    struct ring_ledger ledger;
+    purger_finish(s->p);
+    ring_ledger(s->pl.ring, &ledger);
+    assert_int_equal(seen.packets, s->sent);
+    assert_int_equal(ledger.confirmed.packets, s->sent);
+    assert_int_equal(ledger.confirmed.records, s->sent); /* one packet a record here */
+    purger_close(s->p);
+    ring_free(s->pl.ring);
+}
+
+static void take(struct setup *s, int64_t start_s, uint16_t port)
+{
+    struct {
+        struct record r;
+        uint8_t key[64];
+    } rec;
+    memset(&rec, 0, sizeof(rec));
+    made_u16(&s->m, FIELD_src_port, port);
+    rec.r = (struct record){
+        .packets = 1, .bytes = 40, .flows = 1, .start_us = US(start_s), .key_len = s->m.key_len
+    };
+    rec.r.size = (uint32_t)sizeof(rec.r) + s->m.key_len;
+    memcpy(rec.r.key, s->m.key, s->m.key_len);
+    purger_take(s->p, (uint8_t *)&rec, rec.r.size);
+    s->sent++;
+}
+
+static void wait_for(_Atomic uint64_t *what, uint64_t n)
+{
+    for (int i = 0; i < 10000 && *what < n; i++)
+        usleep(1000);
+    assert_int_equal(*what, n);
+}
+
+static void test_refresh(void **state)
+{
+    (void)state;
+    struct setup s;
+    setup(&s, (struct config){ .refresh_time = 60 }, US(BIN));
+    take(&s, BIN, 1);
+    take(&s, BIN, 1);
+    take(&s, BIN, 2);
+    purger_tick(s.p, US(BIN + 60) - 1);
+    usleep(20000);
+    assert_int_equal(seen.calls, 0);
+    purger_tick(s.p, US(BIN + 60)); /* in time, not a second later */
+    wait_for(&seen.rows, 2);
+    purger_tick(s.p, US(BIN + 61));
+    purger_tick(s.p, US(BIN + 120)); /* nothing came: the sink is not asked */
+    take(&s, BIN, 3);
+    end(&s);
+    assert_int_equal(seen.calls, 2);
+    assert_int_equal(seen.rows, 3);
+}
+
+static void test_bins(void **state)
+{
+    (void)state;
+    struct setup s;
+    setup(&s, (struct config){ .refresh_time = 300, .history = { 5, 'm' }, .history_roundoff = "m" },
+          US(BIN));
+    take(&s, BIN + 1, 1);
+    take(&s, BIN - 3600, 1); /* late: with the next purge */
+    take(&s, BIN + 301, 1);  /* of the bin that is to come */
+    take(&s, BIN + 4000, 1); /* and of a far one */
+    purger_tick(s.p, US(BIN + 300));
+    wait_for(&seen.rows, 2);
+    assert_int_equal(seen.last_bin, BIN - 3600);
+    take(&s, BIN + 302, 1);
+    purger_tick(s.p, US(BIN + 600));
+    wait_for(&seen.rows, 3);
+    assert_int_equal(seen.last_bin, BIN + 300);
+    assert_int_equal(seen.packets, 4);
+    end(&s); /* what is left is written at the end, whatever its bin */
+    assert_int_equal(seen.rows, 4);
+}
+
+static void test_open_bin(void **state)
+{
+    (void)state;
+    struct setup s; /* refresh is shorter than a bin: the open bin is written at each one */
+    setup(&s, (struct config){ .refresh_time = 60, .history = { 5, 'm' }, .history_roundoff = "m" }, US(BIN));
+    take(&s, BIN + 1, 1);
+    purger_tick(s.p, US(BIN + 60));
+    wait_for(&seen.rows, 1);
+    take(&s, BIN + 61, 1);
+    purger_tick(s.p, US(BIN + 120));
+    wait_for(&seen.rows, 2);
+    end(&s);
+}
+
+static void test_delay(void **state)
+{
+    (void)state;
+    struct setup s; /* bins wait one bin longer */
+    setup(&s,
+          (struct config){
+              .refresh_time = 300, .startup_delay = 300, .history = { 5, 'm' }, .history_roundoff = "m" },
+          US(BIN));
+    take(&s, BIN + 1, 1);
+    take(&s, BIN + 301, 1);
+    purger_tick(s.p, US(BIN + 300));
+    usleep(10000);
+    assert_int_equal(seen.calls, 0);
+    purger_tick(s.p, US(BIN + 600));
+    wait_for(&seen.rows, 1);
+    assert_int_equal(seen.last_bin, BIN);
+    end(&s);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    struct setup s;
+    for (int half = 0; half < 2; half++) {
+        setup(&s, (struct config){ .refresh_time = 60 }, US(BIN));
+        seen.fail = 2;
+        seen.half = half;
+        for (uint16_t i = 0; i < 100; i++)
+            take(&s, BIN, i);
+        purger_tick(s.p, US(BIN + 60));
+        wait_for(&seen.calls, 1);
+        take(&s, BIN, 0);
+        purger_tick(s.p, US(BIN + 120));
+        wait_for(&seen.calls, 2);
+        end(&s);
+        assert_int_equal(seen.rows, 101);
+    }
+}
+
+/* The sink sleeps through more purges than may wait: rows are merged, none is lost, the keys are still one
+ * row each. */
+static void test_slow(void **state)
+{
+    (void)state;
+    struct setup s;
+    setup(&s,
+          (struct config){
+              .refresh_time = 60, .max_writers = 2, .history = { 1, 'm' }, .history_roundoff = "m" },
+          US(BIN));
+    seen.hold = true;
+    for (unsigned i = 0; i < 20; i++) {
+        for (uint16_t port = 0; port < 50; port++) {
+            take(&s, BIN + i * 60, port);
+            take(&s, BIN + i * 60 + 65,
+                 port); /* ahead: kept in each purge, and must not be lost in a merged one */
+        }
+        purger_tick(s.p, US(BIN + (i + 1) * 60));
+        usleep(1000);
+    }
+    seen.hold = false;
+    end(&s);
+    assert_true(seen.calls <= 5);
+    assert_true(seen.rows >= 21 * 50);
+}
+
+static void test_slow_and_refused(void **state)
+{
+    (void)state;
+    struct setup s;
+    setup(&s, (struct config){ .refresh_time = 60, .max_writers = 1 }, US(BIN));
+    seen.fail = 5;
+    seen.half = true;
+    for (unsigned i = 0; i < 10; i++) {
+        for (uint16_t port = 0; port < 64; port++)
+            take(&s, BIN, port);
+        purger_tick(s.p, US(BIN + (i + 1) * 60));
+        usleep(5000);
+    }
+    end(&s);
+}
+
+static void test_empty(void **state)
+{
+    (void)state;
+    struct setup s;
+    struct err e;
+    setup(&s, (struct config){ .refresh_time = 60 }, US(BIN));
+    purger_close(s.p);
+    seen.empty = true;
+    assert_int_equal(purger_open_at(&s.p, &s.pl, &fake, US(BIN), &e), 0);
+    purger_tick(s.p, US(BIN + 60));
+    wait_for(&seen.calls, 1);
+    assert_int_equal(seen.rows, 0);
+    end(&s);
+    assert_int_equal(seen.calls, 2);
+}
+
+static void test_trigger(void **state)
+{
+    (void)state;
+    struct setup s;
+    struct stat st;
+    char command[64], path[] = "/tmp/purge_test.XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    unlink(path);
+    snprintf(command, sizeof(command), "touch  %s", path);
+    setup(&s, (struct config){ .refresh_time = 60, .trigger_exec = command }, US(BIN));
+    take(&s, BIN, 1);
+    end(&s);
+    assert_int_equal(stat(path, &st), 0);
+    unlink(path);
+    setup(
+        &s,
+        (struct config){ .refresh_time = 60, .trigger_exec = "/no/such/program", .trigger_exec_async = true },
+        US(BIN));
+    end(&s); /* logged, no more */
+}
+
+static void test_offset_check(void **state)
+{
+    (void)state;
+    struct config_set set = { .strict = false };
+    struct plugin_conf pc = { .name = "x", .c = { .history = { 5, 'm' }, .history_offset = 299 } };
+    struct err e;
+    assert_int_equal(purger_check(&set, &pc, "sql", &e), 0);
+    pc.c.history_offset = 300;
+    assert_int_equal(purger_check(&set, &pc, "sql", &e), -1);
+    assert_non_null(strstr(e.text, "sql_history_offset"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refresh),          cmocka_unit_test(test_bins),
+        cmocka_unit_test(test_open_bin),         cmocka_unit_test(test_delay),
+        cmocka_unit_test(test_refused),          cmocka_unit_test(test_slow),
+        cmocka_unit_test(test_slow_and_refused), cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_trigger),          cmocka_unit_test(test_offset_check),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
