@@ -30,6 +30,8 @@ static bool l4_udp(struct dissect *x)
         return false;
     x->f->src_port = load_be16(h);
     x->f->dst_port = load_be16(h + 2);
+    x->d->udp = x->c;
+    cursor_skip(&x->d->udp, 4); /* length and checksum */
     return true;
 }
 

@@ -3,6 +3,9 @@ noinst_LIBRARIES += libpacket.a
 libpacket_a_SOURCES = \
 	src/packet/capfile.c src/packet/capfile.h \
 	src/packet/feed.c src/packet/feed.h \
+	src/packet/flowcache.c src/packet/flowcache.h \
+	src/packet/input_savefile.c src/packet/input_savefile.h \
 	src/packet/ip.c src/packet/ip.h \
 	src/packet/link.c src/packet/link.h \
-	src/packet/pcapmap.c src/packet/pcapmap.h
+	src/packet/pcapmap.c src/packet/pcapmap.h \
+	src/packet/udp_feed.c src/packet/udp_feed.h

@@ -5,7 +5,6 @@
 
 #include "core/input.h"
 
-extern const struct input_ops input_savefile; /* packets out of a capture file */
-extern const struct input_ops input_pcap;     /* packets from an interface */
+extern const struct input_ops input_pcap; /* packets from an interface */
 
 #endif

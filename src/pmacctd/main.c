@@ -2,6 +2,7 @@
 /* pmacctd: counts packets that libpcap captures. */
 #include "core/daemon.h"
 #include "plugins/plugins.h"
+#include "packet/input_savefile.h"
 #include "pmacctd/input_pcap.h"
 
 static const struct plugin_ops *const plugins[] = {

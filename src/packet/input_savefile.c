@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Packets out of a capture file (pcap_savefile), read as fast as the plugins take them. The loop is entered
- * between slices of some thousand packets, so that signals are heard. */
-#include "pmacctd/input_pcap.h"
+/* A capture file (pcap_savefile), read as fast as the plugins take it: its packets for the packet daemons,
+ * the payload of its UDP packets for the collectors. The loop is entered between slices, so that signals are
+ * heard. */
+#include "packet/input_savefile.h"
 
 #include <inttypes.h>
 #include "packet/capfile.h"
 #include "packet/feed.h"
+#include "packet/udp_feed.h"
 
-enum { SLICE = 2048 };
+/* Packets a slice. A datagram holds tens of flows. */
+enum { SLICE_PACKETS = 2048, SLICE_DATAGRAMS = 128 };
 
 struct savefile {
     struct capfile file;
-    struct packet_feed feed;
+    struct packet_feed feed; /* packet daemons */
+    struct udp_feed udp;     /* collectors */
     uv_idle_t idle;
     uv_timer_t timer;
     bool opened, started;
@@ -27,8 +31,11 @@ static int savefile_open(struct input *in, struct err *e)
     if (capfile_open(&s->file, in->c->pcap_savefile, in->c->pcap_filter, e) == -1)
         return -1;
     s->opened = true;
-    s->rounds_left = in->c->pcap_savefile_replay == 0 ? -1 : in->c->pcap_savefile_replay - 1;
-    return packet_feed_open(&s->feed, in->worker, in->c->pcap_savefile, s->file.dlt, e);
+    s->rounds_left = in->c->pcap_savefile_replay <= 0 ? -1 : in->c->pcap_savefile_replay - 1;
+    if (!in->decoder)
+        return packet_feed_open(&s->feed, in->worker, in->c->pcap_savefile, s->file.dlt, e);
+    log_info(in->log, "reading %s data from: %s", in->decoder->name, in->c->pcap_savefile);
+    return udp_feed_open(&s->udp, in, s->file.dlt, e);
 }
 
 static void on_idle(uv_idle_t *idle);
@@ -65,15 +72,28 @@ static void at_end(struct input *in)
 }
 
 /* Some packets; false at the end of the file. */
-static bool read_slice(struct savefile *s)
+static bool read_packets(struct savefile *s)
 {
     struct pcapmap_packet p;
-    for (unsigned i = 0; i < SLICE; i++) {
+    for (unsigned i = 0; i < SLICE_PACKETS; i++) {
         enum capfile_step step = capfile_next(&s->file, &p);
         if (step == CAPFILE_END)
             return false;
         if (step == CAPFILE_PACKET)
             packet_feed_take(&s->feed, p.p, p.caplen, p.len, p.at_us);
+    }
+    return true;
+}
+
+static bool read_datagrams(struct savefile *s)
+{
+    struct pcapmap_packet p;
+    for (unsigned i = 0; i < SLICE_DATAGRAMS; i++) {
+        enum capfile_step step = capfile_next(&s->file, &p);
+        if (step == CAPFILE_END)
+            return false;
+        if (step == CAPFILE_PACKET)
+            udp_feed_take(&s->udp, p.p, p.caplen, p.len);
     }
     return true;
 }
@@ -85,7 +105,7 @@ static void on_idle(uv_idle_t *idle)
     if (s->waiting && !worker_wait_room(in->worker))
         return;
     worker_set_now(in->worker, clock_wall_us());
-    bool more = read_slice(s);
+    bool more = in->decoder ? read_datagrams(s) : read_packets(s);
     s->waiting = worker_flush(in->worker);
     if (!more)
         at_end(in);
@@ -116,6 +136,10 @@ static void savefile_stop(struct input *in)
 static void savefile_stats(struct input *in)
 {
     struct savefile *s = in->state;
+    if (in->decoder) {
+        udp_feed_stats(&s->udp, in->c->pcap_savefile);
+        return;
+    }
     log_notice(in->log, "stats [%s,0] time=%" PRId64 " received_packets=%" PRIu64 " dropped_packets=0",
                in->c->pcap_savefile, clock_wall_us() / US_PER_S, s->feed.packets);
     packet_feed_stats(&s->feed, in->c->pcap_savefile);
