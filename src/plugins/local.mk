@@ -4,3 +4,5 @@ libplugins_a_SOURCES =
 libplugins_a_SOURCES += src/plugins/plugins.h src/plugins/memory.c src/plugins/memory.h src/plugins/memory_client.c \
 	src/plugins/memory_query.c src/plugins/memory_query.h
 libplugins_a_SOURCES += src/plugins/print.c
+libplugins_a_SOURCES += src/plugins/nfprobe.c src/plugins/nfprobe_conf.c src/plugins/nfprobe_conf.h \
+	src/plugins/export_udp.c src/plugins/export_udp.h

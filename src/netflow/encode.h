@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Flows to NetFlow v5, v9 and IPFIX datagrams. The templates are compiled once, from a table of fields
+ * (encode.c) and the lengths in elements.def, into short lists of steps; a flow runs the list of its family
+ * and direction. nfprobe calls this. */
+#ifndef NETFLOW_ENCODE_H
+#define NETFLOW_ENCODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/addr.h"
+#include "base/err.h"
+#include "core/layout.h"
+
+enum { ENCODE_DATAGRAM_MAX = 1464 }; /* fits an Ethernet frame without fragments */
+
+struct encoder_conf {
+    uint8_t version;                /* 5, 9, 10 */
+    uint32_t domain;                /* v9 source id, IPFIX observation domain */
+    uint8_t engine_type, engine_id; /* v5 */
+    uint32_t sampling_rate;         /* told in the header (v5) or in options data; 0: not sampled */
+    struct addr source;             /* told in options data where set */
+    bool uptimes;                   /* v9: times as sysUpTime (21, 22) in place of 152, 153 */
+    bool usec;                      /* times as 154, 155 */
+    bool flows;                     /* the count of flows is exported */
+    uint8_t instance; /* sets template ids apart from those of other instances in the same domain */
+    const struct layout *layout; /* of the keys; outlives the encoder */
+    struct fieldset fields;      /* which of its columns are exported; others are ignored */
+    /* A finished datagram; the octets are the encoder's. */
+    void (*emit)(void *arg, const uint8_t *p, uint32_t len);
+    void *arg;
+};
+
+struct export_flow {
+    const uint8_t *key; /* laid out by the layout */
+    uint64_t packets, bytes, flows;
+    int64_t first_us, last_us; /* µs since the epoch */
+    uint32_t in_iface, out_iface;
+    uint8_t tcpflags;
+    uint8_t direction; /* enum flow_direction */
+};
+
+struct encoder;
+
+/* Can a field be exported in templates? */
+bool encoder_knows(enum field_id id);
+
+/* NULL, e: version or memory. */
+struct encoder *encoder_new(const struct encoder_conf *c, struct err *e);
+void encoder_free(struct encoder *en); /* what was not flushed is lost */
+
+/* The time that headers bear, µs since the epoch. */
+void encoder_clock(struct encoder *en, int64_t now_us);
+/* The moment that uptimes (v5, and v9 with `uptimes`) count from. Flows that began before begin then. */
+void encoder_boot(struct encoder *en, int64_t boot_us);
+
+/* Adds a flow; a full datagram is emitted before that. False: this version has no form for it (IPv6 in v5).
+ */
+bool encoder_add(struct encoder *en, const struct export_flow *f);
+
+/* Emits the datagram in the making, if it holds a flow. */
+void encoder_flush(struct encoder *en);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A queue of datagrams in front of a connected UDP socket, emptied at a bounded pace. */
+#include "plugins/export_udp.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/sock.h"
+
+enum {
+    QUEUE = 4096, /* datagrams */
+    DATAGRAM_MAX = 1500,
+    BATCH = 16,   /* datagrams a system call, and the most that leave at once */
+    RATE = 10000, /* datagrams a second: a quarter of a million flows, and 9 ms until a default buffer is full
+                     that nobody reads */
+    RATE_FULL = 40000, /* while more than half of the queue is used */
+    TURN_MS = 2,
+    WAIT_NS = 500 * 1000,
+    STUCK_US =
+        5 * 1000000, /* a socket that takes nothing for so long while the queue is full loses the datagram */
+};
+
+struct datagram {
+    struct sums sums;
+    uint32_t len;
+    uint8_t p[DATAGRAM_MAX];
+};
+
+struct export_udp {
+    struct export_udp_conf c;
+    int fd;
+    char where[ADDR_TEXT + 16];
+    uv_timer_t timer;
+    uint32_t head, tail; /* free-running; head - tail datagrams wait */
+    double tokens;       /* datagrams that may leave */
+    int64_t tokens_at_us;
+    int64_t moved_at_us; /* monotonic: when the queue last became shorter */
+    struct export_udp_stats stats;
+    struct log_limit limit;
+    struct datagram queue[QUEUE];
+};
+
+static uint32_t queued(const struct export_udp *x) { return x->head - x->tail; }
+static struct datagram *at(struct export_udp *x, uint32_t n) { return &x->queue[n % QUEUE]; }
+
+static uint32_t may_send(struct export_udp *x)
+{
+    int64_t now = clock_mono_us();
+    double rate = queued(x) > QUEUE / 2 ? RATE_FULL : RATE;
+    x->tokens += (double)(now - x->tokens_at_us) * rate / 1e6;
+    x->tokens_at_us = now;
+    if (x->tokens > BATCH)
+        x->tokens = BATCH;
+    return (uint32_t)x->tokens;
+}
+
+static int send_batch(struct export_udp *x, uint32_t n)
+{
+    struct mmsghdr msg[BATCH];
+    struct iovec iov[BATCH];
+    for (uint32_t i = 0; i < n; i++) {
+        struct datagram *d = at(x, x->tail + i);
+        iov[i] = (struct iovec){ .iov_base = d->p, .iov_len = d->len };
+        msg[i] = (struct mmsghdr){ .msg_hdr = { .msg_iov = &iov[i], .msg_iovlen = 1 } };
+    }
+    return sendmmsg(x->fd, msg, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void gone(struct export_udp *x, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++, x->tail++) {
+        struct datagram *d = at(x, x->tail);
+        x->stats.datagrams++;
+        x->stats.octets += d->len;
+        x->c.sent(x->c.arg, &d->sums);
+    }
+    x->tokens -= n;
+    x->moved_at_us = x->tokens_at_us;
+}
+
+static void lose_one(struct export_udp *x, int why)
+{
+    struct datagram *d = at(x, x->tail++);
+    x->stats.refused++;
+    sums_add(&x->stats.lost, &d->sums);
+    x->moved_at_us = x->tokens_at_us;
+    log_limited(x->c.log, &x->limit, LOG_LV_WARN,
+                "Unable to export flows to %s: %s (%" PRIu64 " flows lost so far)", x->where, strerror(why),
+                x->stats.lost.records);
+}
+
+/* ECONNREFUSED answers an earlier datagram: this one has not been tried yet. */
+static bool is_old_news(int error) { return error == ECONNREFUSED; }
+static bool is_wait(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == EINTR;
+}
+
+/* What the pace allows, one batch at most. Where nobody listens each datagram is answered at once, and ends
+ * the system call after it. */
+static void send_some(struct export_udp *x)
+{
+    uint32_t n = may_send(x);
+    if (n > queued(x))
+        n = queued(x);
+    while (n) {
+        int rc = send_batch(x, n);
+        if (rc == -1 && is_old_news(errno)) {
+            log_limited(x->c.log, &x->limit, LOG_LV_WARN,
+                        "Unable to export flows to %s: nobody listens there", x->where);
+            rc = send_batch(x, n);
+        }
+        if (rc == -1 && is_wait(errno))
+            return;
+        if (rc > 0)
+            gone(x, (uint32_t)rc);
+        else
+            lose_one(x, errno);
+        n -= rc > 0 ? (uint32_t)rc : 1;
+    }
+}
+
+static void wait_a_little(void) { nanosleep(&(struct timespec){ .tv_nsec = WAIT_NS }, NULL); }
+
+static void on_timer(uv_timer_t *t)
+{
+    struct export_udp *x = t->data;
+    send_some(x);
+    if (queued(x) == 0)
+        uv_timer_stop(t);
+}
+
+/* Sends until fewer than `left` datagrams wait. */
+static void send_until(struct export_udp *x, uint32_t left)
+{
+    x->moved_at_us = clock_mono_us();
+    while (queued(x) > left) {
+        send_some(x);
+        if (queued(x) <= left)
+            break;
+        wait_a_little();
+        if (clock_mono_us() - x->moved_at_us > STUCK_US)
+            lose_one(x, EAGAIN);
+    }
+}
+
+void export_udp_put(struct export_udp *x, const uint8_t *p, uint32_t len, const struct sums *s)
+{
+    if (queued(x) == QUEUE)
+        send_until(x, QUEUE - BATCH);
+    struct datagram *d = at(x, x->head++);
+    d->sums = *s;
+    d->len = len < DATAGRAM_MAX ? len : DATAGRAM_MAX;
+    memcpy(d->p, p, d->len);
+    if (queued(x) >= BATCH)
+        send_some(x);
+    if (queued(x) && !uv_is_active((const uv_handle_t *)&x->timer))
+        uv_timer_start(&x->timer, on_timer, TURN_MS, TURN_MS);
+}
+
+bool export_udp_has_room(const struct export_udp *x) { return queued(x) < QUEUE / 2; }
+
+void export_udp_drain(struct export_udp *x) { send_until(x, 0); }
+
+void export_udp_stats(const struct export_udp *x, struct export_udp_stats *out) { *out = x->stats; }
+
+const char *export_udp_where(const struct export_udp *x) { return x->where; }
+
+static int connect_to(struct export_udp *x, struct err *e)
+{
+    char host[256], text[ADDR_TEXT];
+    uint16_t port = x->c.port;
+    struct addr to;
+    if (sock_split(x->c.receiver, host, sizeof(host), &port, e) == -1)
+        return -1;
+    struct sock_peer peer = { .host = host,
+                              .port = port,
+                              .source = x->c.source,
+                              .tos = x->c.precedence << 5,
+                              .ttl = x->c.hoplimit,
+                              .sndbuf = x->c.sndbuf };
+    x->fd = sock_udp_connect(&peer, &to, &port, e);
+    if (x->fd == -1)
+        return -1;
+    snprintf(x->where, sizeof(x->where), "[%s]:%u", addr_str(&to, text), port);
+    return 0;
+}
+
+struct export_udp *export_udp_open(const struct export_udp_conf *c, struct err *e)
+{
+    struct export_udp *x = malloc(sizeof(*x)); /* pages of the queue exist when they are used */
+    if (!x) {
+        err_sys(e, "no memory for exports");
+        return NULL;
+    }
+    memset(x, 0, offsetof(struct export_udp, queue));
+    x->c = *c;
+    x->tokens_at_us = clock_mono_us();
+    if (connect_to(x, e) == -1) {
+        free(x);
+        return NULL;
+    }
+    uv_timer_init(c->loop, &x->timer);
+    x->timer.data = x;
+    return x;
+}
+
+static void on_closed(uv_handle_t *h) { free(h->data); }
+
+void export_udp_close(struct export_udp *x)
+{
+    if (!x)
+        return;
+    close(x->fd);
+    uv_close((uv_handle_t *)&x->timer, on_closed);
+}

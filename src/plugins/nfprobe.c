@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* nfprobe: packets to flows, and those to a collector as NetFlow v5, v9 or IPFIX. The cache
+ * (packet/flowcache) tells which flows have ended, the encoder (netflow/encode) makes datagrams of them,
+ * export_udp sends those at a pace that a receiver can follow. */
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <string.h>
+#include "base/hash.h"
+#include "netflow/encode.h"
+#include "packet/flowcache.h"
+#include "plugins/export_udp.h"
+#include "plugins/nfprobe_conf.h"
+#include "plugins/plugins.h"
+
+enum {
+    PORT = 2100,
+    FLOWS_MAX = 1 << 20,       /* followed at a time where nfprobe_maxflows does not say */
+    EXPIRE_SLICE = 512,        /* flows between two looks at the queue */
+    BOOT_BEFORE_US = 60000000, /* uptimes count from a minute before the first packet */
+};
+
+struct nfprobe {
+    struct nfprobe_conf conf;
+    struct flowcache *cache;
+    struct encoder *encoder;
+    struct export_udp *export;
+    const struct plugin *pl;
+    bool dont_cache, booted;
+    bool ifindex_first;       /* the configured number goes before the captured one */
+    uint16_t proto, dst_port; /* places in the key */
+    uint16_t in_iface, out_iface, tag, tag2;
+    struct sums pending;     /* flows in the datagram that is in the making */
+    uint64_t flows, no_form; /* exported; left out, since the version has no form for them */
+    struct log_limit no_form_limit;
+};
+
+/* ---- from the cache to the wire */
+
+static uint32_t key_u32(const uint8_t *key, uint16_t off)
+{
+    uint32_t v;
+    memcpy(&v, key + off, sizeof(v));
+    return v;
+}
+
+static uint64_t key_tag(const struct nfprobe *s, const uint8_t *key, uint8_t from)
+{
+    uint64_t v;
+    memcpy(&v, key + (from == FROM_TAG ? s->tag : s->tag2), sizeof(v));
+    return v;
+}
+
+static uint8_t direction_of(const struct nfprobe *s, const struct flow_entry *e)
+{
+    switch ((enum probe_source)s->conf.direction_from) {
+    case FROM_NUMBER:
+        return s->conf.direction;
+    case FROM_TAG:
+    case FROM_TAG2: {
+        uint64_t tag = key_tag(s, e->key, s->conf.direction_from);
+        return tag == 1 ? DIRECTION_IN : tag == 2 ? DIRECTION_OUT : DIRECTION_UNKNOWN;
+    }
+    case FROM_CAPTURE:
+        break;
+    }
+    return e->direction;
+}
+
+static void set_interfaces(const struct nfprobe *s, const struct flow_entry *e, struct export_flow *f)
+{
+    f->in_iface = key_u32(e->key, s->in_iface);
+    f->out_iface = key_u32(e->key, s->out_iface);
+    uint32_t given = s->conf.ifindex;
+    if (s->conf.ifindex_from == FROM_TAG || s->conf.ifindex_from == FROM_TAG2)
+        given = (uint32_t)key_tag(s, e->key, s->conf.ifindex_from);
+    uint32_t *side = f->direction == DIRECTION_IN    ? &f->in_iface
+                     : f->direction == DIRECTION_OUT ? &f->out_iface
+                                                     : NULL;
+    if (given && side && (*side == 0 || s->ifindex_first))
+        *side = given;
+}
+
+/* A flow has ended (flowcache_conf.out). */
+static void export_flow(void *arg, const struct flow_entry *e, enum flow_end why)
+{
+    struct nfprobe *s = arg;
+    (void)why;
+    struct export_flow f = { .key = e->key,
+                             .packets = e->packets,
+                             .bytes = e->bytes,
+                             .flows = e->flows ? e->flows : 1,
+                             .first_us = e->first_us,
+                             .last_us = e->last_us,
+                             .tcpflags = e->tcpflags,
+                             .direction = direction_of(s, e) };
+    set_interfaces(s, e, &f);
+    if (!encoder_add(s->encoder, &f)) {
+        s->no_form++;
+        log_limited(&s->pl->log, &s->no_form_limit, LOG_LV_WARN,
+                    "NetFlow v5 has no form for IPv6: such flows are not exported");
+        return;
+    }
+    s->flows++;
+    struct sums sums = { .records = e->records, .packets = e->packets, .bytes = e->bytes, .flows = e->flows };
+    sums_add(&s->pending, &sums);
+}
+
+/* A datagram is complete (encoder_conf.emit); the flow that did not fit is not in s->pending yet. */
+static void emit(void *arg, const uint8_t *p, uint32_t len)
+{
+    struct nfprobe *s = arg;
+    export_udp_put(s->export, p, len, &s->pending);
+    s->pending = (struct sums){ 0 };
+}
+
+static void on_sent(void *arg, const struct sums *sums)
+{
+    struct nfprobe *s = arg;
+    ring_confirm(s->pl->ring, sums);
+}
+
+/* ---- time */
+
+/* A capture file has a clock of its own, which times relative to the export (v5, uptimes) need; else headers
+ * bear the real time. */
+static int64_t header_time(const struct nfprobe *s, int64_t wall_us)
+{
+    const struct config *c = s->pl->c;
+    bool relative =
+        c->nfprobe_version == 5 || (c->nfprobe_version == 9 && c->timestamps_secs && !c->nfprobe_tstamp_usec);
+    int64_t capture = flowcache_now(s->cache);
+    return s->pl->file_input && relative && capture ? capture : wall_us;
+}
+
+/* Ends what has expired, as long as there is room for datagrams; the rest waits for the next call. */
+static void expire(struct nfprobe *s, int64_t wall_us)
+{
+    flowcache_clock(s->cache, wall_us);
+    encoder_clock(s->encoder, header_time(s, wall_us));
+    while (export_udp_has_room(s->export) && flowcache_expire(s->cache, EXPIRE_SLICE))
+        ;
+}
+
+static void tick(struct plugin *pl, int64_t now_us)
+{
+    struct nfprobe *s = pl->state;
+    expire(s, now_us);
+    encoder_flush(s->encoder);
+}
+
+/* ---- records */
+
+/* ICMP type and code stand in the destination port, as the protocols want it; and what is taken is summed up.
+ */
+static struct sums prepare(const struct nfprobe *s, uint8_t *recs, size_t bytes)
+{
+    struct sums sum = { 0 };
+    for (uint8_t *end = recs + bytes; recs < end; recs += ((const struct record *)recs)->size) {
+        struct record *r = (struct record *)recs;
+        sum.records++;
+        sum.packets += r->packets;
+        sum.bytes += r->bytes;
+        sum.flows += r->flows;
+        if (__builtin_expect(r->pad != 0, 0) && r->key_len > s->dst_port) {
+            uint16_t icmp = (uint16_t)r->pad;
+            memcpy(r->key + s->dst_port, &icmp, sizeof(icmp));
+        }
+    }
+    return sum;
+}
+
+static struct sums take(struct plugin *pl, uint8_t *recs, size_t bytes)
+{
+    struct nfprobe *s = pl->state;
+    struct sums sum = prepare(s, recs, bytes);
+    int64_t now = clock_wall_us();
+    if (!s->booted && bytes) {
+        const struct record *first = (const struct record *)recs;
+        encoder_boot(s->encoder, (first->start_us ? first->start_us : now) - BOOT_BEFORE_US);
+        s->booted = true;
+    }
+    flowcache_clock(s->cache, now);
+    encoder_clock(s->encoder, header_time(s, now));
+    if (s->dont_cache)
+        flowcache_pass(s->cache, recs, bytes);
+    else
+        flowcache_add(s->cache, recs, bytes);
+    expire(s, now);
+    return sum;
+}
+
+static void finish_flows(struct plugin *pl)
+{
+    struct nfprobe *s = pl->state;
+    struct export_udp_stats st;
+    encoder_clock(s->encoder, header_time(s, clock_wall_us()));
+    while (flowcache_end_all(s->cache, EXPIRE_SLICE))
+        ;
+    encoder_flush(s->encoder);
+    export_udp_drain(s->export);
+    export_udp_stats(s->export, &st);
+    log_info(&pl->log,
+             "exported flows=%" PRIu64 " datagrams=%" PRIu64 " octets=%" PRIu64 " refused_datagrams=%" PRIu64
+             " lost_flows=%" PRIu64 " without_form=%" PRIu64 " forced_out=%" PRIu64,
+             s->flows, st.datagrams, st.octets, st.refused, st.lost.records, s->no_form,
+             flowcache_forced(s->cache));
+}
+
+/* ---- start and end */
+
+static int check(const struct config_set *set, const struct plugin_conf *pc, struct aggregate_spec *spec,
+                 struct err *e)
+{
+    struct nfprobe_conf nc;
+    struct err why = { 0 };
+    char where[256], key[64];
+    if (nfprobe_conf_parse(&pc->c, 'P', &nc, &why) == -1) {
+        size_t n = strcspn(why.text, ":");
+        snprintf(key, sizeof(key), "%.*s", (int)n, why.text);
+        return err_set(e, ERR_CONFIG, "%s: %s", config_where(set, key, pc->name, where, sizeof(where)),
+                       why.text);
+    }
+    nfprobe_conf_key(&nc, &spec->set);
+    spec->flows = nc.exported.flows;
+    spec->none = false;
+    spec->sum = SUM_NONE;
+    return 0;
+}
+
+static void log_start(const struct nfprobe *s, const struct plugin *pl)
+{
+    const uint32_t *t = s->conf.idle_s;
+    log_info(&pl->log, "NetFlow v%d export (10 is IPFIX) to %s", pl->c->nfprobe_version,
+             export_udp_where(s->export));
+    log_info(&pl->log,
+             "timeouts: tcp=%us tcp.rst=%us tcp.fin=%us udp=%us icmp=%us general=%us maxlife=%us expint=%us",
+             t[FC_TCP], t[FC_TCP_RST], t[FC_TCP_FIN], t[FC_UDP], t[FC_ICMP], t[FC_GENERAL], s->conf.maxlife_s,
+             s->conf.interval_s);
+    for (unsigned id = 0; id < FIELD_MAX; id++)
+        if (fieldset_has(&s->conf.exported.set, id) && !encoder_knows(id))
+            log_warn(&pl->log, "'%s' cannot be exported and is left out", fields[id].name);
+    log_info(&pl->log, "Exporting flows to %s", export_udp_where(s->export));
+}
+
+static struct flowcache *open_cache(struct nfprobe *s, const struct plugin *pl)
+{
+    struct flowcache_conf fc = { .maxlife_s = s->conf.maxlife_s,
+                                 .interval_s = s->conf.interval_s,
+                                 .bytes_max = pl->c->nfprobe_version == 5 ? INT32_MAX : INT64_MAX,
+                                 .flows_max = pl->c->nfprobe_maxflows > 0 ? (uint32_t)pl->c->nfprobe_maxflows
+                                                                          : FLOWS_MAX,
+                                 .key_max = pl->layout->fixed,
+                                 .proto_off = s->proto,
+                                 .packet_clock = pl->file_input && !pl->c->time_new,
+                                 .out = export_flow,
+                                 .arg = s };
+    memcpy(fc.idle_s, s->conf.idle_s, sizeof(fc.idle_s));
+    return flowcache_new(&fc);
+}
+
+static struct encoder *open_encoder(struct nfprobe *s, const struct plugin *pl, struct err *e)
+{
+    const struct config *c = pl->c;
+    int rate = c->sampling_rate > 1 ? c->sampling_rate : c->ext_sampling_rate > 1 ? c->ext_sampling_rate : 0;
+    bool default_name = !strcmp(pl->name, "default_nfprobe");
+    struct encoder_conf ec = { .version = (uint8_t)c->nfprobe_version,
+                               .domain = s->conf.domain,
+                               .engine_type = s->conf.engine_type,
+                               .engine_id = s->conf.engine_id,
+                               .sampling_rate = (uint32_t)rate,
+                               .uptimes = c->timestamps_secs,
+                               .usec = c->nfprobe_tstamp_usec,
+                               .flows = s->conf.exported.flows,
+                               .layout = pl->layout,
+                               .fields = s->conf.exported.set,
+                               .instance = default_name ? 0 : (uint8_t)hash_bytes(pl->name, strlen(pl->name)),
+                               .emit = emit,
+                               .arg = s };
+    if (c->nfprobe_source_ip && addr_parse(c->nfprobe_source_ip, &ec.source) == -1) {
+        err_set(e, ERR_CONFIG, "nfprobe_source_ip: '%s' is not an address", c->nfprobe_source_ip);
+        return NULL;
+    }
+    return encoder_new(&ec, e);
+}
+
+static struct export_udp *open_export(struct nfprobe *s, struct plugin *pl, struct err *e)
+{
+    const struct config *c = pl->c;
+    struct export_udp_conf xc = { .receiver = c->nfprobe_receiver ? c->nfprobe_receiver : "127.0.0.1",
+                                  .port = PORT,
+                                  .source = c->nfprobe_source_ip,
+                                  .precedence = c->nfprobe_ipprec,
+                                  .hoplimit = c->nfprobe_hoplimit,
+                                  .sndbuf = c->plugin_pipe_size > 0 ? (size_t)c->plugin_pipe_size : 0,
+                                  .log = &pl->log,
+                                  .loop = pl->loop,
+                                  .sent = on_sent,
+                                  .arg = s };
+    return export_udp_open(&xc, e);
+}
+
+static uint16_t place(const struct layout *l, enum field_id id)
+{
+    const struct column *col = layout_find(l, id);
+    return col ? col->off : 0;
+}
+
+static int open_probe(struct plugin *pl, struct err *e)
+{
+    struct nfprobe *s = pl->state;
+    s->pl = pl;
+    s->dont_cache = pl->c->nfprobe_dont_cache;
+    s->ifindex_first = pl->c->nfprobe_ifindex_override;
+    if (nfprobe_conf_parse(pl->c, pl->daemon, &s->conf, e) == -1)
+        return -1;
+    s->proto = place(pl->layout, FIELD_proto);
+    s->dst_port = place(pl->layout, FIELD_dst_port);
+    s->in_iface = place(pl->layout, FIELD_in_iface);
+    s->out_iface = place(pl->layout, FIELD_out_iface);
+    s->tag = place(pl->layout, FIELD_tag);
+    s->tag2 = place(pl->layout, FIELD_tag2);
+    s->encoder = open_encoder(s, pl, e);
+    s->cache = open_cache(s, pl);
+    if (!s->encoder)
+        return -1;
+    if (!s->cache)
+        return err_sys(e, "no memory for the flow cache");
+    s->export = open_export(s, pl, e);
+    if (!s->export)
+        return -1;
+    log_start(s, pl);
+    return 0;
+}
+
+static void close_probe(struct plugin *pl)
+{
+    struct nfprobe *s = pl->state;
+    export_udp_close(s->export);
+    encoder_free(s->encoder);
+    flowcache_free(s->cache);
+}
+
+const struct plugin_ops plugin_nfprobe = {
+    .name = "nfprobe",
+    .title = "Netflow Probe Plugin",
+    .state_size = sizeof(struct nfprobe),
+    .packets = true,
+    .check = check,
+    .open = open_probe,
+    .take = take,
+    .tick = tick,
+    .finish = finish_flows,
+    .close = close_probe,
+};

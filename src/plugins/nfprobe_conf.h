@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What nfprobe makes of its configuration; parsed in the main process to find mistakes, and again in the
+ * plugin's. */
+#ifndef PLUGINS_NFPROBE_CONF_H
+#define PLUGINS_NFPROBE_CONF_H
+
+#include "config/config.h"
+#include "core/fields.h"
+#include "packet/flowcache.h"
+
+/* Where a direction or an interface number comes from. */
+enum probe_source { FROM_CAPTURE, FROM_NUMBER, FROM_TAG, FROM_TAG2 };
+
+struct nfprobe_conf {
+    struct aggregate_spec exported; /* what goes into templates */
+    uint32_t domain;                /* v9, IPFIX */
+    uint8_t engine_type, engine_id; /* v5 */
+    uint32_t idle_s[FC_MAX], maxlife_s, interval_s;
+    uint8_t direction_from, ifindex_from; /* enum probe_source */
+    uint8_t direction;                    /* enum flow_direction, FROM_NUMBER */
+    uint32_t ifindex;                     /* FROM_NUMBER */
+};
+
+/* 0, or -1 with a text that begins with the key's name. */
+int nfprobe_conf_parse(const struct config *c, char daemon, struct nfprobe_conf *out, struct err *e);
+
+/* The key that the flow cache works with: what is exported and what keeps flows apart. */
+void nfprobe_conf_key(const struct nfprobe_conf *nc, struct fieldset *set);
+
+#endif
