@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libcore.a
 libcore_a_SOURCES = \
 	src/core/agg.c src/core/agg.h \
+	src/core/allow.c src/core/allow.h \
 	src/core/build.c src/core/build.h \
 	src/core/daemon.c src/core/daemon.h \
 	src/core/enrich.c src/core/enrich.h \

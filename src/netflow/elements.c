@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The table of information elements and its lookup; used by the template compiler, the dump and the exporter. */
+/* The table of information elements and its lookup; used by the template compiler, the dump and the exporter.
+ */
 #include "netflow/elements.h"
 
 #include <stddef.h>
@@ -7,7 +8,13 @@
 
 #define VAR ELEMENT_VAR
 #define ELEMENT(pen_, id_, name_, type_, len_, slot_, rank_)                                                 \
-    { .pen = pen_, .id = id_, .len = len_, .type = ET_##type_, .slot = SLOT_##slot_, .rank = rank_, .name = name_ },
+    { .pen = pen_,                                                                                           \
+      .id = id_,                                                                                             \
+      .len = len_,                                                                                           \
+      .type = ET_##type_,                                                                                    \
+      .slot = SLOT_##slot_,                                                                                  \
+      .rank = rank_,                                                                                         \
+      .name = name_ },
 const struct element elements[] = {
 #include "netflow/elements.def"
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The table of information elements, from elements.def: template plans, the dump of templates and the templates that
- * nfprobe sends are made from it. Looked up when a template arrives, never for a record. */
+/* The table of information elements, from elements.def: template plans, the dump of templates and the
+ * templates that nfprobe sends are made from it. Looked up when a template arrives, never for a record. */
 #ifndef NETFLOW_ELEMENTS_H
 #define NETFLOW_ELEMENTS_H
 
@@ -8,8 +8,23 @@
 
 /* Abstract types, as far as decoding differs (RFC 7011 §6.1). */
 enum element_type {
-    ET_U8, ET_U16, ET_U32, ET_U64, ET_S32, ET_F64, ET_BOOL, ET_MAC, ET_STRING, ET_OCTETS,
-    ET_SECS, ET_MSECS, ET_USECS, ET_NSECS, ET_IPV4, ET_IPV6, ET_LIST,
+    ET_U8,
+    ET_U16,
+    ET_U32,
+    ET_U64,
+    ET_S32,
+    ET_F64,
+    ET_BOOL,
+    ET_MAC,
+    ET_STRING,
+    ET_OCTETS,
+    ET_SECS,
+    ET_MSECS,
+    ET_USECS,
+    ET_NSECS,
+    ET_IPV4,
+    ET_IPV6,
+    ET_LIST,
 };
 
 enum {
@@ -45,8 +60,8 @@ extern const unsigned n_elements;
 /* The row of an element, or NULL. */
 const struct element *element_find(uint32_t pen, uint16_t id);
 
-/* The row of a NetFlow v9 field type: an IANA element, one of Cisco's (types from 32768 on are its enterprise elements), or
- * one that exists in v9 only. NULL if unknown. */
+/* The row of a NetFlow v9 field type: an IANA element, one of Cisco's (types from 32768 on are its enterprise
+ * elements), or one that exists in v9 only. NULL if unknown. */
 const struct element *element_find_v9(uint16_t type);
 
 #endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the NetFlow decoder share: its state and the message in hand. Nothing outside src/netflow
+ * includes this. */
+#ifndef NETFLOW_DECODE_H
+#define NETFLOW_DECODE_H
+
+#include "core/allow.h"
+#include "core/input.h"
+#include "netflow/exporter.h"
+
+/* The message in hand. */
+struct message {
+    struct exporter *x;
+    uint8_t version;
+    uint32_t seq, id;
+    uint32_t uptime;   /* v5, v9; milliseconds, or seconds with time_secs */
+    int64_t export_us; /* when it was sent, by its header */
+    int64_t limit_us;  /* later times cannot be (an hour after its sending) */
+    int64_t now_us;    /* received */
+    uint32_t rate;     /* of records that say nothing about their sampling */
+    uint32_t units;    /* data records seen: IPFIX sequence numbers count them */
+    bool lost_units;   /* some could not be counted */
+};
+
+struct netflow {
+    struct worker *w;
+    const struct config *c;
+    const struct log *log;
+    struct wants wants, option_wants;
+    bool renormalize;
+    uint32_t ext_rate;
+    uint32_t uptime_unit_us;
+    bool time_new;
+    char collector[ADDR_TEXT]; /* for messages */
+    struct exporters exporters;
+    struct allow *allow;           /* NULL: everybody */
+    uint64_t refused[NF_DROP_MAX]; /* datagrams that belong to no exporter */
+    struct log_limit say_refused[NF_DROP_MAX], say_evicted;
+    int64_t clock_us; /* monotonic, as of the last tick */
+    struct message m;
+    struct record r;
+};
+
+/* Messages, each with its version's header. The cursor stands behind the version. */
+enum nf_drop decode_v5(struct netflow *nf, const struct datagram *d, struct cursor c);
+enum nf_drop decode_v9(struct netflow *nf, const struct datagram *d, struct cursor c);
+enum nf_drop decode_ipfix(struct netflow *nf, const struct datagram *d, struct cursor c);
+
+/* Finds or makes the exporter of the message in hand and counts the datagram. NF_DROP_NONE: nf->m.x is set.
+ */
+enum nf_drop message_begin(struct netflow *nf, const struct datagram *d);
+
+/* Sequence check of the message in hand, and the line about it. `uptime` 0: the header has none. */
+enum seq_verdict message_sequence(struct netflow *nf, uint32_t uptime);
+
+/* The sets of a v9 or IPFIX message. */
+enum nf_drop decode_sets(struct netflow *nf, struct cursor c);
+
+/* One options record out of nf->r into the tables of the exporter. */
+void decode_option(struct netflow *nf, const struct tmpl *t);
+
+/* Empties nf->r and fills in what is the same for all records of a set. `t`: NULL for v5. */
+void record_begin(struct netflow *nf, const struct tmpl *t);
+
+/* Finishes the record in nf->r and hands it on. */
+void record_finish(struct netflow *nf, const struct plan *p);
+
+/* Multiplies counters by the sampling rate, if that is wanted. */
+void record_scale(struct netflow *nf, uint32_t rate);
+
+/* The rate for records that say nothing about it. */
+uint32_t message_rate(const struct netflow *nf, uint16_t tmpl_id);
+
+/* The address by which the exporter is shown. */
+const struct addr *exporter_address(const struct netflow *nf, const struct exporter *x);
+
+/* A line about the message in hand: "<text>: nfacctd=<ip>:<port> agent=<ip>:<id> seq=<n>", rate-limited. */
+void say_fault(struct netflow *nf, struct log_limit *limit, enum log_level lv, const char *text);
+
+/* Counts the exporter's memory anew after it has learned something, and tells when others had to go for it.
+ */
+void settle(struct netflow *nf);
+
+/* The template dump of -d. */
+void dump_template(const struct netflow *nf, const struct tmpl *t);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The sets of NetFlow v9 and IPFIX messages: templates to be learned, data to be decoded by them. Called by
+ * decode_v9.c and decode_ipfix.c. */
+#include "netflow/decode.h"
+
+#include <stdio.h>
+
+enum { SET_HEADER = 4, FIRST_DATA_SET = 256 };
+
+/* Set ids: RFC 3954 §5.2, §6.1; RFC 7011 §3.3.2. */
+static bool is_templates(uint8_t version, uint16_t id) { return id == (version == 9 ? 0 : 2); }
+static bool is_options_templates(uint8_t version, uint16_t id) { return id == (version == 9 ? 1 : 3); }
+
+static bool all_zero(struct cursor c)
+{
+    for (const uint8_t *p = c.p; p < c.end; p++)
+        if (*p)
+            return false;
+    return true;
+}
+
+/* ---- templates */
+
+/* Reads a template record's header. False: none is left in the set, or (*bad) what is there is none. */
+static bool next_template(struct netflow *nf, struct cursor *set, bool options, struct tmpl_record *rec,
+                          bool *bad)
+{
+    *bad = false;
+    if (cursor_left(set) < 4)
+        return false;
+    *rec = (struct tmpl_record){ .version = nf->m.version, .options = options };
+    const struct cursor start = *set;
+    rec->id = cursor_u16(set);
+    rec->n_fields = cursor_u16(set);
+    if (rec->id < FIRST_DATA_SET) {
+        const bool withdraw_all = nf->m.version == 10 && rec->n_fields == 0 && (rec->id == 2 || rec->id == 3);
+        *bad = !withdraw_all && !all_zero(start);
+        return withdraw_all;
+    }
+    if (!options || (nf->m.version == 10 && rec->n_fields == 0))
+        return true;
+    const unsigned second = cursor_u16(set);
+    if (nf->m.version == 9) { /* octets of specifiers, not their number */
+        rec->n_scope = rec->n_fields / 4;
+        rec->n_fields = rec->n_scope + second / 4;
+    } else {
+        rec->n_scope = second;
+    }
+    *bad = set->bad;
+    return !*bad;
+}
+
+static void learned(struct netflow *nf, struct tmpl *t, bool evicted)
+{
+    struct exporter *x = nf->m.x;
+    char text[128];
+    x->count[NF_COUNT_TEMPLATES]++;
+    dump_template(nf, t);
+    if (evicted) {
+        x->count[NF_COUNT_TEMPLATES_EVICTED]++;
+        snprintf(text, sizeof(text),
+                 "more than %u templates: forgetting the one that was not used for longest",
+                 nf->exporters.limits.templates);
+        say_fault(nf, &x->say_limit, LOG_LV_WARN, text);
+    }
+    settle(nf);
+}
+
+static void learn(struct netflow *nf, struct tmpl_record *rec)
+{
+    struct exporter *x = nf->m.x;
+    struct tmpl *t;
+    struct err why;
+    bool evicted;
+    char text[256];
+    if (nf->m.version == 10 && rec->n_fields == 0) { /* means nothing over UDP (RFC 7011 §8.4) */
+        x->count[NF_COUNT_WITHDRAWALS]++;
+        return;
+    }
+    const struct wants *w = rec->options ? &nf->option_wants : &nf->wants;
+    switch (tmpl_learn(&x->templates, rec, w, nf->exporters.limits.templates, &evicted, &t, &why)) {
+    case TMPL_SAME:
+        return;
+    case TMPL_NEW:
+    case TMPL_CHANGED:
+        learned(nf, t, evicted);
+        return;
+    case TMPL_BAD:
+        break;
+    }
+    x->count[NF_COUNT_BAD_TEMPLATES]++;
+    snprintf(text, sizeof(text), "invalid template %u (%.200s)", rec->id, why.text);
+    say_fault(nf, &x->say_template, LOG_LV_WARN, text);
+}
+
+static void template_set(struct netflow *nf, struct cursor set, bool options)
+{
+    static const char *const text[2] = {
+        "unable to read next Template Flowset (incomplete NetFlow v9/IPFIX packet)",
+        "unable to read next Options Template Flowset (incomplete NetFlow v9/IPFIX packet)"
+    };
+    struct tmpl_record rec;
+    bool bad = false;
+    while (!bad && next_template(nf, &set, options, &rec, &bad)) {
+        rec.fields = set;
+        learn(nf, &rec);
+        set = rec.fields;
+        bad = set.bad;
+    }
+    if (bad) {
+        nf->m.x->count[NF_COUNT_BAD_TEMPLATES]++;
+        say_fault(nf, &nf->m.x->say_template, LOG_LV_INFO, text[options]);
+    }
+}
+
+/* ---- data */
+
+/* Reads the records of a set with this template; `each` gets every one. Returns how many; *cut is set when
+ * the last one runs past the end of the set. */
+static inline __attribute__((always_inline)) unsigned
+read_records(struct netflow *nf, const struct tmpl *t, struct cursor set, bool *cut,
+             void (*each)(struct netflow *, const struct tmpl *))
+{
+    const struct plan *p = t->plan;
+    unsigned n = 0;
+    while (cursor_left(&set) >= p->min_len) {
+        const uint8_t *rec = cursor_take(&set, p->fixed);
+        plan_head(p, rec, &nf->r);
+        if (p->n_tail) {
+            set.p = plan_tail(p, rec + p->fixed, set.end, &nf->r);
+            if (!set.p) {
+                *cut = true;
+                break;
+            }
+        }
+        each(nf, t);
+        n++;
+    }
+    return n;
+}
+
+static void account(struct netflow *nf, const struct tmpl *t) { record_finish(nf, t->plan); }
+
+static void account_option(struct netflow *nf, const struct tmpl *t)
+{
+    decode_option(nf, t);
+    if (nf->c->account_options)
+        record_finish(nf, t->plan);
+}
+
+static void unknown_template(struct netflow *nf, uint16_t id)
+{
+    struct exporter *x = nf->m.x;
+    char agent[ADDR_TEXT];
+    x->count[NF_COUNT_UNKNOWN_SETS]++;
+    nf->m.lost_units = true;
+    log_debug(nf->log, "Discarded NetFlow v9/IPFIX packet (R: unknown template %u [%s:%u])", id,
+              addr_str(&x->from, agent), x->id);
+    log_limited(
+        nf->log, &x->say_unknown, LOG_LV_WARN,
+        "data for template %u, which %s has not sent yet (version %u, source id %u): skipped until it does",
+        id, addr_str(&x->from, agent), x->version, x->id);
+}
+
+/* RFC 7011 §3.3.1 wants zeros behind the last record; some sites take anything else for a broken set. */
+static bool padding_refused(struct netflow *nf, const struct tmpl *t, struct cursor set)
+{
+    char agent[ADDR_TEXT];
+    if (!nf->c->pre_processing_checks || t->plan->n_tail)
+        return false;
+    cursor_skip(&set, cursor_left(&set) / t->plan->fixed * t->plan->fixed);
+    if (all_zero(set))
+        return false;
+    nf->m.x->count[NF_COUNT_PADDED_SETS]++;
+    nf->m.lost_units = true;
+    log_debug(nf->log, "Discarded NetFlow v9/IPFIX flowset (R: malformed non-zero %zu-byte padding [%s:%u]).",
+              cursor_left(&set), addr_str(&nf->m.x->from, agent), nf->m.x->id);
+    return true;
+}
+
+static void data_set(struct netflow *nf, uint16_t id, struct cursor set)
+{
+    struct exporter *x = nf->m.x;
+    bool cut = false;
+    struct tmpl *t = tmpl_find(&x->templates, id);
+    if (!t || t->version != nf->m.version) {
+        unknown_template(nf, id);
+        return;
+    }
+    t->used = ++x->templates.clock;
+    if (padding_refused(nf, t, set))
+        return;
+    nf->m.rate = nf->wants.classes & NEED_SAMPLING ? message_rate(nf, id) : 0;
+    record_begin(nf, t);
+    const unsigned n =
+        t->options ? read_records(nf, t, set, &cut, account_option) : read_records(nf, t, set, &cut, account);
+    nf->m.units += n;
+    x->count[NF_COUNT_RECORDS] += n;
+    x->count[t->options && !nf->c->account_options ? NF_COUNT_OPTIONS : NF_COUNT_ACCOUNTED] += n;
+    if (n)
+        exporters_prove(&nf->exporters, x);
+    if (t->options)
+        settle(nf);
+    if (cut) {
+        x->count[NF_COUNT_CUT_SETS]++;
+        nf->m.lost_units = true;
+        say_fault(nf, &x->say_fault, LOG_LV_INFO,
+                  "unable to read next Data Flowset (incomplete NetFlow v9/IPFIX packet)");
+    }
+}
+
+/* ---- sets */
+
+enum nf_drop decode_sets(struct netflow *nf, struct cursor c)
+{
+    const uint8_t version = nf->m.version;
+    while (cursor_left(&c) >= SET_HEADER) {
+        const uint16_t id = cursor_u16(&c), len = cursor_u16(&c);
+        if (len < SET_HEADER)
+            return NF_DROP_SET_ZERO;
+        const struct cursor set = cursor_sub(&c, (size_t)len - SET_HEADER);
+        if (set.bad)
+            return NF_DROP_SET_LENGTH;
+        if (id >= FIRST_DATA_SET)
+            data_set(nf, id, set);
+        else if (is_templates(version, id) || is_options_templates(version, id))
+            template_set(nf, set, is_options_templates(version, id));
+        else
+            nf->m.x->count[NF_COUNT_RESERVED_SETS]++;
+    }
+    return NF_DROP_NONE;
+}

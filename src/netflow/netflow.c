@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The NetFlow decoder as the core sees it: a datagram is dispatched by its version, counted, and complained
+ * about if it must be. The daemon's input calls it. */
+#include "netflow/netflow.h"
+
+#include <stdio.h>
+#include <string.h>
+#include "base/clock.h"
+#include "netflow/decode.h"
+
+/* A million domains or spoofed senders must not take the memory of the collector; real sites stay far below.
+ */
+static const struct exporter_limits limits = { .exporters = 1 << 17,
+                                               .templates = 2048,
+                                               .memory = (size_t)256 << 20 };
+
+/* How far ahead of its header a time may be; more is a clock or an exporter gone wrong. */
+#define FUTURE_US (3600 * US_PER_S)
+
+#define NF_DROP(name, word, text) { word, text },
+static const struct {
+    const char *word, *text;
+} drops[NF_DROP_MAX] = {
+#include "netflow/drops.def"
+};
+
+#define NF_COUNT(name, word) word,
+static const char *const counts[NF_COUNT_MAX] = {
+#include "netflow/drops.def"
+};
+
+/* ---- messages */
+
+void say_fault(struct netflow *nf, struct log_limit *limit, enum log_level lv, const char *text)
+{
+    char agent[ADDR_TEXT];
+    log_limited(nf->log, limit, lv, "%s: nfacctd=%s:%d agent=%s:%u seq=%u", text, nf->collector,
+                nf->c->collector_port, addr_str(&nf->m.x->from, agent), nf->m.x->id, nf->m.seq);
+}
+
+static void say_refused(struct netflow *nf, const struct datagram *d, enum nf_drop why)
+{
+    char agent[ADDR_TEXT];
+    if (!*drops[why].text || (why == NF_DROP_VERSION && nf->c->disable_sanity_checks))
+        return;
+    log_limited(nf->log, &nf->say_refused[why], LOG_LV_INFO, "%s: nfacctd=%s:%d agent=%s:%u", drops[why].text,
+                nf->collector, nf->c->collector_port, addr_str(&d->from, agent), d->port);
+}
+
+static void say_evicted(struct netflow *nf, unsigned n)
+{
+    if (n)
+        log_limited(nf->log, &nf->say_evicted, LOG_LV_WARN,
+                    "%u exporters known, %zu MiB of templates and options: forgetting those that were silent "
+                    "for longest (%llu so far)",
+                    nf->exporters.n, nf->exporters.memory >> 20, (unsigned long long)nf->exporters.evicted);
+}
+
+void settle(struct netflow *nf)
+{
+    unsigned evicted;
+    const bool fits = exporters_settle(&nf->exporters, nf->m.x, &evicted);
+    say_evicted(nf, evicted);
+    if (!fits)
+        say_fault(nf, &nf->m.x->say_limit, LOG_LV_WARN,
+                  "templates and options take too much memory: forgetting all of them");
+}
+
+/* ---- one datagram */
+
+static bool allowed(struct netflow *nf, const struct addr *from)
+{
+    return !nf->allow || allow_match(nf->allow, from);
+}
+
+enum nf_drop message_begin(struct netflow *nf, const struct datagram *d)
+{
+    struct message *m = &nf->m;
+    unsigned evicted;
+    m->x = exporters_get(&nf->exporters, &d->from, m->version, m->id, nf->clock_us, &evicted);
+    if (!m->x)
+        return NF_DROP_NO_MEMORY;
+    if (evicted)
+        say_evicted(nf, evicted);
+    m->x->packets++;
+    m->x->bytes += d->len;
+    m->limit_us = (m->export_us ? m->export_us : m->now_us) + FUTURE_US;
+    return NF_DROP_NONE;
+}
+
+enum seq_verdict message_sequence(struct netflow *nf, uint32_t uptime)
+{
+    struct exporter *x = nf->m.x;
+    uint32_t expected;
+    char agent[ADDR_TEXT];
+    const enum seq_verdict v = exporter_sequence(x, nf->m.seq, uptime, &expected);
+    if (__builtin_expect(v != SEQ_GOOD, 0) && !nf->c->disable_sanity_checks)
+        log_limited(nf->log, &x->say_sequence, LOG_LV_INFO,
+                    "expecting flow '%u' but received '%u' collector=%s:%d agent=%s:%u", expected, nf->m.seq,
+                    nf->collector, nf->c->collector_port, addr_str(&x->from, agent), x->id);
+    return v;
+}
+
+static enum nf_drop dispatch(struct netflow *nf, const struct datagram *d)
+{
+    struct cursor c = cursor_of(d->p, d->len);
+    nf->m = (struct message){ .version = 0, .now_us = d->at_us };
+    if (!allowed(nf, &d->from))
+        return NF_DROP_NOT_ALLOWED;
+    const uint16_t version = cursor_u16(&c);
+    if (c.bad)
+        return NF_DROP_SHORT;
+    nf->m.version = (uint8_t)version;
+    switch (version) {
+    case 5:
+        return decode_v5(nf, d, c);
+    case 9:
+        return decode_v9(nf, d, c);
+    case 10:
+        return decode_ipfix(nf, d, c);
+    default:
+        return NF_DROP_VERSION;
+    }
+}
+
+static void netflow_datagram(void *state, const struct datagram *d)
+{
+    struct netflow *nf = state;
+    const enum nf_drop why = dispatch(nf, d);
+    struct exporter *x = nf->m.x;
+    if (__builtin_expect(why == NF_DROP_NONE, 1)) {
+        x->count[NF_COUNT_DATAGRAMS]++;
+    } else if (x) {
+        x->refused[why]++;
+        say_fault(nf, &x->say_fault, LOG_LV_INFO, drops[why].text);
+    } else {
+        nf->refused[why]++;
+        say_refused(nf, d, why);
+    }
+}
+
+/* ---- statistics */
+
+static void put_refused(struct strbuf *s, const uint64_t refused[NF_DROP_MAX])
+{
+    for (unsigned i = NF_DROP_NONE + 1; i < NF_DROP_MAX; i++)
+        strbuf_printf(s, " %s=%llu", drops[i].word, (unsigned long long)refused[i]);
+}
+
+static uint64_t sum_refused(const uint64_t refused[NF_DROP_MAX])
+{
+    uint64_t sum = 0;
+    for (unsigned i = NF_DROP_NONE + 1; i < NF_DROP_MAX; i++)
+        sum += refused[i];
+    return sum;
+}
+
+static void stats_exporter(const struct netflow *nf, const struct exporter *x, const char *where,
+                           struct strbuf *s)
+{
+    char agent[ADDR_TEXT];
+    addr_str(&x->from, agent);
+    log_notice(nf->log,
+               "stats %s agent=%s:%u time=%lld packets=%llu bytes=%llu seq_good=%llu seq_jmp_fwd=%llu "
+               "seq_jmp_bck=%llu",
+               where, agent, x->id, (long long)(clock_wall_us() / US_PER_S), (unsigned long long)x->packets,
+               (unsigned long long)x->bytes, (unsigned long long)x->seq_good,
+               (unsigned long long)x->seq_forward, (unsigned long long)x->seq_back);
+    strbuf_clear(s);
+    for (unsigned i = 0; i < NF_COUNT_MAX; i++)
+        if (x->count[i] || i <= NF_COUNT_OPTIONS)
+            strbuf_printf(s, " %s=%llu", counts[i], (unsigned long long)x->count[i]);
+    log_notice(nf->log, "stats %s agent=%s:%u version=%u%s seq_lost=%llu", where, agent, x->id, x->version,
+               strbuf_cstr(s), (unsigned long long)x->seq_lost);
+    strbuf_clear(s);
+    put_refused(s, x->refused);
+    log_notice(nf->log, "stats %s agent=%s:%u refused%s", where, agent, x->id, strbuf_cstr(s));
+}
+
+static uint64_t stats_list(const struct netflow *nf, const struct exporter_list *l, const char *where,
+                           struct strbuf *s)
+{
+    uint64_t discarded = 0;
+    for (const struct exporter *x = l->oldest; x; x = x->newer) {
+        stats_exporter(nf, x, where, s);
+        discarded += sum_refused(x->refused);
+    }
+    return discarded;
+}
+
+static void netflow_stats(void *state, const char *where)
+{
+    struct netflow *nf = state;
+    struct strbuf s;
+    strbuf_init(&s, 4096);
+    uint64_t discarded = sum_refused(nf->refused);
+    discarded += stats_list(nf, &nf->exporters.unproven, where, &s);
+    discarded += stats_list(nf, &nf->exporters.proven, where, &s);
+    strbuf_clear(&s);
+    put_refused(&s, nf->refused);
+    log_notice(nf->log, "stats %s refused%s exporters=%u exporters_evicted=%llu", where, strbuf_cstr(&s),
+               nf->exporters.n, (unsigned long long)nf->exporters.evicted);
+    log_notice(nf->log, "stats %s time=%lld discarded_packets=%llu", where,
+               (long long)(clock_wall_us() / US_PER_S), (unsigned long long)discarded);
+    strbuf_free(&s);
+}
+
+/* ---- life */
+
+static void option_wants(struct netflow *nf)
+{
+    nf->option_wants = (struct wants){ .classes = NEED_OPTION };
+    if (!nf->c->account_options)
+        return;
+    nf->option_wants = nf->wants;
+    nf->option_wants.classes |= NEED_OPTION;
+}
+
+static int netflow_open(void *state, struct worker *w, struct err *e)
+{
+    struct netflow *nf = state;
+    const struct config *c = worker_config(w);
+    *nf = (struct netflow){ .w = w,
+                            .c = c,
+                            .log = worker_log(w),
+                            .renormalize = c->renormalize,
+                            .time_new = c->time_new,
+                            .ext_rate = c->ext_sampling_rate > 0 ? (uint32_t)c->ext_sampling_rate : 0,
+                            .uptime_unit_us = c->time_secs ? 1000000 : 1000,
+                            .clock_us = clock_mono_us() };
+    snprintf(nf->collector, sizeof(nf->collector), "%s", c->collector_ip ? c->collector_ip : "0.0.0.0");
+    wants_make(&nf->wants, worker_needs(w), c);
+    option_wants(nf);
+    if (c->collector_allow_file) {
+        nf->allow = allow_load(c->collector_allow_file, e);
+        if (!nf->allow)
+            return -1;
+    }
+    return exporters_init(&nf->exporters, &limits, e);
+}
+
+static void netflow_tick(void *state, int64_t now_us)
+{
+    struct netflow *nf = state;
+    (void)now_us;
+    nf->clock_us = clock_mono_us();
+}
+
+static void netflow_reload(void *state)
+{
+    struct netflow *nf = state;
+    struct err e;
+    const char *path = nf->c->collector_allow_file;
+    if (!path)
+        return;
+    log_info(nf->log, "[%s] (re)loading map.", path);
+    struct allow *more = allow_load(path, &e);
+    if (!more) {
+        log_warn(nf->log, "%s. Rolling back the old allow list: it stays in force", e.text);
+        return;
+    }
+    allow_free(nf->allow);
+    nf->allow = more;
+    log_info(nf->log, "[%s] map successfully (re)loaded.", path);
+}
+
+static void netflow_close(void *state)
+{
+    struct netflow *nf = state;
+    allow_free(nf->allow);
+    exporters_free(&nf->exporters);
+}
+
+const struct decoder_ops netflow_decoder = {
+    .name = "NetFlow/IPFIX",
+    .state_size = sizeof(struct netflow),
+    .open = netflow_open,
+    .datagram = netflow_datagram,
+    .tick = netflow_tick,
+    .stats = netflow_stats,
+    .reload = netflow_reload,
+    .close = netflow_close,
+};
