@@ -65,14 +65,14 @@ def test_v5_to_print(run):
 
 def test_listings(run):
     """-a: the primitives of each daemon, in groups."""
-    for program, more in (("pmacctd", []), ("nfacctd", ["mpls_vpn_rd", "sampling_rate", "peer_src_ip", "nat_event"])):
+    for program, more in (("pmacctd", []), ("nfacctd", ["mpls_vpn_rd", "sampling_rate", "peer_src_ip", "nat_event", "timestamp_start"])):
         text = run.run_program(program, "-a")
         assert text.splitlines()[1].strip() == "", text
         for group in ("L2", "L3", "L4", "BGP", "NAT", "MPLS", "MISC", "TIME"):
             if group == "NAT" and program == "pmacctd":
                 continue
             assert re.search(rf"^{group}$", text, re.M), f"{program}: no group {group}"
-        for name in ["src_host", "dst_host", "src_port", "proto", "vlan", "src_mac", "timestamp_start"] + more:
+        for name in ["src_host", "dst_host", "src_port", "proto", "vlan", "src_mac", "timestamp_arrival"] + more:
             assert re.search(rf"^{name} +: \S", text, re.M), f"{program}: no {name}"
 
 
@@ -100,7 +100,7 @@ def test_debug_templates(run):
     d.wait_log(r"^DEBUG \( default/core \): NfV9 template type : flow$")
     d.wait_log(r"^DEBUG \( default/core \): NfV9 template ID +: 300$")
     d.wait_log(r"^DEBUG \( default/core \): \| +pen +\| +field type +\| offset \| +size +\|$")
-    d.wait_log(r"^DEBUG \( default/core \): Netflow V9/IPFIX record size : 38$")
+    d.wait_log(r"^DEBUG \( default/core \): Netflow V9/IPFIX record size : 31$")
     d.stop()
     assert d.said(r"QN: 5/5"), "the flows behind the template count, the ones before it do not"
 
