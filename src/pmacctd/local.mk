@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause
 sbin_PROGRAMS += pmacctd
-pmacctd_SOURCES = src/pmacctd/main.c src/pmacctd/input_pcap.c src/pmacctd/input_pcap.h src/pmacctd/input_savefile.c
+pmacctd_SOURCES = src/pmacctd/main.c src/pmacctd/input_pcap.c src/pmacctd/input_pcap.h
 pmacctd_LDADD = $(DAEMON_ARCHIVES) $(DAEMON_LIBS)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* pmacctd: counts packets that libpcap captures. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
 #include "core/daemon.h"
 #include "plugins/plugins.h"
 #include "packet/input_savefile.h"
