@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Host addresses in one canonical form of 16 octets in network order, so that equal addresses are equal bytes:
- *   never set      all zero
- *   IPv4           ::ffff:a.b.c.d
- *   IPv6           as it is, but `::`, which would be "never set", is stored as ::fffe:0:0 (reserved space)
+/* Host addresses in one canonical form of 16 octets in network order, so that equal addresses are equal
+ * bytes:
+ *   never set   all zero
+ *   IPv4        ::ffff:a.b.c.d
+ *   IPv6        as it is; but `::`, which would be "never set", is ::fffe:0:0 (reserved space)
  * An IPv6 field that holds an IPv4-mapped address therefore reads as IPv4, which is what it means. */
 #ifndef BASE_ADDR_H
 #define BASE_ADDR_H

@@ -49,31 +49,36 @@ static void free_chunks(struct arena *a, struct chunk *c)
     }
 }
 
-static void unlink_child(struct arena *a)
+/* Frees a whole list of children. */
+static void free_family(struct arena *a)
 {
-    struct arena **at = &a->parent->child;
-    while (*at != a)
-        at = &(*at)->next;
-    *at = a->next;
+    while (a) {
+        struct arena *next = a->next;
+        free_family(a->child);
+        free_chunks(a, a->chunks);
+        free(a);
+        a = next;
+    }
 }
 
 void arena_free(struct arena *a)
 {
     if (!a)
         return;
-    while (a->child)
-        arena_free(a->child);
-    if (a->parent)
-        unlink_child(a);
-    free_chunks(a, a->chunks);
-    free(a);
+    struct arena **at = a->parent ? &a->parent->child : NULL;
+    while (at && *at != a)
+        at = &(*at)->next;
+    if (at)
+        *at = a->next;
+    a->next = NULL;
+    free_family(a);
 }
 
 void arena_clear(struct arena *a)
 {
-    while (a->child)
-        arena_free(a->child);
     struct chunk *kept = a->chunks;
+    free_family(a->child);
+    a->child = NULL;
     if (!kept)
         return;
     free_chunks(a, kept->next);

@@ -172,7 +172,7 @@ void pidfile_remove(const char *path)
         return;
     ssize_t n = read(fd, text, sizeof(text) - 1);
     close(fd);
-    if (n > 0 && atoi(text) == (int)getpid())
+    if (n > 0 && strtol(text, NULL, 10) == getpid())
         unlink(path);
 }
 

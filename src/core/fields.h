@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The table of aggregation primitives, from fields.def: what can be asked for, where it stands in struct flow,
- * how every output calls it. Outputs switch on the kind, never on the field. */
+/* The table of aggregation primitives, from fields.def: what can be asked for, where it stands in struct
+ * flow, how every output calls it. Outputs switch on the kind, never on the field. */
 #ifndef CORE_FIELDS_H
 #define CORE_FIELDS_H
 
@@ -10,22 +10,33 @@
 #include "core/flow.h"
 
 enum field_kind {
-    FK_U8, FK_U16, FK_U32, FK_U64, /* written as numbers */
+    FK_U8,
+    FK_U16,
+    FK_U32,
+    FK_U64, /* written as numbers */
     FK_ASN,
-    FK_ETYPE,     /* hex without prefix or padding */
+    FK_ETYPE, /* hex without prefix or padding */
     FK_MAC,
-    FK_ADDR,      /* unset: nothing in csv and JSON, `::` in formatted */
-    FK_NET,       /* as FK_ADDR, unset: 0.0.0.0 */
-    FK_PROTO,     /* a name, or a number */
-    FK_TCPFLAGS,  /* uint8_t beside the counters, ORed */
+    FK_ADDR,     /* unset: nothing in csv and JSON, `::` in formatted */
+    FK_NET,      /* as FK_ADDR, unset: 0.0.0.0 */
+    FK_PROTO,    /* a name, or a number */
+    FK_TCPFLAGS, /* uint8_t beside the counters, ORed */
     FK_RD,
     FK_ROA,       /* u unknown, i invalid, v valid */
     FK_DIRECTION, /* u, i, e */
     FK_FWDSTATUS,
-    FK_CLASS, FK_COUNTRY, FK_POCODE, FK_COORDS,
-    FK_TIME,      /* int64_t, µs since the epoch */
+    FK_CLASS,
+    FK_COUNTRY,
+    FK_POCODE,
+    FK_COORDS,
+    FK_TIME, /* int64_t, µs since the epoch */
     /* from here on of variable length (struct var) */
-    FK_TEXT, FK_MAP, FK_COMMS, FK_ASPATH, FK_LABELS, FK_SEGMENTS,
+    FK_TEXT,
+    FK_MAP,
+    FK_COMMS,
+    FK_ASPATH,
+    FK_LABELS,
+    FK_SEGMENTS,
     FK_MAX
 };
 
@@ -59,14 +70,23 @@ static inline bool field_is_var(const struct field *f) { return f->kind >= FK_TE
 struct fieldset {
     uint64_t w[(FIELD_MAX + 63) / 64];
 };
-static inline void fieldset_add(struct fieldset *s, enum field_id f) { s->w[f / 64] |= UINT64_C(1) << (f % 64); }
-static inline void fieldset_del(struct fieldset *s, enum field_id f) { s->w[f / 64] &= ~(UINT64_C(1) << (f % 64)); }
-static inline bool fieldset_has(const struct fieldset *s, enum field_id f) { return s->w[f / 64] >> (f % 64) & 1; }
+static inline void fieldset_add(struct fieldset *s, enum field_id f)
+{
+    s->w[f / 64] |= UINT64_C(1) << (f % 64);
+}
+static inline void fieldset_del(struct fieldset *s, enum field_id f)
+{
+    s->w[f / 64] &= ~(UINT64_C(1) << (f % 64));
+}
+static inline bool fieldset_has(const struct fieldset *s, enum field_id f)
+{
+    return s->w[f / 64] >> (f % 64) & 1;
+}
 void fieldset_or(struct fieldset *s, const struct fieldset *more);
 bool fieldset_empty(const struct fieldset *s);
 
-/* What a sum_* primitive does: each record is entered twice, the second time with the destination's value in the
- * source's place. */
+/* What a sum_* primitive does: each record is entered twice, the second time with the destination's value in
+ * the source's place. */
 enum sum_kind { SUM_NONE, SUM_MAC, SUM_HOST, SUM_NET, SUM_AS, SUM_PORT };
 
 /* A parsed `aggregate`. */
@@ -80,9 +100,10 @@ struct aggregate_spec {
 /* Finds a field by its word (any case); NULL if there is none. */
 const struct field *field_find(const char *name, size_t len);
 
-/* Parses a comma list of primitives for a daemon (letter P, U, N or S). Blanks are ignored, words compared without
- * case. sum_* words reset the rest of the key, as the manual says, and set *dropped. Returns 0, or -1 with
- * "Unknown primitive 'x'" and the nearest name in e. */
+/* Parses a comma list of primitives for a daemon (letter P, U, N or S; each takes every word). Blanks are
+ * ignored, words compared without case. sum_* words reset the rest of the key but tag, tag2, class and flows,
+ * and set *dropped (may be NULL) if there was more. An empty list is `none`, which in turn is nothing beside
+ * other words. Returns 0, or -1 with "Unknown primitive 'x'" and the nearest name in e. */
 int aggregate_parse(const char *list, char daemon, struct aggregate_spec *out, bool *dropped, struct err *e);
 
 /* Writes what -a shows for a daemon to stdout: groups, names, descriptions. */
