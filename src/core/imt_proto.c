@@ -98,7 +98,7 @@ static int column_get(struct cursor *body, struct layout *l, struct err *e)
     struct column *c = &l->col[l->n];
     c->off = cursor_u16(body);
     c->len = cursor_u16(body);
-    if (body->bad)
+    if (body->bad || memchr(name, '\0', len))
         return err_set(e, ERR_FORMAT, "the table's description is cut short");
     c->field = field_find(name, len);
     if (!c->field || c->field->kind != kind)

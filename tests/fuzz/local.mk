@@ -16,5 +16,6 @@ endif
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/README.md
 
 include tests/fuzz/config.mk
+include tests/fuzz/memory.mk
 include tests/fuzz/netflow.mk
 include tests/fuzz/packet.mk
