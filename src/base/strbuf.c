@@ -84,21 +84,48 @@ static const char two_digits[201] = "0001020304050607080910111213141516171819"
                                     "6061626364656667686970717273747576777879"
                                     "8081828384858687888990919293949596979899";
 
+static const uint64_t powers[20] = {
+    0, /* so that 0 has a digit too */
+    10ull,
+    100ull,
+    1000ull,
+    10000ull,
+    100000ull,
+    1000000ull,
+    10000000ull,
+    100000000ull,
+    1000000000ull,
+    10000000000ull,
+    100000000000ull,
+    1000000000000ull,
+    10000000000000ull,
+    100000000000000ull,
+    1000000000000000ull,
+    10000000000000000ull,
+    100000000000000000ull,
+    1000000000000000000ull,
+    10000000000000000000ull,
+};
+
+/* Decimal digits of v: log10(2) is about 1233/4096, which errs by one at most. */
+static size_t digits_of(uint64_t v)
+{
+    unsigned n = (64 - (unsigned)__builtin_clzll(v | 1)) * 1233 >> 12;
+    return n + (v >= powers[n]);
+}
+
 size_t u64_text(uint64_t v, char *buf)
 {
-    char tmp[20];
-    size_t at = sizeof(tmp);
+    size_t n = digits_of(v);
+    char *at = buf + n;
     while (v >= 100) {
         at -= 2;
-        memcpy(tmp + at, two_digits + v % 100 * 2, 2);
+        memcpy(at, two_digits + v % 100 * 2, 2);
         v /= 100;
     }
-    if (v >= 10) {
-        at -= 2;
-        memcpy(tmp + at, two_digits + v * 2, 2);
-    } else {
-        tmp[--at] = (char)('0' + v);
-    }
-    memcpy(buf, tmp + at, sizeof(tmp) - at);
-    return sizeof(tmp) - at;
+    if (v >= 10)
+        memcpy(buf, two_digits + v * 2, 2);
+    else
+        *buf = (char)('0' + v);
+    return n;
 }

@@ -25,6 +25,19 @@ static void test_numbers(void **state)
         snprintf(want, sizeof(want), "%" PRIu64, rows[i]);
         assert_string_equal(text, want);
     }
+    for (uint64_t power = 10; power; power = power > UINT64_MAX / 10 ? 0 : power * 10)
+        for (uint64_t v = power - 2; v <= power + 1; v++) { /* where the number of digits changes */
+            char text[24], want[24];
+            text[u64_text(v, text)] = '\0';
+            snprintf(want, sizeof(want), "%" PRIu64, v);
+            assert_string_equal(text, want);
+        }
+    for (unsigned bit = 0; bit < 64; bit++) {
+        char text[24], want[24];
+        text[u64_text(UINT64_C(1) << bit, text)] = '\0';
+        snprintf(want, sizeof(want), "%" PRIu64, UINT64_C(1) << bit);
+        assert_string_equal(text, want);
+    }
 }
 
 static void test_growth(void **state)
