@@ -116,8 +116,8 @@ size_t time_text(int64_t at_us, const struct time_style *st, bool fraction, stru
     if (st->epoch)
         return epoch_text(at_s, us, fraction, buf);
     if (!at_us) {
-        memcpy(buf, "0000-00-00 00:00:00", 19);
-        return 19;
+        memcpy(buf, "0000-00-00 00:00:00.000000", 26);
+        return fraction ? 26 : 19;
     }
     unsigned second = time_cache_fill(tc, at_s, st->utc);
     memcpy(buf, tc->text, MINUTE_TEXT);

@@ -32,8 +32,8 @@ struct time_cache {
 };
 
 /* Writes at_us in the style, without a NUL, and returns the length (< TIME_TEXT). With `fraction`
- * six digits of microseconds follow (.000000 when style->secs). at_us 0, which says "unknown", is
- * "0000-00-00 00:00:00" in every form but epoch.
+ * six digits of microseconds follow (.000000 when style->secs). at_us 0, which says "unknown", has the digits
+ * of "0000-00-00 00:00:00" in every form but epoch.
  *   default  2023-11-14 22:13:20.250000
  *   rfc3339  2023-11-14T22:13:20.250000+05:30, or Z where that is UTC
  *   epoch    1700000000.250000 */
