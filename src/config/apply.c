@@ -104,6 +104,28 @@ static bool place_value(struct parse *p, struct item *it, const struct value *v)
     return true;
 }
 
+/* What --check-config says beside what is wrong. */
+static void remark(struct parse *p, const struct item *it)
+{
+    const struct key *root = key_root(it->key);
+    if (!p->set->check_only)
+        return;
+    if (root->where & HINT)
+        store_say(p->st, SAY_INFO, &it->at, "%s: accepted, but nobody has to set it. %s", it->key->name,
+                  root->help);
+    else if (!key_matters(it->key, p->spec->daemon))
+        store_say(p->st, SAY_INFO, &it->at, "%s: has no effect in %s", it->key->name, p->spec->progname);
+}
+
+static void bad_value(struct parse *p, const struct item *it, const char *why)
+{
+    /* A comment behind a value is the commonest way to a bad one. */
+    const char *mark = strpbrk(it->value, "!#");
+    bool comment = mark && mark > it->value && (mark[-1] == ' ' || mark[-1] == '\t');
+    store_say(p->st, SAY_ERROR, &it->at, "%s: bad value '%s': %s%s", it->key->name, it->value, why,
+              comment ? " (comments stand on lines of their own)" : "");
+}
+
 /* Returns whether the setting counts as given. */
 static bool apply_item(struct parse *p, struct item *it)
 {
@@ -115,15 +137,13 @@ static bool apply_item(struct parse *p, struct item *it)
         return false;
     }
     if (value_parse(root, it->value, &v, &e) == -1) {
-        store_say(p->st, SAY_ERROR, &it->at, "%s: bad value '%s': %s", it->key->name, it->value, e.text);
+        bad_value(p, it, e.text);
         return false;
     }
-    if (root->where & HINT) {
-        if (p->set->check_only)
-            store_say(p->st, SAY_INFO, &it->at, "%s: accepted, but nobody has to set it. %s", it->key->name,
-                      root->help);
-    } else if (v.area || !key_works(it->key)) {
-        unsupported(p, it, &v);
+    remark(p, it);
+    if (v.area || !key_works(it->key)) {
+        if (!(root->where & HINT))
+            unsupported(p, it, &v);
         return true;
     }
     return place_value(p, it, &v);

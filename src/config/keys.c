@@ -70,7 +70,6 @@ const struct key_area key_areas[] = {
     { "telemetry", "pmtelemetryd" },
     { "speed", "several workers" },
     { "security", "DTLS, TLS, least privilege" },
-    { "core", "sizes that the suite finds by itself" },
     { NULL, NULL },
 };
 
@@ -178,6 +177,14 @@ bool key_same_slot(const struct key *a, const struct key *b)
     a = key_root(a);
     b = key_root(b);
     return a == b || (a->off == b->off && a->off != KEY_NO_MEMBER);
+}
+
+bool key_matters(const struct key *k, char daemon)
+{
+    for (unsigned i = 0; i < keys_count; i++)
+        if (keys[i].name && key_same_slot(&keys[i], k) && strchr(keys[i].daemons, daemon))
+            return true;
+    return false;
 }
 
 const struct key *key_find(const char *name)

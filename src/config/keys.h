@@ -86,6 +86,9 @@ const char *key_area(const struct key *k);
 /* Two names of one value. */
 bool key_same_slot(const struct key *a, const struct key *b);
 
+/* Whether k, by whatever name, has an effect in a daemon (letter). */
+bool key_matters(const struct key *k, char daemon);
+
 /* NULL when there is none; the name in lower case. */
 const struct key *key_find(const char *name);
 

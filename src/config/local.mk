@@ -5,6 +5,8 @@ libconfig_a_SOURCES = src/config/config.h src/config/keys.def src/config/keys.h 
 	src/config/suggest.h src/config/suggest.c src/config/flags.h src/config/flags.c src/config/parse.h src/config/parse.c \
 	src/config/plugins.c src/config/apply.c src/config/doc.h src/config/doc.c
 
+dist_doc_DATA += CONFIG-KEYS docs/keys-status.md
+
 # CONFIG-KEYS and docs/keys-status.md: `make config-docs` writes them anew, lint compares.
 noinst_PROGRAMS += src/config/gendoc
 src_config_gendoc_SOURCES = src/config/gendoc.c

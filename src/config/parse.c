@@ -173,8 +173,7 @@ static enum config_verdict verdict(struct parse *p)
     return CONFIG_EXIT_ERROR;
 }
 
-/* All but reading the flags. */
-static enum config_verdict load(struct parse *p, const struct flags *f)
+enum config_verdict parse_load(struct parse *p, const struct flags *f)
 {
     p->set->strict = f->strict;
     p->set->check_only = f->check;
@@ -224,7 +223,7 @@ enum config_verdict config_load(const struct config_spec *spec, int argc, char *
     if (!p.st)
         return CONFIG_EXIT_ERROR;
     enum flags_verdict fv = flags_read(p.st, spec->daemon, argc, argv, &f);
-    enum config_verdict v = fv == FLAGS_RUN ? load(&p, &f) : answer(spec, fv);
+    enum config_verdict v = fv == FLAGS_RUN ? parse_load(&p, &f) : answer(spec, fv);
     if (v != CONFIG_RUN)
         config_free(out);
     else if (p.st->lines)

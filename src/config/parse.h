@@ -14,6 +14,9 @@ struct parse {
     bool plugins_wrong;    /* so names that are not known are not worth a word */
 };
 
+/* All but reading the flags: file, flags, plugins, values. Frees nothing. */
+enum config_verdict parse_load(struct parse *p, const struct flags *f);
+
 /* Reads lines into settings; says what is wrong with them. `file` has to live as long as the store. */
 void parse_text(struct parse *p, const char *file, const char *text, size_t len);
 int parse_file(struct parse *p, const char *file); /* -1: it could not be read; said */

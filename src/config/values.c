@@ -273,7 +273,7 @@ static int parse_hostport(const struct key *k, const char *text, struct value *v
             ok = inet_pton(AF_INET6, host, &a) == 1;
         }
     } else if (ok) {
-        ok = memchr(text, ':', (size_t)(colon - text)) == NULL;
+        ok = strcspn(text, ":[]/ \t") == (size_t)(colon - text);
     }
     if (!ok)
         return refuse(e, "host:port, address:port or [IPv6 address]:port, the port from 1 to 65535");

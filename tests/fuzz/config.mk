@@ -1,2 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Fuzz targets of src/config.
+check_PROGRAMS += tests/fuzz/fuzz_config
+TESTS += tests/fuzz/fuzz_config
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c
+tests_fuzz_fuzz_config_LDADD = $(FUZZ_LIBS) libconfig.a libbase.a $(DAEMON_LIBS)

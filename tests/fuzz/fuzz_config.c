@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The configuration parser over any text: as nfacctd's, with --check-config, and as pmacctd's. */
+#include <stddef.h>
+#include <stdint.h>
+#include "config/parse.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static void run(const struct config_spec *spec, const uint8_t *data, size_t len, bool check)
+{
+    struct config_set set = { .check_only = check };
+    struct parse p = { .spec = spec, .set = &set, .st = store_new() };
+    if (!p.st)
+        return;
+    p.st->quiet = true;
+    set.memory = p.st;
+    parse_text(&p, "fuzz.conf", (const char *)data, len);
+    plugins_choose(&p);
+    parse_apply(&p);
+    config_free(&set);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    static const char *const types[] = { "memory", "print", "sqlite3", "nfprobe", NULL };
+    static const struct config_spec nfacctd = { "nfacctd", 'N', "", types, NULL, NULL };
+    static const struct config_spec pmacctd = { "pmacctd", 'P', "", types, NULL, NULL };
+    run(&nfacctd, data, len, true);
+    run(&pmacctd, data, len, false);
+    return 0;
+}
