@@ -59,6 +59,13 @@ def test_five_deaths(run):
 
 
 def test_exit_any(run):
-    d, _ = run.nfacctd("plugins: print[a], memory[m]\naggregate: src_host\nimt_path: @DIR@/m.sock\nplugin_exit_any: true\n"
-                       "print_refresh_time: 600\nprint_output_file[a]: /proc/nowhere/out")
+    """One plugin that cannot open ends the daemon, if plugin_exit_any says so; else the others go on."""
+    config = "plugins: print[a], memory[m]\naggregate: src_host\nprint_refresh_time: 600\nimt_path: /proc/nowhere/sock\n"
+    d, _ = run.nfacctd(config + "plugin_exit_any: true\n", ready=False)
     assert d.wait(60) == 1
+    assert d.said(r"plugin_exit_any"), d.text()
+    d, port = run.nfacctd(config)
+    d.wait_log(r"(connection lost to|cannot).*")
+    run.send(port, netflow.v5(netflow.flows(3), int(time.time())))
+    d.stop()
+    assert d.said("QN: 3/3"), d.text()
