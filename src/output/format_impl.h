@@ -79,7 +79,7 @@ struct kind_text {
 };
 extern const struct kind_text kind_text[FK_MAX];
 
-put_fn text_u64, text_addr_table, text_stamp, text_updated;
+put_fn text_u64, text_addr_table, text_stamp, text_updated, text_fwd_status;
 put_var_fn text_as_path_client;
 
 /* A column of the layout (or an absent one) as the text formats write it. */

@@ -89,7 +89,7 @@ static char *json_flags(struct fcol *c, const struct format *f, const uint8_t *v
 }
 
 /* RFC 7270 §4.12: two bits of status, six of reason. */
-static char *json_fwd_status(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
+char *text_fwd_status(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
 {
     static const char *const named[256] = {
         [64] = "FORWARDED Unknown",
@@ -273,7 +273,7 @@ static void json_kind(const struct format_style *st, struct fcol *c)
         break;
     case FK_FWDSTATUS:
         if (st->fwd_status_as_string)
-            c->put = json_fwd_status, c->max = 40;
+            c->put = text_fwd_status, c->max = 40;
         break;
     case FK_CLASS:
         c->put = NULL, c->put_var = json_class;

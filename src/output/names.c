@@ -11,7 +11,7 @@
 #include "base/hash.h"
 #include "base/strbuf.h"
 
-enum { NAME_MAX_OCTETS = 4096, PARTS_MAX = 64 };
+enum { TEXT_MAX = 65535 /* a table's schema is a name too */, NAME_MAX_OCTETS = 8192, PARTS_MAX = 64 };
 
 enum var_id { VAR_NONE, VAR_PEER_SRC_IP, VAR_TAG, VAR_TAG2, VAR_CONST };
 
@@ -121,9 +121,9 @@ struct names *names_compile(const char *text, const struct plugin *pl, struct er
     if (bad_conversion(text, e) == -1)
         return NULL;
     struct names *n = calloc(1, sizeof(*n));
-    if (!n || strlen(text) >= NAME_MAX_OCTETS) {
+    if (!n || strlen(text) > TEXT_MAX) {
         free(n);
-        err_set(e, ERR_LIMIT, "'%.60s...': a name may have %d octets", text, NAME_MAX_OCTETS - 1);
+        err_set(e, ERR_LIMIT, "'%.60s...': a name may have %d octets", text, TEXT_MAX);
         return NULL;
     }
     n->layout = pl->layout;
@@ -220,19 +220,32 @@ static void add_with_zone(struct strbuf *s, const char *text, int64_t at_us, boo
 /* An empty result of strftime looks like one that did not fit: an octet in front tells them apart. */
 static int add_time(struct strbuf *s, const struct names *n, const char *text, int64_t at_us)
 {
-    char fmt[NAME_MAX_OCTETS + 1], out[NAME_MAX_OCTETS + 1];
-    snprintf(fmt, sizeof(fmt), "-%s", text);
-    if (n->timed && !time_strftime(out, sizeof(out), fmt, at_us, n->utc))
-        return -1;
-    add_with_zone(s, n->timed ? out + 1 : text, at_us, n->utc);
-    return 0;
+    struct strbuf fmt, out;
+    size_t len = strlen(text), size = len * 8 + 512;
+    int rc = -1;
+    if (!n->timed) {
+        strbuf_add(s, text, len);
+        return 0;
+    }
+    strbuf_init(&fmt, len + 16);
+    strbuf_init(&out, size + 16);
+    strbuf_char(&fmt, '-');
+    strbuf_add(&fmt, text, len);
+    if (!fmt.failed && strbuf_room(&out, size) &&
+        time_strftime(out.p, size, strbuf_cstr(&fmt), at_us, n->utc)) {
+        add_with_zone(s, out.p + 1, at_us, n->utc);
+        rc = 0;
+    }
+    strbuf_free(&fmt);
+    strbuf_free(&out);
+    return rc;
 }
 
 int names_expand(const struct names *n, const struct row *r, int64_t at_us, char *buf, size_t size)
 {
     struct strbuf s;
     int rc = 0;
-    strbuf_init(&s, 65536);
+    strbuf_init(&s, 1 << 20);
     for (unsigned i = 0; i < n->n && rc == 0; i++) {
         const struct part *p = &n->part[i];
         switch (p->id) {
@@ -396,7 +409,7 @@ static void groups_order(struct groups *g)
 
 static int group_name(struct group *g, const struct names *n)
 {
-    char name[NAME_MAX_OCTETS * 2];
+    char name[NAME_MAX_OCTETS];
     if (names_expand(n, &g->row, g->at_us, name, sizeof(name)) == -1)
         return -1;
     g->name = strdup(name);

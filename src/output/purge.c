@@ -251,7 +251,8 @@ static int job_write(struct purger *p, struct job *j)
             log_error(&p->pl->log, "%s; %s", e.text,
                       b->rows - b->written ? "the rows are kept and written at the next purge"
                                            : "tried again at the next purge");
-        log_end(p->pl, b, b->written, b->rows, (clock_mono_us() - began_us) / US_PER_S);
+        b->took_s = (clock_mono_us() - began_us) / US_PER_S;
+        log_end(p->pl, b, b->written, b->rows, b->took_s);
         if (rc == -1) {
             b->rows -= b->written;
             j->failed = true;

@@ -19,6 +19,7 @@ struct batch {
     uint64_t written;   /* set by the sink: rows it took (QN) */
     int64_t base_s;     /* the last bin that this purge closes or updates; 0 without bins */
     uint64_t inserted, updated; /* set by SQL sinks: for triggers */
+    int64_t took_s;     /* set by the engine when the sink is done: for triggers */
     uint64_t refused;   /* set by the sink: rows that it can never take (dropped, counted, logged) */
 };
 

@@ -6,3 +6,6 @@ libplugins_a_SOURCES += src/plugins/plugins.h src/plugins/memory.c src/plugins/m
 libplugins_a_SOURCES += src/plugins/print.c
 libplugins_a_SOURCES += src/plugins/nfprobe.c src/plugins/nfprobe_conf.c src/plugins/nfprobe_conf.h \
 	src/plugins/export_udp.c src/plugins/export_udp.h
+if WITH_SQLITE3
+libplugins_a_SOURCES += src/plugins/sqlite3.c
+endif

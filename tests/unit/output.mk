@@ -16,3 +16,10 @@ tests_unit_purge_test_SOURCES = tests/unit/purge_test.c tests/unit/rows.h
 tests_unit_purge_test_LDADD = $(OUTPUT_TEST_LIBS)
 tests_unit_sink_file_test_SOURCES = tests/unit/sink_file_test.c tests/unit/rows.h
 tests_unit_sink_file_test_LDADD = $(OUTPUT_TEST_LIBS)
+
+if WITH_SQLITE3
+check_PROGRAMS += tests/unit/sink_sqlite3_test
+TESTS += tests/unit/sink_sqlite3_test
+tests_unit_sink_sqlite3_test_SOURCES = tests/unit/sink_sqlite3_test.c tests/unit/rows.h
+tests_unit_sink_sqlite3_test_LDADD = $(OUTPUT_TEST_LIBS)
+endif
