@@ -245,9 +245,9 @@ static int check(const struct options *o)
     if (o->reset && !queries)
         return bad_usage("-r selected but either -N or -M has not been specified.");
     if ((o->counter != COUNTER_NONE || o->sum) && o->mode != MODE_COUNT)
-        return bad_usage("-n and -S options apply to -N only.");
+        return bad_usage("-n and -S options apply only to -N");
     if (o->sort != COUNTER_NONE && o->mode != MODE_TABLE && o->mode != MODE_MATCH)
-        return bad_usage("-T option applies to -s and -M only.");
+        return bad_usage("-T option applies only to -M or -s");
     return -1;
 }
 

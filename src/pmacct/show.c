@@ -285,6 +285,17 @@ static void classes_print(struct show *s)
     strbuf_printf(&s->out, "\nFor a total of: %u classifiers\n", s->n_classes);
 }
 
+/* -i, -e or both, without a table beside them. */
+static void no_table_end(struct show *s, const struct imt_done *d)
+{
+    if (s->o->since && d->last_reset_s < 0)
+        strbuf_lit(&s->out, "never\n");
+    else if (s->o->since)
+        strbuf_printf(&s->out, "%lld\n", (long long)d->last_reset_s);
+    if (s->o->erase)
+        strbuf_lit(&s->out, "OK: Clearing stats.\n");
+}
+
 int show_end(struct show *s, const struct imt_done *d, struct err *e)
 {
     const struct options *o = s->o;
@@ -296,13 +307,9 @@ int show_end(struct show *s, const struct imt_done *d, struct err *e)
         classes_print(s);
     if (o->mode == MODE_COUNT && o->sum)
         count_print(s, &s->sum);
-    if (draws_rows(o) && o->style.kind == FORMAT_TABLE && !o->style.events)
+    if (draws_rows(o) && o->style.kind == FORMAT_TABLE)
         strbuf_printf(&s->out, "\nFor a total of: %llu entries\n", (unsigned long long)s->rows);
-    if (o->since && d->last_reset_s < 0)
-        strbuf_lit(&s->out, "never\n");
-    else if (o->since)
-        strbuf_printf(&s->out, "%lld\n", (long long)d->last_reset_s);
-    if (o->erase && o->mode == MODE_NONE)
-        strbuf_lit(&s->out, "OK: Clearing stats.\n");
+    if (o->mode == MODE_NONE)
+        no_table_end(s, d);
     return flush(s, e);
 }

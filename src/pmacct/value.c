@@ -353,7 +353,7 @@ static bool put_segments(const struct ask *a, const char *text, struct strbuf *o
 
 static const struct {
     put_fn *put;
-    const char *what; /* the message says: Invalid <what> */
+    const char *what; /* the message says: <field>: Invalid <what> */
 } kinds[FK_MAX] = {
     [FK_U8] = { put_decimal, "number" },
     [FK_U16] = { put_decimal, "number" },
@@ -364,7 +364,7 @@ static const struct {
     [FK_MAC] = { put_mac, "MAC address" },
     [FK_ADDR] = { put_addr, "IP address" },
     [FK_NET] = { put_net, "IP address" },
-    [FK_PROTO] = { put_proto, "protocol" },
+    [FK_PROTO] = { put_proto, NULL },
     [FK_TCPFLAGS] = { put_decimal, "number" },
     [FK_RD] = { put_rd, "route distinguisher" },
     [FK_ROA] = { put_roa, "ROA status (one of u, i, v)" },
@@ -390,5 +390,7 @@ int value_put(const struct field *f, const char *text, bool utc, struct strbuf *
     if (kinds[f->kind].put(&a, text, out) && !out->failed)
         return 0;
     out->len = at;
+    if (f->kind == FK_PROTO)
+        return err_set(e, ERR_FORMAT, "invalid protocol: '%s'", text); /* as scripts know it */
     return err_set(e, ERR_FORMAT, "%s: Invalid %s: '%s'", f->name, kinds[f->kind].what, text);
 }

@@ -198,6 +198,9 @@ static void answers_as_the_manual_says(void **state)
         { "-s -O JSON -T bytes,1", 0,
           "{\"ip_src\": \"10.0.0.2\", \"port_src\": 1002, \"flows\": 1, \"packets\": 1, \"bytes\": 2}\n" },
         { "-s -O event_csv", 0, "SRC_IP,SRC_PORT\n10.0.0.0,1000\n10.0.0.1,1001\n10.0.0.2,1002\n" },
+        { "-c src_host -M 10.0.0.1 -O event_formatted", 0,
+          "SRC_IP                                         SRC_PORT  \n10.0.0.1                               "
+          "        1001      \n\nFor a total of: 1 entries\n" },
         { "-c src_host -M 10.0.0.1", 0, HEAD ROW("10.0.0.1", "1001", "1") "\nFor a total of: 1 entries\n" },
         { "-c src_host -M 10.9.9.9", 0, HEAD "\nFor a total of: 0 entries\n" },
         { "-c src_host -N 10.0.0.2", 0, "2\n" },
@@ -244,8 +247,8 @@ static void usage_errors(void **state)
         { "-N 1", "ERROR: -N or -M selected but -c has not been specified or is invalid.\n" },
         { "-s -r", "ERROR: -r selected but either -N or -M has not been specified.\n" },
         { "-q", "ERROR: parameter ? unknown! \n" },
-        { "-s -S", "ERROR: -n and -S options apply to -N only.\n" },
-        { "-t -T bytes", "ERROR: -T option applies to -s and -M only.\n" },
+        { "-s -S", "ERROR: -n and -S options apply only to -N\n" },
+        { "-t -T bytes", "ERROR: -T option applies only to -M or -s\n" },
     };
     struct served s = { .path = "/nowhere" };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

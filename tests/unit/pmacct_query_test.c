@@ -221,7 +221,7 @@ static void lists(void **state)
             shape(&q, got);
             assert_string_equal(got, rows[i].shape);
         } else {
-            assert_string_equal(e.text, "proto: Invalid protocol: 'zzz'");
+            assert_string_equal(e.text, "invalid protocol: 'zzz'");
         }
         query_list_free(&q);
     }
