@@ -66,6 +66,13 @@ static void learned(struct netflow *nf, struct tmpl *t, bool evicted)
     settle(nf);
 }
 
+static void say_cut(struct netflow *nf, bool options)
+{
+    say_fault(nf, &nf->m.x->say_template, LOG_LV_INFO,
+              options ? "unable to read next Options Template Flowset (incomplete NetFlow v9/IPFIX packet)"
+                      : "unable to read next Template Flowset (incomplete NetFlow v9/IPFIX packet)");
+}
+
 static void learn(struct netflow *nf, struct tmpl_record *rec)
 {
     struct exporter *x = nf->m.x;
@@ -89,27 +96,26 @@ static void learn(struct netflow *nf, struct tmpl_record *rec)
         break;
     }
     x->count[NF_COUNT_BAD_TEMPLATES]++;
+    if (rec->fields.bad) {
+        say_cut(nf, rec->options);
+        return;
+    }
     snprintf(text, sizeof(text), "invalid template %u (%.200s)", rec->id, why.text);
     say_fault(nf, &x->say_template, LOG_LV_WARN, text);
 }
 
 static void template_set(struct netflow *nf, struct cursor set, bool options)
 {
-    static const char *const text[2] = {
-        "unable to read next Template Flowset (incomplete NetFlow v9/IPFIX packet)",
-        "unable to read next Options Template Flowset (incomplete NetFlow v9/IPFIX packet)"
-    };
     struct tmpl_record rec;
     bool bad = false;
-    while (!bad && next_template(nf, &set, options, &rec, &bad)) {
+    while (!set.bad && next_template(nf, &set, options, &rec, &bad)) {
         rec.fields = set;
         learn(nf, &rec);
         set = rec.fields;
-        bad = set.bad;
     }
     if (bad) {
         nf->m.x->count[NF_COUNT_BAD_TEMPLATES]++;
-        say_fault(nf, &nf->m.x->say_template, LOG_LV_INFO, text[options]);
+        say_cut(nf, options);
     }
 }
 

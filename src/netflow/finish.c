@@ -20,7 +20,7 @@ static bool is_v6(const struct record *r)
 {
     if (r->ip_version == 4 || r->ip_version == 6)
         return r->ip_version == 6;
-    if (says_something(&r->f.src_host) || says_something(&r->f.dst_host))
+    if (says_something(&r->src4) || says_something(&r->dst4))
         return false;
     return says_something(&r->src6) || says_something(&r->dst6);
 }
@@ -30,12 +30,10 @@ static void family(const struct plan *p, struct record *r)
     const bool v6 = is_v6(r);
     if (!plan_has(p, SLOT_etype))
         r->f.etype = v6 ? 0x86dd : 0x0800;
-    if (!v6)
-        return;
-    r->f.src_host = r->src6;
-    r->f.dst_host = r->dst6;
-    r->f.src_mask = r->src_mask6;
-    r->f.dst_mask = r->dst_mask6;
+    r->f.src_host = v6 ? r->src6 : r->src4;
+    r->f.dst_host = v6 ? r->dst6 : r->dst4;
+    r->f.src_mask = v6 ? r->src_mask6 : r->src_mask4;
+    r->f.dst_mask = v6 ? r->dst_mask6 : r->dst_mask4;
 }
 
 static void either(struct addr *v4, const struct addr *v6)
@@ -150,7 +148,7 @@ static void vrf(const struct plan *p, const struct exporter *x, struct record *r
 
 /* ---- names */
 
-/* Without a name: engine and selector (RFC 6759 §4.1). */
+/* Without a name: engine and selector (RFC 6759 §4.1); nothing where all of it is zero. */
 static void class_of(const struct exporter *x, struct record *r)
 {
     char text[sizeof(r->f.class.b) + 8] = "";
@@ -161,7 +159,7 @@ static void class_of(const struct exporter *x, struct record *r)
         memcpy(r->f.class.b, o->text, o->len < sizeof(r->f.class.b) ? o->len : sizeof(r->f.class.b));
         return;
     }
-    if (id->len < 2)
+    if (id->len < 2 || option_app_key(id) << 8 == 0)
         return;
     const uint8_t *b = id->p;
     char *at = text + u64_text(b[0], text);

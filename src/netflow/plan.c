@@ -274,35 +274,55 @@ static void outer_family(struct compiler *c)
     }
 }
 
-/* One template for flows of either family: both values are loaded, and a finishing step chooses. */
-static bool both_families(struct compiler *c, enum slot_id v4, enum slot_id v6, uint16_t to)
+/* One template for flows of either family: both values are loaded beside the flow, and a finishing step takes
+ * one. */
+static void both_families(struct compiler *c)
 {
-    if (!has(c, v4) || !has(c, v6))
-        return false;
+    static const struct {
+        uint8_t slot;
+        uint16_t to;
+    } beside[] = {
+        { SLOT_src4, offsetof(struct record, src4) },
+        { SLOT_src6, offsetof(struct record, src6) },
+        { SLOT_dst4, offsetof(struct record, dst4) },
+        { SLOT_dst6, offsetof(struct record, dst6) },
+        { SLOT_src_mask4, offsetof(struct record, src_mask4) },
+        { SLOT_src_mask6, offsetof(struct record, src_mask6) },
+        { SLOT_dst_mask4, offsetof(struct record, dst_mask4) },
+        { SLOT_dst_mask6, offsetof(struct record, dst_mask6) },
+    };
+    for (unsigned i = 0; i < COUNT(beside); i++)
+        c->to[beside[i].slot] = beside[i].to;
+    if (c->w->classes & NEED_FAMILY)
+        add_finish(c, FIN_FAMILY);
+}
+
+static bool has_both(const struct compiler *c, enum slot_id v4, enum slot_id v6)
+{
+    return has(c, v4) && has(c, v6);
+}
+
+/* The same for an address by itself: the IPv6 value goes beside. */
+static void either(struct compiler *c, enum slot_id v4, enum slot_id v6, uint16_t to, enum finish_op op)
+{
+    if (!has_both(c, v4, v6))
+        return;
     c->to[v6] = to;
-    return true;
+    add_finish(c, op);
 }
 
 static void family(struct compiler *c)
 {
     if (repeated(c, SLOT_proto) || repeated(c, SLOT_tos))
         outer_family(c);
-    const bool src = both_families(c, SLOT_src4, SLOT_src6, offsetof(struct record, src6));
-    const bool dst = both_families(c, SLOT_dst4, SLOT_dst6, offsetof(struct record, dst6));
-    if ((src || dst) && c->w->classes & NEED_FAMILY) {
-        c->to[SLOT_src_mask6] = offsetof(struct record, src_mask6);
-        c->to[SLOT_dst_mask6] = offsetof(struct record, dst_mask6);
-        add_finish(c, FIN_FAMILY);
-    } else if (has(c, SLOT_src4) || has(c, SLOT_dst4))
-        c->plan->etype = 0x0800;
-    else if (has(c, SLOT_src6) || has(c, SLOT_dst6))
-        c->plan->etype = 0x86dd;
-    if (both_families(c, SLOT_hop4, SLOT_hop6, offsetof(struct record, hop6)))
-        add_finish(c, FIN_HOP);
-    if (both_families(c, SLOT_nat_src4, SLOT_nat_src6, offsetof(struct record, nat_src6)))
-        add_finish(c, FIN_NAT_SRC);
-    if (both_families(c, SLOT_nat_dst4, SLOT_nat_dst6, offsetof(struct record, nat_dst6)))
-        add_finish(c, FIN_NAT_DST);
+    const bool v4 = has(c, SLOT_src4) || has(c, SLOT_dst4), v6 = has(c, SLOT_src6) || has(c, SLOT_dst6);
+    if (v4 && v6)
+        both_families(c);
+    else
+        c->plan->etype = v4 ? 0x0800 : v6 ? 0x86dd : 0;
+    either(c, SLOT_hop4, SLOT_hop6, offsetof(struct record, hop6), FIN_HOP);
+    either(c, SLOT_nat_src4, SLOT_nat_src6, offsetof(struct record, nat_src6), FIN_NAT_SRC);
+    either(c, SLOT_nat_dst4, SLOT_nat_dst6, offsetof(struct record, nat_dst6), FIN_NAT_DST);
 }
 
 /* vlan is that of the flow's direction, or, where the exporter does not tell it, the first there is of

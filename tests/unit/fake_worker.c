@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The functions of core/worker.h for tests of decoders. */
+#include "fake_worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void fake_worker_init(struct worker *w)
+{
+    memset(w, 0, sizeof(*w));
+    log_init(&w->log, NULL, "default", "core", false);
+    w->c.collector_port = 2100;
+    w->keep = true;
+}
+
+void fake_worker_clear(struct worker *w)
+{
+    for (unsigned i = 0; i < w->n; i++)
+        for (unsigned f = 0; f < FIELD_MAX; f++)
+            if (field_is_var(&fields[f])) {
+                const struct var *v = (const struct var *)((const char *)&w->flow[i] + fields[f].off);
+                free((void *)v->p);
+            }
+    w->n = 0;
+    w->count = w->packets = w->bytes = w->flows = 0;
+}
+
+void fake_worker_free(struct worker *w)
+{
+    fake_worker_clear(w);
+    free(w->flow);
+    w->flow = NULL;
+    w->cap = 0;
+}
+
+void fake_worker_need(struct worker *w, const char *names)
+{
+    while (*names) {
+        const size_t len = strcspn(names, ", ");
+        const struct field *f = len ? field_find(names, len) : NULL;
+        if (len && !f) {
+            fprintf(stderr, "no primitive %.*s\n", (int)len, names);
+            abort();
+        }
+        if (f)
+            fieldset_add(&w->needs, (enum field_id)(f - fields));
+        names += len + (names[len] != '\0');
+    }
+}
+
+const struct fieldset *worker_needs(const struct worker *w) { return &w->needs; }
+const struct config *worker_config(const struct worker *w) { return &w->c; }
+const struct log *worker_log(const struct worker *w) { return &w->log; }
+int64_t worker_now(const struct worker *w) { return w->now_us; }
+void worker_set_now(struct worker *w, int64_t now_us) { w->now_us = now_us; }
+bool worker_flush(struct worker *w)
+{
+    (void)w;
+    return false;
+}
+
+static void keep_vars(struct flow *f)
+{
+    for (unsigned i = 0; i < FIELD_MAX; i++) {
+        if (!field_is_var(&fields[i]))
+            continue;
+        struct var *v = (struct var *)((char *)f + fields[i].off);
+        void *copy = v->len ? malloc(v->len) : NULL;
+        if (copy)
+            memcpy(copy, v->p, v->len);
+        v->p = copy;
+    }
+}
+
+void worker_flow(struct worker *w, struct flow *f)
+{
+    w->count++;
+    w->packets += f->packets;
+    w->bytes += f->bytes;
+    w->flows += f->flows;
+    if (!w->keep)
+        return;
+    if (w->n == w->cap) {
+        w->cap = w->cap ? w->cap * 2 : 16;
+        w->flow = realloc(w->flow, w->cap * sizeof(*w->flow));
+        if (!w->flow)
+            abort();
+    }
+    w->flow[w->n] = *f;
+    keep_vars(&w->flow[w->n++]);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A worker for the tests of decoders: it keeps the flows that it is given, or only adds them up. Link
+ * fake_worker.c in the place of the core's worker. */
+#ifndef TESTS_FAKE_WORKER_H
+#define TESTS_FAKE_WORKER_H
+
+#include "core/worker.h"
+
+struct worker {
+    struct fieldset needs;
+    struct config c;
+    struct log log;
+    int64_t now_us;
+    bool keep;         /* keep flows, with copies of their variable data */
+    struct flow *flow; /* n of them */
+    unsigned n, cap;
+    uint64_t count, packets, bytes, flows; /* of all flows seen */
+};
+
+/* Everything off, nothing needed. */
+void fake_worker_init(struct worker *w);
+void fake_worker_free(struct worker *w);
+/* Forgets the flows. */
+void fake_worker_clear(struct worker *w);
+/* Adds a comma list of primitives to what is needed; the counters are always there. Aborts on a name that
+ * does not exist. */
+void fake_worker_need(struct worker *w, const char *names);
+
+#endif
