@@ -364,12 +364,23 @@ static int part_entries(struct parting *x, const struct names *n, const struct b
     return 0;
 }
 
+/* Every row has the same name. */
+static int part_none(struct parting *x, const struct batch *b)
+{
+    const struct mark none = { 0 };
+    if (parting_find(x, &none) == SIZE_MAX)
+        return -1;
+    x->count[0] = b->rows;
+    return 0;
+}
+
 static void place_entries(struct groups *g, const struct batch *b, const uint32_t *of)
 {
     struct agg_entry *e;
     uint64_t at = 0, i = 0;
     while ((e = batch_next(b, &at)) && i < b->rows) {
-        struct group *to = &g->group[of[i++]];
+        struct group *to = &g->group[of ? of[i] : 0];
+        i++;
         to->entry[to->n++] = e;
     }
 }
@@ -419,7 +430,7 @@ static int group_name(struct group *g, const struct names *n)
 static int groups_build(struct groups *g, struct parting *x, const struct names *n, const struct batch *b,
                         uint32_t *of)
 {
-    if (b->rows && part_entries(x, n, b, of) == -1)
+    if (b->rows && (of ? part_entries(x, n, b, of) : part_none(x, b)) == -1)
         return -1;
     g->n = x->n ? x->n : 1;
     g->group = calloc(g->n, sizeof(*g->group));
@@ -448,9 +459,9 @@ int groups_make(struct groups *g, const struct names *n, const struct batch *b, 
 {
     struct parting x = { 0 };
     memset(g, 0, sizeof(*g));
-    uint32_t *of = malloc((b->rows + 1) * sizeof(*of));
+    uint32_t *of = names_vary(n) ? malloc((b->rows + 1) * sizeof(*of)) : NULL;
     g->entries = malloc((b->rows + 1) * sizeof(struct agg_entry *));
-    int rc = of && g->entries ? groups_build(g, &x, n, b, of) : -1;
+    int rc = g->entries && (of || !names_vary(n)) ? groups_build(g, &x, n, b, of) : -1;
     free(of);
     free(x.mark);
     free(x.count);
@@ -460,6 +471,14 @@ int groups_make(struct groups *g, const struct names *n, const struct batch *b, 
     groups_free(g);
     return err_set(e, ERR_LIMIT, "no names for %llu rows: out of memory, or too long",
                    (unsigned long long)b->rows);
+}
+
+void groups_mark_done(const struct groups *g)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        for (uint64_t k = 0; g->group[i].done && k < g->group[i].n; k++)
+            g->group[i].entry[k]->mark = MARK_DONE;
+    }
 }
 
 void groups_free(struct groups *g)

@@ -325,6 +325,7 @@ static void *writer_main(void *arg)
     }
     drain(p);
     pthread_mutex_unlock(&p->lock);
+    trigger_finish(&p->triggers, p->pl);
     return NULL;
 }
 
@@ -545,7 +546,6 @@ void purger_close(struct purger *p)
         job_free(j);
     if (p->sink && p->sink->close)
         p->sink->close(p->sink_state);
-    trigger_reap(&p->triggers);
     agg_free(p->table);
     pthread_cond_destroy(&p->work);
     pthread_mutex_destroy(&p->lock);

@@ -95,12 +95,15 @@ struct group {
     int64_t at_us;            /* names_time */
     int64_t latest_us;        /* the latest at_us of the groups with this name */
     char *name;               /* several groups may have the same: they are neighbours */
+    bool done;                /* free for the sink */
 };
 struct groups {
     struct group *group; /* by the latest time of a name, the name, the time */
     size_t n;
     struct agg_entry **entries; /* owned; the groups point into it */
 };
+/* Marks the entries of the groups that are done, in a batch that has failed as a whole. */
+void groups_mark_done(const struct groups *g);
 /* Parts b by the name n; an empty batch has one empty group. -1 when out of memory or a name gets too long. */
 int groups_make(struct groups *g, const struct names *n, const struct batch *b, struct err *e);
 void groups_free(struct groups *g);

@@ -158,8 +158,7 @@ static int write_file(struct sink_file *s, const struct plugin *pl, struct batch
     if (out_close(s, &o, rc, e) == -1)
         return -1;
     for (size_t i = 0; i < n; i++) {
-        for (uint64_t k = 0; k < g[i].n; k++)
-            g[i].entry[k]->mark = MARK_DONE;
+        g[i].done = true;
         b->written += g[i].n;
     }
     return 0;
@@ -192,6 +191,8 @@ static int write_files(struct sink_file *s, const struct plugin *pl, struct batc
         else if (s->latest && (next == gs.n || names_vary(s->latest)))
             link_latest(s, pl, &gs.group[next - 1]);
     }
+    if (rc == -1)
+        groups_mark_done(&gs);
     groups_free(&gs);
     return rc;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/files.h"
 #include "output/sqltext.h"
@@ -32,6 +33,7 @@ struct sink_sqlite3 {
     sqlite3_stmt *insert[FLAVOURS], *update[FLAVOURS], *begin, *commit;
     struct sql_value *value;
     struct log_limit refused_limit;
+    bool hinted; /* that an index is missing */
 };
 
 static int db_error(const struct sink_sqlite3 *s, const char *what, struct err *e)
@@ -70,12 +72,25 @@ static int prepare(struct sink_sqlite3 *s, const char *sql, sqlite3_stmt **out, 
     return db_error(s, "prepare a statement", e);
 }
 
-static int connect_db(struct sink_sqlite3 *s, const struct plugin *pl, struct err *e)
+/* Makes a new database's file, so that it has the owner and mode of all output. SQLite gives its journals the
+ * same. */
+static int make_file(const struct sink_sqlite3 *s, const struct plugin *pl, struct err *e)
 {
     struct file_modes modes = file_modes_of(pl->c->files_umask, pl->c->files_uid, pl->c->files_gid);
+    if (s->path[0] == ':' || !access(s->path, F_OK)) /* ":memory:" */
+        return 0;
+    int fd = file_open_output(s->path, true, &modes, NULL, e);
+    if (fd == -1)
+        return -1;
+    close(fd);
+    return 0;
+}
+
+static int connect_db(struct sink_sqlite3 *s, const struct plugin *pl, struct err *e)
+{
     if (s->db)
         return 0;
-    if (file_make_parents(s->path, &modes, e) == -1)
+    if (make_file(s, pl, e) == -1)
         return -1;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(s->path, &s->db, flags, NULL) != SQLITE_OK)
@@ -160,6 +175,29 @@ static int prepare_table(struct sink_sqlite3 *s, const char *table, struct err *
     return rc;
 }
 
+/* Without an index each update reads the whole table: worth a word before somebody wonders. */
+static void hint_index(struct sink_sqlite3 *s, const struct plugin *pl, const char *table)
+{
+    sqlite3_stmt *plan = NULL;
+    struct strbuf sql;
+    strbuf_init(&sql, STATEMENT_MAX);
+    strbuf_lit(&sql, "EXPLAIN QUERY PLAN ");
+    if (!s->hinted && s->update[TRAFFIC] && sqltext_update(s->text, table, false, &sql) &&
+        sqlite3_prepare_v2(s->db, strbuf_cstr(&sql), -1, &plan, NULL) == SQLITE_OK &&
+        sqlite3_step(plan) == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(plan, 3);
+        s->hinted = text && !strncmp(text, "SCAN", 4);
+        if (s->hinted)
+            log_info(
+                &pl->log,
+                "table %s has no index that finds the rows to update: with many rows, create one, or set "
+                "sql_dont_try_update: true",
+                table);
+    }
+    sqlite3_finalize(plan);
+    strbuf_free(&sql);
+}
+
 static int use_table(struct sink_sqlite3 *s, const struct plugin *pl, const struct group *g, struct err *e)
 {
     if (s->current && !strcmp(s->current, g->name))
@@ -173,6 +211,7 @@ static int use_table(struct sink_sqlite3 *s, const struct plugin *pl, const stru
         drop_statements(s);
         return -1;
     }
+    hint_index(s, pl, g->name);
     return 0;
 }
 

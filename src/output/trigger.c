@@ -9,10 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
-extern char **environ;
-
-enum { WORDS_MAX = 64, ENV_MAX = 32 };
+enum { WORDS_MAX = 64, ENV_MAX = 32, LAST_WAIT_MS = 10000, LAST_STEP_MS = 10 };
 
 struct env {
     char *own[ENV_MAX];
@@ -70,29 +69,38 @@ static int spawn(pid_t *pid, char *const argv[], char *const envp[])
     return rc;
 }
 
-static void wait_for(const struct plugin *pl, const char *name, pid_t pid)
+static void tell_status(const struct plugin *pl, int status)
 {
-    int status = 0;
-    pid_t rc;
-    while ((rc = waitpid(pid, &status, 0)) == -1 && errno == EINTR)
-        ;
-    if (rc != pid)
-        return;
+    const char *text = pl->c->trigger_exec;
     if (WIFSIGNALED(status))
-        log_warn(&pl->log, "trigger '%s' was ended by signal %d", name, WTERMSIG(status));
+        log_warn(&pl->log, "trigger '%s' was ended by signal %d", text, WTERMSIG(status));
     else if (WEXITSTATUS(status))
-        log_warn(&pl->log, "trigger '%s' ended with status %d", name, WEXITSTATUS(status));
+        log_warn(&pl->log, "trigger '%s' ended with status %d", text, WEXITSTATUS(status));
 }
 
-void trigger_reap(struct triggers *t)
+void trigger_reap(struct triggers *t, const struct plugin *pl)
 {
     for (unsigned i = 0; i < t->n;) {
-        pid_t rc = waitpid(t->pid[i], NULL, WNOHANG);
+        int status = 0;
+        pid_t rc = waitpid(t->pid[i], &status, WNOHANG);
+        if (rc == t->pid[i])
+            tell_status(pl, status);
         if (rc == t->pid[i] || (rc == -1 && errno == ECHILD))
             t->pid[i] = t->pid[--t->n];
         else
             i++;
     }
+}
+
+void trigger_finish(struct triggers *t, const struct plugin *pl)
+{
+    trigger_reap(t, pl);
+    for (int ms = 0; t->n && !pl->c->trigger_exec_async && ms < LAST_WAIT_MS; ms += LAST_STEP_MS) {
+        usleep(LAST_STEP_MS * 1000);
+        trigger_reap(t, pl);
+    }
+    if (t->n && !pl->c->trigger_exec_async)
+        log_warn(&pl->log, "trigger '%s' still runs; not waiting longer", pl->c->trigger_exec);
 }
 
 void trigger_run(struct triggers *t, const struct sink_ops *sink, const void *sink_state,
@@ -101,7 +109,7 @@ void trigger_run(struct triggers *t, const struct sink_ops *sink, const void *si
     struct env env = { .n_own = 0 };
     char *argv[WORDS_MAX + 1], *text;
     pid_t pid;
-    trigger_reap(t);
+    trigger_reap(t, pl);
     if (!pl->c->trigger_exec || !(text = strdup(pl->c->trigger_exec)))
         return;
     words(text, argv);
@@ -112,10 +120,8 @@ void trigger_run(struct triggers *t, const struct sink_ops *sink, const void *si
         int rc = t->n == TRIGGERS_MAX ? EAGAIN : spawn(&pid, argv, envp);
         if (rc)
             log_warn(&pl->log, "cannot run trigger '%s': %s", argv[0], strerror(rc));
-        else if (pl->c->trigger_exec_async)
-            t->pid[t->n++] = pid;
         else
-            wait_for(pl, argv[0], pid);
+            t->pid[t->n++] = pid;
     }
     for (size_t i = 0; i < env.n_own; i++)
         free(env.own[i]);

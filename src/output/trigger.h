@@ -19,7 +19,9 @@ struct triggers {
  * nothing was written). What goes wrong is logged. */
 void trigger_run(struct triggers *t, const struct sink_ops *sink, const void *sink_state,
                  const struct plugin *pl, const struct batch *b);
-/* Collects programs that have ended. */
-void trigger_reap(struct triggers *t);
+/* Collects programs that have ended; tells of those that failed. */
+void trigger_reap(struct triggers *t, const struct plugin *pl);
+/* The daemon ends: waits a while for what runs, unless trigger_exec_async. */
+void trigger_finish(struct triggers *t, const struct plugin *pl);
 
 #endif
