@@ -10,18 +10,21 @@
 
 enum {
     UNIT = 8,                /* entries are placed in units of this many octets */
-    CHUNK = 1 << 20,         /* octets of an arena chunk */
+    HUGE_PAGE = 2 << 20,
+    CHUNK = HUGE_PAGE,       /* octets of an arena chunk; the first may be smaller */
+    CHUNK_FIRST = 1 << 20,   /* small tables stay small */
     CHUNK_UNITS = CHUNK / UNIT,
-    CHUNK_SHIFT = 17,
+    CHUNK_SHIFT = 18,
     SLOTS_MIN = 1 << 10,
     GROUP = 32,              /* records whose memory is fetched together */
+    AHEAD = 1024,            /* octets of records that are fetched before they are looked at */
 };
 _Static_assert(1 << CHUNK_SHIFT == CHUNK_UNITS, "chunk size and shift");
 
 struct chunk {
     uint8_t *p;
     uint32_t used; /* octets */
-    uint32_t size; /* CHUNK, or more for one giant entry */
+    uint32_t size;
 };
 
 struct agg {
@@ -33,14 +36,23 @@ struct agg {
     size_t memory;
 };
 
+/* Anonymous memory; what is large enough is aligned to huge pages and asks for them: a table is read at random, and misses of the
+ * TLB would cost more than those of the caches. */
 static void *map_octets(size_t n)
 {
-    void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t extra = n >= HUGE_PAGE ? HUGE_PAGE : 0;
+    uint8_t *p = mmap(NULL, n + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
-        abort(); /* out of address space or overcommit refused: nothing sensible can go on */
-    if (n >= 2u << 20)
-        madvise(p, n, MADV_HUGEPAGE);
-    return p;
+        abort(); /* no address space: nothing sensible can go on */
+    if (!extra)
+        return p;
+    size_t before = -(uintptr_t)p & (HUGE_PAGE - 1);
+    if (before)
+        munmap(p, before);
+    if (extra - before)
+        munmap(p + before + n, extra - before);
+    madvise(p + before, n, MADV_HUGEPAGE);
+    return p + before;
 }
 
 static void slots_make(struct agg *t, uint64_t n)
@@ -77,7 +89,7 @@ struct agg *agg_new(void)
     if (!t)
         abort();
     slots_make(t, SLOTS_MIN);
-    chunk_add(t, CHUNK);
+    chunk_add(t, CHUNK_FIRST);
     return t;
 }
 
@@ -226,6 +238,8 @@ struct sums agg_add(struct agg *t, const uint8_t *recs, size_t bytes)
     for (const uint8_t *p = recs, *end = recs + bytes; p < end;) {
         const struct record *r = (const struct record *)p;
         group[n++] = r;
+        __builtin_prefetch(p + AHEAD); /* the producer's core has just written it: a long way off */
+        __builtin_prefetch(p + AHEAD + 64);
         p += r->size;
         if (n == GROUP) {
             add_group(t, group, n, &s);
@@ -262,7 +276,7 @@ struct agg_entry *agg_next(const struct agg *t, uint64_t *at)
         if (off < t->chunks[c].used) {
             struct agg_entry *e = (struct agg_entry *)(t->chunks[c].p + off);
             size_t next = off + entry_size(e->key_len);
-            *at = next < CHUNK ? c << CHUNK_SHIFT | next / UNIT : (c + 1) << CHUNK_SHIFT;
+            *at = next < t->chunks[c].size ? c << CHUNK_SHIFT | next / UNIT : (c + 1) << CHUNK_SHIFT;
             return e;
         }
         if (c + 1 >= t->n_chunks)

@@ -19,7 +19,9 @@ enum {
     ROUNDS = 16,              /* batches between two looks at the event loop */
     FEW = BATCH / 2,          /* less than this: let more come together before reading on */
     NAP_MS = 1,
-    IDLE_NAPS = 3,            /* naps without a datagram until we wait for the next one */
+    LONG_NAP_MS = 5,          /* with a buffer of LONG_NAP_RCVBUF, which holds that of the highest rate many times over */
+    LONG_NAP_RCVBUF = 8 << 20,
+    IDLE_NAPS = 2,            /* naps without a datagram until we wait for the next one */
     RCVBUF_DEFAULT = 32 << 20,
     DROPS_EACH_US = 1000000,
     STOP_BATCHES = 4096,      /* read at the end, at most */
@@ -123,7 +125,7 @@ static void nap(struct input *in)
     if (!s->napping)
         uv_poll_stop(&s->poll);
     s->napping = true;
-    uv_timer_start(&s->nap, on_nap_over, NAP_MS, 0);
+    uv_timer_start(&s->nap, on_nap_over, s->rcvbuf >= LONG_NAP_RCVBUF ? LONG_NAP_MS : NAP_MS, 0);
 }
 
 static void on_readable(uv_poll_t *p, int status, int events)

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RING_DEFAULT = 8 << 20 };
+/* Octets of a ring: some 15 ms of the highest rate, and still in the caches. What does not fit waits in the kernel's buffer, so a larger
+ * one buys nothing; plugin_pipe_size is a ceiling. */
+enum { RING_DEFAULT = 4 << 20, RING_LEAST = 256 << 10 };
 
 static const char *const loss_names[LOSS_MAX] = {
     [LOSS_FILTERED] = "filtered",     [LOSS_SAMPLED_OUT] = "sampled_out", [LOSS_RING_FULL] = "lost_ring_full",
@@ -24,6 +26,13 @@ static int compile_filters(struct outlet *o, const struct config *c, struct err 
     return 0;
 }
 
+static size_t ring_octets(const struct config *c)
+{
+    if (c->plugin_pipe_size <= 0 || c->plugin_pipe_size >= RING_DEFAULT)
+        return RING_DEFAULT;
+    return c->plugin_pipe_size < RING_LEAST ? RING_LEAST : (size_t)c->plugin_pipe_size;
+}
+
 int outlet_open(struct outlet *o, const struct plugin_conf *pc, const struct aggregate_spec *spec, struct err *e)
 {
     const struct config *c = &pc->c;
@@ -34,7 +43,7 @@ int outlet_open(struct outlet *o, const struct plugin_conf *pc, const struct agg
     if (compile_filters(o, c, e) == -1)
         return -1;
     o->special = o->filter || o->tag || o->tag2 || c->sampling_rate > 1 || c->post_tag || c->post_tag2 || spec->sum != SUM_NONE;
-    o->ring = ring_new(c->plugin_pipe_size > RING_DEFAULT ? (size_t)c->plugin_pipe_size : RING_DEFAULT, e);
+    o->ring = ring_new(ring_octets(c), e);
     return o->ring ? 0 : -1;
 }
 

@@ -15,8 +15,7 @@
 #include "core/privs.h"
 
 enum {
-    SLICE = 256 * 1024,  /* octets of records taken between two turns of the event loop */
-    NAP_MS = 2,          /* an empty ring is looked at again after this, so that traffic costs no wake-up a batch */
+    NAP_MS = 20,         /* the ring is looked at again after this, so that traffic costs no wake-up a batch */
     TICK_MS = 100,
     GRACE_MS = 1500,     /* after SIGINT: the core, if it was meant too, says quit meanwhile */
 };
@@ -32,7 +31,6 @@ struct process {
     int control;
     uv_poll_t control_watch, ring_watch;
     uv_timer_t nap, tick, grace;
-    uv_idle_t again; /* more records wait: no sleeping in this turn */
     uv_signal_t sig[N_SIGNALS];
     bool idle_nap;   /* the last look found nothing */
     bool quitting;
@@ -42,23 +40,19 @@ struct process {
 
 static void pump(struct process *x);
 
-/* Takes one slice of what is in the ring; false when there was nothing. */
-static bool take_slice(struct process *x)
+/* Takes what is in the ring (some ms of work at most: it is small); false when there was nothing. */
+static bool take_some(struct process *x)
 {
-    size_t there, n = 0;
-    uint8_t *recs = ring_peek(x->pl.ring, &there);
-    if (there == 0)
+    size_t bytes;
+    uint8_t *recs = ring_peek(x->pl.ring, &bytes);
+    if (bytes == 0)
         return false;
-    while (n < there && n < SLICE)
-        n += ((const struct record *)(recs + n))->size;
-    struct sums s = x->pl.ops->take(&x->pl, recs, n);
-    ring_release(x->pl.ring, n, &s);
+    struct sums s = x->pl.ops->take(&x->pl, recs, bytes);
+    ring_release(x->pl.ring, bytes, &s);
     return true;
 }
 
 static void on_nap(uv_timer_t *t) { pump(t->data); }
-
-static void on_again(uv_idle_t *i) { pump(i->data); }
 
 static void on_ring(uv_poll_t *w, int status, int events)
 {
@@ -69,27 +63,17 @@ static void on_ring(uv_poll_t *w, int status, int events)
     pump(x);
 }
 
+/* While records come the ring is looked at each NAP_MS, or when it is filling up; when none came, the next one wakes us. */
 static void pump(struct process *x)
 {
     if (x->quitting)
         return;
-    if (take_slice(x)) {
-        x->idle_nap = false;
-        size_t more;
-        ring_peek(x->pl.ring, &more);
-        if (more >= SLICE) {
-            uv_idle_start(&x->again, on_again);
-            return;
-        }
-        uv_idle_stop(&x->again);
-        uv_timer_start(&x->nap, on_nap, NAP_MS, 0);
+    bool some = take_some(x);
+    bool sleep = !some && x->idle_nap;
+    x->idle_nap = !some;
+    if (ring_sleep(x->pl.ring, sleep ? RING_WAKE_ANY : RING_WAKE_FILLING) && sleep)
         return;
-    }
-    uv_idle_stop(&x->again);
-    if (!x->idle_nap || !ring_sleep(x->pl.ring)) {
-        x->idle_nap = true;
-        uv_timer_start(&x->nap, on_nap, NAP_MS, 0);
-    }
+    uv_timer_start(&x->nap, on_nap, NAP_MS, 0);
 }
 
 static void on_tick(uv_timer_t *t)
@@ -106,7 +90,7 @@ static void quit(struct process *x, int status)
         return;
     x->quitting = true;
     x->status = status;
-    while (take_slice(x))
+    while (take_some(x))
         ;
     if (x->pl.ops->finish)
         x->pl.ops->finish(&x->pl);
@@ -161,8 +145,7 @@ static int hang_in(struct process *x)
     uv_timer_init(l, &x->nap);
     uv_timer_init(l, &x->tick);
     uv_timer_init(l, &x->grace);
-    uv_idle_init(l, &x->again);
-    x->control_watch.data = x->ring_watch.data = x->nap.data = x->tick.data = x->grace.data = x->again.data = x;
+    x->control_watch.data = x->ring_watch.data = x->nap.data = x->tick.data = x->grace.data = x;
     uv_poll_start(&x->control_watch, UV_READABLE, on_control);
     uv_poll_start(&x->ring_watch, UV_READABLE, on_ring);
     uv_timer_start(&x->nap, on_nap, 0, 0);

@@ -23,7 +23,7 @@ struct snapshot {
 struct ring_shared {
     _Alignas(64) _Atomic uint64_t head; /* octets ever published; the producer's */
     _Alignas(64) _Atomic uint64_t tail; /* octets ever given back; the consumer's */
-    _Alignas(64) _Atomic uint32_t sleeping; /* the consumer waits on the eventfd */
+    _Alignas(64) _Atomic uint32_t sleeping; /* enum ring_wake: what the consumer wants to be woken for; 0: nothing */
     _Atomic uint32_t abandoned;             /* the supervisor's: nobody will read this again */
     _Alignas(64) struct snapshot handed;    /* producer */
     struct snapshot lost;                   /* core, when no consumer lives */
@@ -142,6 +142,12 @@ void ring_commit(struct ring *r, const struct record *rec)
     r->batch.flows += rec->flows;
 }
 
+/* The consumer's line is read only when what we last saw there says so. */
+static bool filling(struct ring *r)
+{
+    return r->head - r->tail_seen > r->size / 4 && ring_room(r) < r->size - r->size / 4;
+}
+
 void ring_publish(struct ring *r)
 {
     if (r->head == r->published)
@@ -152,8 +158,9 @@ void ring_publish(struct ring *r)
     /* Release: a consumer that sees this head also sees the records before it (pairs with the acquire in ring_peek).
      * Sequentially consistent together with `sleeping`, so that either we see it sleep or it sees the head. */
     atomic_store_explicit(&r->sh->head, r->head, memory_order_seq_cst);
-    if (atomic_load_explicit(&r->sh->sleeping, memory_order_seq_cst) &&
-        atomic_exchange_explicit(&r->sh->sleeping, 0, memory_order_seq_cst)) {
+    uint32_t sleeping = atomic_load_explicit(&r->sh->sleeping, memory_order_seq_cst);
+    if (sleeping == RING_WAKE_ANY || (sleeping == RING_WAKE_FILLING && filling(r))) {
+        atomic_store_explicit(&r->sh->sleeping, 0, memory_order_seq_cst);
         uint64_t one = 1;
         (void)!write(r->efd, &one, sizeof(one));
     }
@@ -192,12 +199,12 @@ void ring_release(struct ring *r, size_t bytes, const struct sums *taken)
     atomic_store_explicit(&r->sh->tail, r->tail, memory_order_release);
 }
 
-bool ring_sleep(struct ring *r)
+bool ring_sleep(struct ring *r, enum ring_wake when)
 {
     if (!r->attached)
         ring_attach(r);
-    atomic_store_explicit(&r->sh->sleeping, 1, memory_order_seq_cst);
-    if (atomic_load_explicit(&r->sh->head, memory_order_seq_cst) == r->tail)
+    atomic_store_explicit(&r->sh->sleeping, when, memory_order_seq_cst);
+    if (when == RING_WAKE_FILLING || atomic_load_explicit(&r->sh->head, memory_order_seq_cst) == r->tail)
         return true;
     atomic_store_explicit(&r->sh->sleeping, 0, memory_order_relaxed);
     return false;

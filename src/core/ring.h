@@ -64,8 +64,10 @@ size_t ring_backlog(struct ring *r);
 uint8_t *ring_peek(struct ring *r, size_t *bytes);
 /* Gives back the first `bytes` octets of what ring_peek showed, whose sums are `taken`. */
 void ring_release(struct ring *r, size_t bytes, const struct sums *taken);
-/* Says that the consumer is going to sleep on ring_fd. True: nothing arrived meanwhile, sleep; false: go on reading. */
-bool ring_sleep(struct ring *r);
+/* Says that the consumer does something else, and what ring_fd shall wake it for. With RING_WAKE_ANY: true: nothing arrived meanwhile, sleep;
+ * false: go on reading, no wake-up comes. */
+enum ring_wake { RING_WAKE_ANY = 1, RING_WAKE_FILLING = 2 /* a quarter of the ring is full */ };
+bool ring_sleep(struct ring *r, enum ring_wake when);
 /* The eventfd that becomes readable when something was published to a sleeping consumer; the consumer reads it with ring_woken. */
 int ring_fd(const struct ring *r);
 void ring_woken(struct ring *r);

@@ -90,16 +90,32 @@ static void unpublished_records_are_not_seen(void **state)
     put(r, 0, 8);
     ring_peek(r, &bytes);
     assert_int_equal(bytes, 0);
-    assert_true(ring_sleep(r));
+    assert_true(ring_sleep(r, RING_WAKE_ANY));
     ring_publish(r);
     struct pollfd p = { .fd = ring_fd(r), .events = POLLIN };
     assert_int_equal(poll(&p, 1, 0), 1);
     ring_woken(r);
     assert_int_equal(poll(&p, 1, 0), 0);
-    assert_false(ring_sleep(r)); /* something is there */
+    assert_false(ring_sleep(r, RING_WAKE_ANY)); /* something is there */
     put(r, 1, 8);
     ring_publish(r);
     assert_int_equal(poll(&p, 1, 0), 0); /* nobody sleeps, nobody is woken */
+    ring_free(r);
+}
+
+static void a_napping_consumer_is_woken_when_it_fills(void **state)
+{
+    (void)state;
+    struct ring *r = ring_new(1, NULL);
+    struct pollfd p = { .fd = ring_fd(r), .events = POLLIN };
+    assert_true(ring_sleep(r, RING_WAKE_FILLING));
+    put(r, 0, 64);
+    ring_publish(r);
+    assert_int_equal(poll(&p, 1, 0), 0);
+    while (ring_backlog(r) <= ring_size(r) / 4)
+        put(r, 1, 64);
+    ring_publish(r);
+    assert_int_equal(poll(&p, 1, 0), 1);
     ring_free(r);
 }
 
@@ -164,7 +180,7 @@ static void two_processes_agree(void **state)
     uint64_t out = 0;
     while (out < RECORDS) {
         take_all(r, &out);
-        if (out < RECORDS && ring_sleep(r)) {
+        if (out < RECORDS && ring_sleep(r, RING_WAKE_ANY)) {
             struct pollfd p = { .fd = ring_fd(r), .events = POLLIN };
             assert_int_equal(poll(&p, 1, 10000), 1);
             ring_woken(r);
@@ -184,6 +200,7 @@ int main(void)
         cmocka_unit_test(records_come_whole_and_in_order),
         cmocka_unit_test(a_full_ring_refuses_and_recovers),
         cmocka_unit_test(unpublished_records_are_not_seen),
+        cmocka_unit_test(a_napping_consumer_is_woken_when_it_fills),
         cmocka_unit_test(the_ledger_is_exact_after_a_kill),
         cmocka_unit_test(two_processes_agree),
     };
