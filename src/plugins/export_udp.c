@@ -18,10 +18,10 @@
 enum {
     QUEUE = 4096, /* datagrams */
     DATAGRAM_MAX = 1500,
-    BATCH = 16,   /* datagrams a system call, and the most that leave at once */
-    RATE = 10000, /* datagrams a second: a quarter of a million flows, and 9 ms until a default buffer is full
-                     that nobody reads */
-    RATE_FULL = 40000, /* while more than half of the queue is used */
+    BATCH = 16,  /* datagrams a system call, and the most that leave at once */
+    RATE = 4000, /* datagrams a second: 100,000 flows, and 20 ms until a default buffer is full that nobody
+                    reads */
+    RATE_URGENT = 40000, /* while more than half of the queue is used and we must not wait */
     TURN_MS = 2,
     WAIT_NS = 500 * 1000,
     STUCK_US =
@@ -54,7 +54,7 @@ static struct datagram *at(struct export_udp *x, uint32_t n) { return &x->queue[
 static uint32_t may_send(struct export_udp *x)
 {
     int64_t now = clock_mono_us();
-    double rate = queued(x) > QUEUE / 2 ? RATE_FULL : RATE;
+    double rate = !x->c.patient && queued(x) > QUEUE / 2 ? RATE_URGENT : RATE;
     x->tokens += (double)(now - x->tokens_at_us) * rate / 1e6;
     x->tokens_at_us = now;
     if (x->tokens > BATCH)

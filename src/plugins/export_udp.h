@@ -19,6 +19,7 @@ struct export_udp_conf {
     int precedence;       /* IP precedence, 0..7 */
     int hoplimit;         /* 0: the system's */
     size_t sndbuf;        /* octets, 0: the system's */
+    bool patient; /* what is exported can wait (capture files): the pace holds however much is queued */
     const struct log *log;
     uv_loop_t *loop;
     /* Datagrams that carry the flows of *s were sent. */

@@ -292,6 +292,7 @@ static struct export_udp *open_export(struct nfprobe *s, struct plugin *pl, stru
                                   .precedence = c->nfprobe_ipprec,
                                   .hoplimit = c->nfprobe_hoplimit,
                                   .sndbuf = c->plugin_pipe_size > 0 ? (size_t)c->plugin_pipe_size : 0,
+                                  .patient = pl->file_input,
                                   .log = &pl->log,
                                   .loop = pl->loop,
                                   .sent = on_sent,

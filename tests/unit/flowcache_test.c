@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Flows come together and end when they should; time is injected. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <netinet/in.h>
+#include <string.h>
+#include "packet/flowcache.h"
+
+#define SECOND INT64_C(1000000)
+#define START (INT64_C(1700000000) * SECOND)
+
+enum { KEY = 16, PROTO_AT = 8, TOLD_MAX = 64 };
+
+/* What flowcache_conf.out has told. */
+struct told {
+    unsigned n;
+    uint64_t packets, bytes;
+    struct {
+        uint64_t id, packets, bytes;
+        int64_t first_us, last_us;
+        uint8_t tcpflags, direction;
+        enum flow_end why;
+    } last[TOLD_MAX];
+};
+
+static void out(void *arg, const struct flow_entry *e, enum flow_end why)
+{
+    struct told *t = arg;
+    uint64_t id;
+    memcpy(&id, e->key, sizeof(id));
+    t->packets += e->packets;
+    t->bytes += e->bytes;
+    unsigned i = t->n++ % TOLD_MAX;
+    t->last[i].id = id;
+    t->last[i].packets = e->packets;
+    t->last[i].bytes = e->bytes;
+    t->last[i].first_us = e->first_us;
+    t->last[i].last_us = e->last_us;
+    t->last[i].tcpflags = e->tcpflags;
+    t->last[i].direction = e->direction;
+    t->last[i].why = why;
+}
+
+static struct flowcache_conf conf_of(struct told *t)
+{
+    return (struct flowcache_conf){ .idle_s = { 100, 200, 20, 50, 30, 10 },
+                                    .maxlife_s = 1000,
+                                    .interval_s = 0,
+                                    .flows_max = 100000,
+                                    .key_max = KEY,
+                                    .proto_off = PROTO_AT,
+                                    .packet_clock = true,
+                                    .out = out,
+                                    .arg = t };
+}
+
+struct packet {
+    uint64_t id;
+    uint8_t proto, flags, direction;
+    int64_t at_us;
+    uint64_t bytes;
+};
+
+static void add(struct flowcache *fc, struct packet p)
+{
+    _Alignas(8) uint8_t room[sizeof(struct record) + KEY];
+    struct record *r = (struct record *)room;
+    *r = (struct record){ .size = sizeof(room),
+                          .tcpflags = p.flags,
+                          .direction = p.direction,
+                          .packets = 1,
+                          .bytes = p.bytes ? p.bytes : 100,
+                          .start_us = p.at_us,
+                          .key_len = KEY };
+    memset(r->key, 0, KEY);
+    memcpy(r->key, &p.id, sizeof(p.id));
+    r->key[PROTO_AT] = p.proto;
+    flowcache_add(fc, room, sizeof(room));
+}
+
+static void all_expired(struct flowcache *fc)
+{
+    while (flowcache_expire(fc, 7))
+        ;
+}
+
+static void packets_of_a_key_are_one_flow(void **state)
+{
+    (void)state;
+    struct told t = { 0 };
+    struct flowcache_conf c = conf_of(&t);
+    struct flowcache *fc = flowcache_new(&c);
+    add(fc, (struct packet){ 1, IPPROTO_TCP, 2, 0, START, 60 });
+    add(fc, (struct packet){ 2, IPPROTO_UDP, 0, 0, START + 1, 0 });
+    add(fc, (struct packet){ 1, IPPROTO_TCP, 16, 0, START + 1500000, 1000 });
+    add(fc, (struct packet){ 1, IPPROTO_TCP, 16, 0, START - 1, 40 }); /* out of order */
+    add(fc, (struct packet){ 1, IPPROTO_TCP, 16, 1, START, 40 });     /* the other direction */
+    assert_int_equal(flowcache_count(fc), 3);
+    assert_false(flowcache_end_all(fc, 100));
+    assert_int_equal(t.n, 3);
+    assert_int_equal(t.packets, 5);
+    for (unsigned i = 0; i < 3; i++)
+        if (t.last[i].id == 1 && t.last[i].direction == 0) {
+            assert_int_equal(t.last[i].packets, 3);
+            assert_int_equal(t.last[i].bytes, 1100);
+            assert_int_equal(t.last[i].first_us, START - 1);
+            assert_int_equal(t.last[i].last_us, START + 1500000);
+            assert_int_equal(t.last[i].tcpflags, 18);
+        }
+    flowcache_free(fc);
+}
+
+/* Each class by its timeout: not a second early, not one late. */
+static void idle_flows_end_by_their_class(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t proto, flags;
+        int idle_s;
+    } rows[] = { { IPPROTO_TCP, 16, 200 }, { IPPROTO_TCP, 4, 20 },  { IPPROTO_TCP, 1, 50 },
+                 { IPPROTO_UDP, 0, 30 },   { IPPROTO_ICMP, 0, 10 }, { IPPROTO_ICMPV6, 0, 10 },
+                 { IPPROTO_GRE, 0, 100 },  { IPPROTO_TCP, 5, 20 } };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct told t = { 0 };
+        struct flowcache_conf c = conf_of(&t);
+        c.packet_clock = false;
+        struct flowcache *fc = flowcache_new(&c);
+        flowcache_clock(fc, START);
+        add(fc, (struct packet){ 1, rows[i].proto, rows[i].flags, 0, START, 0 });
+        flowcache_clock(fc, START + (rows[i].idle_s - 1) * SECOND);
+        all_expired(fc);
+        assert_int_equal(t.n, 0);
+        flowcache_clock(fc, START + rows[i].idle_s * SECOND);
+        all_expired(fc);
+        assert_int_equal(t.n, 1);
+        assert_int_equal(t.last[0].why, FLOW_END_IDLE);
+        assert_int_equal(flowcache_count(fc), 0);
+        flowcache_free(fc);
+    }
+}
+
+static void a_packet_puts_the_end_off(void **state)
+{
+    (void)state;
+    struct told t = { 0 };
+    struct flowcache_conf c = conf_of(&t);
+    struct flowcache *fc = flowcache_new(&c);
+    for (int s = 0; s <= 900; s += 25) {
+        add(fc, (struct packet){ 1, IPPROTO_UDP, 0, 0, START + s * SECOND, 0 });
+        all_expired(fc);
+    }
+    assert_int_equal(t.n, 0);
+    for (int s = 925; s < 1100; s += 25) { /* maxlife: told in parts */
+        add(fc, (struct packet){ 1, IPPROTO_UDP, 0, 0, START + s * SECOND, 0 });
+        all_expired(fc);
+    }
+    assert_int_equal(t.n, 1);
+    assert_int_equal(t.last[0].why, FLOW_END_ACTIVE);
+    assert_int_equal(t.last[0].packets, 41);
+    assert_int_equal(flowcache_count(fc), 1);
+    flowcache_free(fc);
+}
+
+/* A FIN or RST brings the end nearer, though the entry hung where the longer timeout would have come. */
+static void the_end_of_a_connection_counts(void **state)
+{
+    (void)state;
+    struct told t = { 0 };
+    struct flowcache_conf c = conf_of(&t);
+    struct flowcache *fc = flowcache_new(&c);
+    add(fc, (struct packet){ 1, IPPROTO_TCP, 2, 0, START, 0 });
+    add(fc, (struct packet){ 2, IPPROTO_TCP, 2, 0, START, 0 });
+    add(fc, (struct packet){ 3, IPPROTO_TCP, 2, 0, START, 0 });
+    add(fc, (struct packet){ 1, IPPROTO_TCP, 17, 0, START + SECOND, 0 });
+    add(fc, (struct packet){ 2, IPPROTO_TCP, 4, 0, START + SECOND, 0 });
+    add(fc, (struct packet){ 9, IPPROTO_TCP, 2, 0, START + 21 * SECOND, 0 });
+    all_expired(fc);
+    assert_int_equal(t.n, 1);
+    assert_int_equal(t.last[0].id, 2);
+    add(fc, (struct packet){ 9, IPPROTO_TCP, 2, 0, START + 51 * SECOND, 0 });
+    all_expired(fc);
+    assert_int_equal(t.n, 2);
+    assert_int_equal(t.last[1].id, 1);
+    assert_int_equal(flowcache_count(fc), 2);
+    flowcache_free(fc);
+}
+
+static void ends_come_together_at_intervals(void **state)
+{
+    (void)state;
+    struct told t = { 0 };
+    struct flowcache_conf c = conf_of(&t);
+    c.interval_s = 60;
+    struct flowcache *fc = flowcache_new(&c);
+    const int64_t start = START / (60 * SECOND) * (60 * SECOND);
+    for (uint64_t i = 0; i < 10; i++)
+        add(fc, (struct packet){ i, IPPROTO_UDP, 0, 0, start + (int64_t)i * SECOND, 0 });
+    add(fc, (struct packet){ 99, IPPROTO_TCP, 0, 0, start + 59 * SECOND, 0 });
+    all_expired(fc);
+    assert_int_equal(t.n, 0);
+    add(fc, (struct packet){ 99, IPPROTO_TCP, 0, 0, start + 60 * SECOND, 0 });
+    all_expired(fc);
+    assert_int_equal(t.n, 10);
+    flowcache_free(fc);
+}
+
+/* Timeouts that reach further than the wheel is round, and a clock that leaps over all of it. */
+static void long_timeouts_and_leaps(void **state)
+{
+    (void)state;
+    struct told t = { 0 };
+    struct flowcache_conf c = conf_of(&t);
+    c.idle_s[FC_TCP] = 100000;
+    c.maxlife_s = 604800;
+    c.packet_clock = false;
+    struct flowcache *fc = flowcache_new(&c);
+    flowcache_clock(fc, START);
+    add(fc, (struct packet){ 1, IPPROTO_TCP, 0, 0, START, 0 });
+    for (int s = 1; s < 100000; s += 333) {
+        flowcache_clock(fc, START + s * SECOND);
+        all_expired(fc);
+    }
+    assert_int_equal(t.n, 0);
+    flowcache_clock(fc, START + 100000 * SECOND);
+    all_expired(fc);
+    assert_int_equal(t.n, 1);
+    for (uint64_t i = 0; i < 50; i++)
+        add(fc, (struct packet){ i, IPPROTO_UDP, 0, 0, START, 0 });
+    flowcache_clock(fc, START + 100000000 * SECOND);
+    all_expired(fc);
+    assert_int_equal(t.n, 51);
+    flowcache_clock(fc, START); /* never back */
+    assert_int_equal(flowcache_now(fc), START + 100000000 * SECOND);
+    flowcache_free(fc);
+}
+
+static void too_many_flows_end_the_first_ones(void **state)
+{
+    (void)state;
+    struct told t = { 0 };
+    struct flowcache_conf c = conf_of(&t);
+    c.flows_max = 1000;
+    struct flowcache *fc = flowcache_new(&c);
+    for (uint64_t i = 0; i < 5000; i++) {
+        add(fc, (struct packet){ i, IPPROTO_UDP, 0, 0, START + (int64_t)i * 1000, 0 });
+        assert_true(flowcache_count(fc) <= 1000);
+    }
+    assert_int_equal(t.n + flowcache_count(fc), 5000);
+    assert_true(flowcache_forced(fc) == t.n && t.n >= 4000);
+    while (flowcache_end_all(fc, 10))
+        ;
+    assert_int_equal(t.packets, 5000);
+    flowcache_free(fc);
+}
+
+static void big_flows_end_at_once(void **state)
+{
+    (void)state;
+    struct told t = { 0 };
+    struct flowcache_conf c = conf_of(&t);
+    c.bytes_max = 1000;
+    struct flowcache *fc = flowcache_new(&c);
+    for (unsigned i = 0; i < 5; i++)
+        add(fc, (struct packet){ 1, IPPROTO_TCP, 0, 0, START, 400 });
+    assert_int_equal(t.n, 1);
+    assert_int_equal(t.last[0].bytes, 1200);
+    assert_int_equal(flowcache_count(fc), 1);
+    flowcache_free(fc);
+}
+
+static void without_cache_each_packet_is_told(void **state)
+{
+    (void)state;
+    struct told t = { 0 };
+    struct flowcache_conf c = conf_of(&t);
+    struct flowcache *fc = flowcache_new(&c);
+    _Alignas(8) uint8_t room[sizeof(struct record) + KEY] = { 0 };
+    struct record *r = (struct record *)room;
+    *r =
+        (struct record){ .size = sizeof(room), .packets = 1, .bytes = 77, .start_us = START, .key_len = KEY };
+    for (unsigned i = 0; i < 3; i++)
+        flowcache_pass(fc, room, sizeof(room));
+    assert_int_equal(t.n, 3);
+    assert_int_equal(t.bytes, 231);
+    assert_int_equal(flowcache_count(fc), 0);
+    flowcache_free(fc);
+}
+
+/* Nothing is lost or doubled while the table grows, entries come and go, and the clock runs. */
+static void sums_hold_under_churn(void **state)
+{
+    (void)state;
+    struct told t = { 0 };
+    struct flowcache_conf c = conf_of(&t);
+    c.idle_s[FC_UDP] = 3;
+    struct flowcache *fc = flowcache_new(&c);
+    uint64_t x = 88172645463325252u, bytes = 0;
+    for (unsigned i = 0; i < 300000; i++) {
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        uint64_t size = 40 + x % 1400;
+        bytes += size;
+        add(fc, (struct packet){ x % 50000, IPPROTO_UDP, 0, 0, START + i * INT64_C(100), size });
+        if (i % 1000 == 0)
+            flowcache_expire(fc, 200);
+    }
+    while (flowcache_end_all(fc, 1000))
+        ;
+    assert_int_equal(t.packets, 300000);
+    assert_int_equal(t.bytes, bytes);
+    assert_int_equal(flowcache_count(fc), 0);
+    flowcache_free(fc);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(packets_of_a_key_are_one_flow),     cmocka_unit_test(idle_flows_end_by_their_class),
+        cmocka_unit_test(a_packet_puts_the_end_off),         cmocka_unit_test(the_end_of_a_connection_counts),
+        cmocka_unit_test(ends_come_together_at_intervals),   cmocka_unit_test(long_timeouts_and_leaps),
+        cmocka_unit_test(too_many_flows_end_the_first_ones), cmocka_unit_test(big_flows_end_at_once),
+        cmocka_unit_test(without_cache_each_packet_is_told), cmocka_unit_test(sums_hold_under_churn),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
