@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The configuration of a daemon: one struct config for the core and one for each plugin instance, each with the
- * values that hold in that process (global lines and its own `key[name]` lines, the last one wins, flags last of all).
- * keys.def is the table of all keys; parse.c reads files and flags; doc.c writes CONFIG-KEYS, --help and docs/keys-status.md. */
+/* The configuration of a daemon: one struct config for the core and one for each plugin instance, each with
+ * the values that hold in that process (global lines and its own `key[name]` lines, the last one wins, flags
+ * last of all). keys.def is the table of all keys; parse.c reads files and flags; doc.c writes CONFIG-KEYS,
+ * --help and docs/keys-status.md. */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
@@ -14,14 +15,30 @@
 
 enum dry_run { DRY_RUN_NONE, DRY_RUN_CONFIG, DRY_RUN_SETUP };
 enum print_output {
-    PRINT_FORMATTED, PRINT_CSV, PRINT_JSON, PRINT_EVENT_FORMATTED, PRINT_EVENT_CSV,
-    PRINT_AVRO, PRINT_AVRO_JSON, PRINT_CUSTOM
+    PRINT_FORMATTED,
+    PRINT_CSV,
+    PRINT_JSON,
+    PRINT_EVENT_FORMATTED,
+    PRINT_EVENT_CSV,
+    PRINT_AVRO,
+    PRINT_AVRO_JSON,
+    PRINT_CUSTOM
 };
-enum as_source { SOURCE_DEFAULT, SOURCE_FLOW, SOURCE_FILE, SOURCE_BGP, SOURCE_BMP, SOURCE_LONGEST, SOURCE_MASK, SOURCE_IGP };
+enum as_source {
+    SOURCE_DEFAULT,
+    SOURCE_FLOW,
+    SOURCE_FILE,
+    SOURCE_BGP,
+    SOURCE_BMP,
+    SOURCE_LONGEST,
+    SOURCE_MASK,
+    SOURCE_IGP
+};
 enum sql_locking { SQL_LOCK_DEFAULT, SQL_LOCK_TABLE, SQL_LOCK_ROW, SQL_LOCK_NONE };
 
-/* Strings are owned by the struct config_set they came with; NULL when not set and without default. Every member is the
- * place of one or more rows of keys.def. Members of keys that no build supports yet do not exist. */
+/* Strings are owned by the struct config_set they came with; NULL when not set and without default. Every
+ * member is the place of one or more rows of keys.def. Members of keys that no build supports yet do not
+ * exist. */
 struct config {
     /* process */
     bool debug, debug_internal_msg, daemonize, log_stderr_tstamp, propagate_signals, plugin_exit_any;
@@ -29,7 +46,7 @@ struct config {
     const char *syslog, *syslog_ident, *logfile, *pidfile, *core_proc_name, *user;
     const char *cluster_name;
     int proc_priority, cluster_id;
-    int files_umask; /* -1: not set */
+    int files_umask;          /* -1: not set */
     int files_uid, files_gid; /* -1: not set; names are resolved by the parser */
     int64_t plugin_pipe_size; /* octets, 0: sized by the suite */
     int64_t plugin_buffer_size;
@@ -40,7 +57,8 @@ struct config {
     const char *aggregate_filter, *pre_tag_filter, *pre_tag2_filter;
     uint64_t post_tag, post_tag2;
     bool tos_encode_as_dscp, tcpflags_encode_as_array, fwd_status_encode_as_string;
-    bool mpls_label_stack_encode_as_array, pre_tag_label_encode_as_map, bgp_comms_encode_as_array, as_path_encode_as_array;
+    bool mpls_label_stack_encode_as_array, pre_tag_label_encode_as_map, bgp_comms_encode_as_array,
+        as_path_encode_as_array;
     bool timestamps_rfc3339, timestamps_utc, timestamps_secs, timestamps_since_epoch;
     bool use_ip_next_hop;
     int as_source, net_source; /* enum as_source: *_as, *_net */
@@ -50,8 +68,8 @@ struct config {
     bool time_new;             /* *_time_new: bins by arrival */
 
     /* aggregation and output (print_*, sql_*: names share members) */
-    int refresh_time; /* s */
-    struct span history; /* n 0: none */
+    int refresh_time;       /* s */
+    struct span history;    /* n 0: none */
     int64_t history_offset; /* s */
     const char *history_roundoff;
     int startup_delay; /* s */
@@ -61,7 +79,7 @@ struct config {
     const char *trigger_exec;
     bool trigger_exec_async;
     struct span trigger_time; /* n 0: at each refresh */
-    int print_output; /* enum print_output */
+    int print_output;         /* enum print_output */
     const char *print_output_file, *print_output_lock_file, *print_output_separator, *print_latest_file;
     bool print_output_file_append, print_markers, print_write_empty_file;
     const char *writer_id_string;
@@ -91,14 +109,15 @@ struct config {
     bool pre_processing_checks;
 
     /* nfprobe */
-    const char *nfprobe_receiver, *nfprobe_engine, *nfprobe_timeouts, *nfprobe_source_ip, *nfprobe_direction, *nfprobe_ifindex;
+    const char *nfprobe_receiver, *nfprobe_engine, *nfprobe_timeouts, *nfprobe_source_ip, *nfprobe_direction,
+        *nfprobe_ifindex;
     int nfprobe_version, nfprobe_hoplimit, nfprobe_maxflows, nfprobe_ipprec;
     bool nfprobe_dont_cache, nfprobe_ifindex_override, nfprobe_tstamp_usec;
 };
 
 struct plugin_conf {
-    char type[16];  /* word of the `plugins` key, lower case */
-    char name[64];  /* instance: what stands in brackets, or default_<type> */
+    char type[16]; /* word of the `plugins` key, lower case */
+    char name[64]; /* instance: what stands in brackets, or default_<type> */
     struct config c;
 };
 
@@ -106,17 +125,17 @@ struct config_set {
     struct config core;
     struct plugin_conf *plugins; /* in the order of the `plugins` key */
     unsigned n_plugins;
-    bool strict;       /* --strict */
-    bool check_only;   /* --check-config */
-    const char *path;  /* of the file as given, or NULL: command line only */
-    void *memory;      /* owner of all strings */
+    bool strict;      /* --strict */
+    bool check_only;  /* --check-config */
+    const char *path; /* of the file as given, or NULL: command line only */
+    void *memory;     /* owner of all strings */
 };
 
 /* What main tells the parser about itself. */
 struct config_spec {
-    const char *progname;    /* "nfacctd" */
-    char daemon;             /* letter: P N S U B M T */
-    const char *description; /* "NetFlow Accounting Daemon" */
+    const char *progname;            /* "nfacctd" */
+    char daemon;                     /* letter: P N S U B M T */
+    const char *description;         /* "NetFlow Accounting Daemon" */
     const char *const *plugin_types; /* words that `plugins` may name, NULL-terminated */
     /* Prints what -V shows after its first line. */
     void (*version)(void);
@@ -127,24 +146,27 @@ struct config_spec {
 /* What main has to do after config_load. */
 enum config_verdict { CONFIG_RUN, CONFIG_EXIT_OK, CONFIG_EXIT_ERROR };
 
-/* Reads flags and file into *out, reports everything on stderr (`WARN: [file:line] ...`), handles -h, -V, -a and --check-config.
- * On CONFIG_RUN the caller owns *out and frees it with config_free; otherwise there is nothing to free. Messages that came before the
- * log is open are kept in *early (an array of lines ended by NULL, owned by out->memory) so that main can replay them into the
- * configured log: they have been on stderr already. CONFIG_RUN with out->check_only means that the parser found nothing wrong: main then
- * runs the checks of the modules, says what they found and exits without starting anything. */
+/* Reads flags and file into *out, reports everything on stderr (`WARN: [file:line] ...`), handles -h, -V, -a
+ * and --check-config. On CONFIG_RUN the caller owns *out and frees it with config_free; otherwise there is
+ * nothing to free. Messages that came before the log is open are kept in *early (an array of lines ended by
+ * NULL, owned by out->memory) so that main can replay them into the configured log: they have been on stderr
+ * already. CONFIG_RUN with out->check_only means that the parser found nothing wrong: main then runs the
+ * checks of the modules, says what they found and exits without starting anything. */
 enum config_verdict config_load(const struct config_spec *spec, int argc, char **argv, struct config_set *out,
                                 const char *const **early);
 void config_free(struct config_set *s);
 
-/* For a check made after parsing (a rule over several keys): tells where `key` was set for the process (its name; NULL: any), as "file:line" or
- * "cmdline" text in buf, "default" if nowhere. Names that share a member (print_history, sql_history) count as the same key. Returns buf. */
-const char *config_where(const struct config_set *s, const char *key, const char *process, char *buf, int size);
+/* For a check made after parsing (a rule over several keys): tells where `key` was set for the process (its
+ * name; NULL: any), as "file:line" or "cmdline" text in buf, "default" if nowhere. Names that share a member
+ * (print_history, sql_history) count as the same key. Returns buf. */
+const char *config_where(const struct config_set *s, const char *key, const char *process, char *buf,
+                         int size);
 
 /* Whether `key` was given for the process at all, as config_where. */
 bool config_is_set(const struct config_set *s, const char *key, const char *process);
 
 /* Generators, used by the build and by --help. */
-void config_print_keys(FILE *f);        /* CONFIG-KEYS */
-void config_print_status(FILE *f);      /* docs/keys-status.md */
+void config_print_keys(FILE *f);   /* CONFIG-KEYS */
+void config_print_status(FILE *f); /* docs/keys-status.md */
 
 #endif

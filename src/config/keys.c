@@ -89,50 +89,24 @@ enum {
     ROWS
 };
 
-#define ANY                                                                                                  \
-    {                                                                                                        \
-        0, 0, NULL                                                                                           \
-    }
-#define RANGE(low, high)                                                                                     \
-    {                                                                                                        \
-        low, high, NULL                                                                                      \
-    }
-#define ONE_OF(list)                                                                                         \
-    {                                                                                                        \
-        0, 0, words_##list                                                                                   \
-    }
-#define WORDS_OR(list, low, high)                                                                            \
-    {                                                                                                        \
-        low, high, words_##list                                                                              \
-    }
+/* clang-format off */
+/* The address of a literal and not the literal: commas have to stay inside parentheses on their way through the rows. */
+#define CHECK(low, high, list) (&((const struct check){ low, high, list }))
+#define ANY CHECK(0, 0, NULL)
+#define RANGE(low, high) CHECK(low, high, NULL)
+#define ONE_OF(list) CHECK(0, 0, words_##list)
+#define WORDS_OR(list, low, high) CHECK(low, high, words_##list)
 
 #define SECTION(id, title) { .kind = KT_HEADING, .help = title, .same = -1, .off = KEY_NO_MEMBER },
-#define KEY(n, k, member, d, c, w, whom, words, text)                                                        \
-    { .name = #n,                                                                                            \
-      .kind = KT_##k,                                                                                        \
-      .off = offsetof(struct config, member),                                                                \
-      .dflt = d,                                                                                             \
-      .check = c,                                                                                            \
-      .where = w,                                                                                            \
-      .daemons = whom,                                                                                       \
-      .also = words,                                                                                         \
-      .help = text,                                                                                          \
-      .same = -1 },
-#define LATER(n, k, a, d, c, w, whom, words, text)                                                           \
-    { .name = #n,                                                                                            \
-      .kind = KT_##k,                                                                                        \
-      .off = KEY_NO_MEMBER,                                                                                  \
-      .dflt = d,                                                                                             \
-      .check = c,                                                                                            \
-      .where = w,                                                                                            \
-      .daemons = whom,                                                                                       \
-      .also = words,                                                                                         \
-      .help = text,                                                                                          \
-      .same = -1,                                                                                            \
-      .area = a },
+#define KEY(n, k, member, d, c, w, whom, words, text)                                                           \
+    { .name = #n, .kind = KT_##k, .off = offsetof(struct config, member), .dflt = d, .check = c, .where = w,    \
+      .daemons = whom, .also = words, .help = text, .same = -1 },
+#define LATER(n, k, a, d, c, w, whom, words, text)                                                              \
+    { .name = #n, .kind = KT_##k, .off = KEY_NO_MEMBER, .dflt = d, .check = c, .where = w, .daemons = whom,     \
+      .also = words, .help = text, .same = -1, .area = a },
 #define SAME(n, of, whom) { .name = #n, .same = ROW_##of, .daemons = whom, .off = KEY_NO_MEMBER },
-#define LATER_AS(n, of, a, whom)                                                                             \
-    { .name = #n, .same = ROW_##of, .daemons = whom, .area = a, .off = KEY_NO_MEMBER },
+#define LATER_AS(n, of, a, whom) { .name = #n, .same = ROW_##of, .daemons = whom, .area = a, .off = KEY_NO_MEMBER },
+/* clang-format on */
 const struct key keys[] = {
 #include "config/keys.def"
 };
@@ -149,7 +123,7 @@ KEY_KINDS(K)
 #define SECTION(...)
 #define KEY(name, kind, member, ...)                                                                         \
     _Static_assert(_Generic(((struct config *)0)->member, kt_##kind : 1, default : 0), #name);
-#define LATER(name, kind, ...) _Static_assert(sizeof(kt_##kind) > 0, #name);
+#define LATER(name, kind, ...) _Static_assert(KT_##kind < KT_HEADING, #name);
 #define SAME(...)
 #define LATER_AS(...)
 #include "config/keys.def"
@@ -233,7 +207,7 @@ static void range_text(const struct check *c, char *buf, size_t size)
 
 const char *key_allowed(const struct key *k, bool all, char *buf, size_t size)
 {
-    const struct check *c = &key_root(k)->check;
+    const struct check *c = key_root(k)->check;
     bool range = c->lo != 0 || c->hi != 0;
     int len = 0;
     buf[0] = '\0';

@@ -64,11 +64,11 @@ struct key {
     const char *area;    /* NULL: works; else what will bring it */
     const char *also;    /* words that mean it, blank separated */
     const char *help;
-    struct check check;
-    int16_t same;  /* row that has the rest, -1: this one */
-    uint16_t off;  /* of the member in struct config, or KEY_NO_MEMBER */
-    uint8_t kind;  /* enum key_kind */
-    uint8_t where; /* CORE, PLUGIN, BOTH, HINT, GUARD */
+    const struct check *check; /* NULL for a heading and for SAME */
+    int16_t same;              /* row that has the rest, -1: this one */
+    uint16_t off;              /* of the member in struct config, or KEY_NO_MEMBER */
+    uint8_t kind;              /* enum key_kind */
+    uint8_t where;             /* CORE, PLUGIN, BOTH, HINT, GUARD */
 };
 
 extern const struct key keys[];

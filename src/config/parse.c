@@ -14,11 +14,13 @@
 #include "config/lex.h"
 #include "config/suggest.h"
 
-enum { FILE_LIMIT = 16 << 20 };
+/* A file with more unknown keys than PROPOSALS is no configuration; comparing each with all keys would take
+ * long. */
+enum { FILE_LIMIT = 16 << 20, PROPOSALS = 100 };
 
 static void unknown_key(struct parse *p, const struct place *at, const char *word)
 {
-    const struct key *k = suggest_key(word, p->spec->daemon);
+    const struct key *k = p->st->said[SAY_DOUBT] < PROPOSALS ? suggest_key(word, p->spec->daemon) : NULL;
     if (k)
         store_say(p->st, SAY_DOUBT, at, "Unknown key: %s. Ignored. Did you mean '%s'?", word, k->name);
     else
@@ -203,6 +205,7 @@ static enum config_verdict answer(const struct config_spec *spec, enum flags_ver
         return CONFIG_EXIT_OK;
     case FLAGS_LIST:
         doc_version_line(stdout, spec);
+        printf("\n");
         if (spec->list)
             spec->list(spec->daemon);
         return CONFIG_EXIT_OK;

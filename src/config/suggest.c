@@ -10,7 +10,12 @@
 /* Edits that still look like a slip of the fingers. */
 static unsigned slips(size_t len) { return len < 4 ? 0 : len < 8 ? 1 : len < 14 ? 2 : 3; }
 
-static unsigned distance(const char *a, const char *b) { return word_distance(a, strlen(a), b, strlen(b)); }
+/* Words whose lengths differ by more than that are not compared letter by letter. */
+static unsigned distance(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    size_t apart = a_len > b_len ? a_len - b_len : b_len - a_len;
+    return apart > slips(a_len) ? UINT_MAX : word_distance(a, a_len, b, b_len);
+}
 
 /* The least distance of `word` to one of the blank-separated words of `list`. */
 static unsigned list_distance(const char *word, const char *list)
@@ -18,7 +23,7 @@ static unsigned list_distance(const char *word, const char *list)
     unsigned best = UINT_MAX;
     while (list && *list) {
         size_t len = strcspn(list, " ");
-        unsigned d = len ? word_distance(word, strlen(word), list, len) : UINT_MAX;
+        unsigned d = distance(word, strlen(word), list, len);
         if (d < best)
             best = d;
         list += len;
@@ -43,7 +48,8 @@ enum { NOT_NEAR = 1000 };
 static unsigned cost(const char *word, const struct key *k)
 {
     size_t len = strlen(word);
-    unsigned also = list_distance(word, key_root(k)->also), own = distance(word, k->name);
+    unsigned also = list_distance(word, key_root(k)->also),
+             own = distance(word, len, k->name, strlen(k->name));
     if (also == 0)
         return 0;
     if (own <= slips(len))
@@ -75,7 +81,7 @@ const char *suggest_word(const char *word, const char *const *list)
     const char *best = NULL;
     unsigned least = slips(strlen(word)) + 1;
     for (; *list; list++) {
-        unsigned d = distance(word, *list);
+        unsigned d = distance(word, strlen(word), *list, strlen(*list));
         if (d < least) {
             least = d;
             best = *list;

@@ -58,7 +58,7 @@ static int parse_bool(const struct key *k, const char *text, struct value *v, st
 static int parse_int(const struct key *k, const char *text, struct value *v, struct err *e)
 {
     int64_t n;
-    if (!number(text, &n) || n < INT_MIN || n > INT_MAX || !in_range(&k->check, n))
+    if (!number(text, &n) || n < INT_MIN || n > INT_MAX || !in_range(k->check, n))
         return refuse_check(k, e, "a whole number");
     v->i = (int)n;
     return 0;
@@ -70,7 +70,7 @@ static int parse_number(const struct key *k, const char *text, struct value *v, 
     errno = 0;
     long n =
         isdigit((unsigned char)*text) ? strtol(text, &end, text[1] == 'x' || text[1] == 'X' ? 16 : 10) : -1;
-    if (!end || *end || errno || n > INT_MAX || !in_range(&k->check, n))
+    if (!end || *end || errno || n > INT_MAX || !in_range(k->check, n))
         return refuse_check(k, e, "a number, decimal or 0x...");
     v->i = (int)n;
     return 0;
@@ -91,7 +91,7 @@ static int parse_size(const struct key *k, const char *text, struct value *v, st
         else
             n <<= shift;
     }
-    if (n < 0 || !in_range(&k->check, n))
+    if (n < 0 || !in_range(k->check, n))
         return refuse_check(k, e, "octets, K, M, G or T may follow");
     v->l = n;
     return 0;
@@ -101,7 +101,8 @@ static int parse_tag(const struct key *k, const char *text, struct value *v, str
 {
     errno = 0;
     v->u = all_digits(text) ? strtoull(text, NULL, 10) : 0;
-    bool low = v->u < (uint64_t)k->check.lo, high = k->check.hi != INT64_MAX && v->u > (uint64_t)k->check.hi;
+    bool low = v->u < (uint64_t)k->check->lo,
+         high = k->check->hi != INT64_MAX && v->u > (uint64_t)k->check->hi;
     if (!all_digits(text) || errno || low || high)
         return refuse_check(k, e, "a whole number");
     return 0;
@@ -109,7 +110,7 @@ static int parse_tag(const struct key *k, const char *text, struct value *v, str
 
 static int parse_secs64(const struct key *k, const char *text, struct value *v, struct err *e)
 {
-    if (!all_digits(text) || !number(text, &v->l) || !in_range(&k->check, v->l))
+    if (!all_digits(text) || !number(text, &v->l) || !in_range(k->check, v->l))
         return refuse_check(k, e, "whole seconds, digits only");
     return 0;
 }
@@ -152,7 +153,7 @@ static int parse_span(const struct key *k, const char *text, struct value *v, st
 
 static const struct word *find_word(const struct key *k, const char *text)
 {
-    for (const struct word *w = k->check.words; w && w->text; w++)
+    for (const struct word *w = k->check->words; w && w->text; w++)
         if (!strcasecmp(w->text, text))
             return w;
     return NULL;
@@ -183,7 +184,7 @@ static int parse_wordnum(const struct key *k, const char *text, struct value *v,
     int64_t n;
     if (find_word(k, text))
         return parse_word(k, text, v, e);
-    if (!number(text, &n) || !in_range(&k->check, n))
+    if (!number(text, &n) || !in_range(k->check, n))
         return refuse_check(k, e, "");
     v->s = text;
     return 0;
@@ -286,7 +287,7 @@ static int parse_octal(const struct key *k, const char *text, struct value *v, s
     size_t len = strlen(text);
     bool digits = len && len < 8 && text[strspn(text, "01234567")] == '\0';
     long n = digits ? strtol(text, NULL, 8) : -1;
-    if (n < 0 || !in_range(&k->check, n))
+    if (n < 0 || !in_range(k->check, n))
         return refuse_check(k, e, "an octal number");
     v->i = (int)n;
     return 0;

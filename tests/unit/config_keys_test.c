@@ -29,7 +29,7 @@ static void test_rows_are_whole(void **state)
         assert_true(root->same == -1);
         assert_true(strlen(key_allowed(k, true, buf, sizeof(buf))) < sizeof(buf) - 1);
         if (root->kind == KT_ENUM || root->kind == KT_WORD || root->kind == KT_WORDNUM)
-            assert_non_null(root->check.words);
+            assert_non_null(root->check->words);
     }
 }
 
@@ -63,7 +63,7 @@ static void test_defaults_are_allowed(void **state)
 /* A value that is allowed and is not the default. */
 static const char *sample(const struct key *k, char *buf, size_t size)
 {
-    const struct check *c = &k->check;
+    const struct check *c = k->check;
     int64_t n = !c->lo && !c->hi ? 7 : c->lo + 2 <= c->hi ? c->lo + 2 : c->lo + 1;
     switch (k->kind) {
     case KT_BOOL:
@@ -128,6 +128,7 @@ static void test_every_key_is_reached(void **state)
         struct config after = c ? *c : before;
         if (strcmp(k->name, "plugins"))
             after.plugins = NULL; /* of the first line */
+        /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): both were zeroed whole, padding too */
         bool changed = memcmp(&before, &after, sizeof(before)) != 0;
         if (changed != (key_works(k) && root->off != KEY_NO_MEMBER))
             fail_msg("%s: the member %s", k->name, changed ? "was changed" : "is as before");
