@@ -39,6 +39,13 @@ until_true() {
 
 near() { ip netns exec $near "$@"; }
 far() { ip netns exec $far "$@"; }
+# start LOG NAMESPACE COMMAND...: in the background; $! is the command itself, not a shell around it.
+start() {
+    local log=$1
+    shift
+    (exec ip netns exec "$@") >"$log" 2>&1 &
+    pids+=("$!")
+}
 
 # The two hosts. Neighbours are fixed and IPv6 is off on the wire: then every frame that the kernel counts is one of the programs'.
 title "two hosts on a wire (network namespaces, veth)"
@@ -84,14 +91,12 @@ sed 's/^/    /' "$dir/nfacctd.conf" | grep -v daemonize
 sqlite3 "$dir/flows.db" "CREATE TABLE flows (ip_src CHAR(45) NOT NULL DEFAULT '', ip_dst CHAR(45) NOT NULL DEFAULT '',
     src_port INT NOT NULL DEFAULT 0, dst_port INT NOT NULL DEFAULT 0, ip_proto CHAR(6) NOT NULL DEFAULT '',
     packets INT NOT NULL, bytes BIGINT NOT NULL, stamp_inserted DATETIME, stamp_updated DATETIME)"
-near "$build/nfacctd" -f "$dir/nfacctd.conf" >"$dir/nfacctd.log" 2>&1 &
+start "$dir/nfacctd.log" $near "$build/nfacctd" -f "$dir/nfacctd.conf"
 collector=$!
-pids+=("$collector")
 until_true 20 "nfacctd" grep -q "waiting for NetFlow/IPFIX data" "$dir/nfacctd.log"
 until_true 20 "the memory table" test -S "$dir/table.sock"
-near "$build/pmacctd" -f "$dir/pmacctd.conf" >"$dir/pmacctd.log" 2>&1 &
+start "$dir/pmacctd.log" $near "$build/pmacctd" -f "$dir/pmacctd.conf"
 probe=$!
-pids+=("$probe")
 until_true 20 "pmacctd" grep -q "link type is" "$dir/pmacctd.log"
 grep -h "waiting for\|Exporting flows\|link type" "$dir/nfacctd.log" "$dir/pmacctd.log"
 
@@ -106,8 +111,7 @@ read -r packets_before bytes_before <<<"$(kernel)"
 title "real programs talk"
 mkdir "$dir/www"
 for kib in 1 20 300; do head -c $((kib * 1024)) /dev/zero >"$dir/www/$kib-KiB"; done
-far python3 -m http.server 8000 --bind 192.0.2.2 --directory "$dir/www" >"$dir/http.log" 2>&1 &
-pids+=("$!")
+start "$dir/http.log" $far python3 -m http.server 8000 --bind 192.0.2.2 --directory "$dir/www"
 until_true 20 "the HTTP server" far sh -c "ss -ltn | grep -q 192.0.2.2:8000"
 near ping -c 5 -i 0.2 192.0.2.2 | tail -n 2
 for kib in 1 20 300 300; do
