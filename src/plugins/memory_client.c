@@ -180,13 +180,15 @@ static void refuse(struct client *c, const char *why)
     begin_writing(c);
 }
 
-static void serve(struct client *c, const struct imt_request *r)
+static void serve(struct client *c, struct imt_request *r)
 {
     struct memory *m = c->m;
     struct err e;
     c->last_reset_s = m->erased_us ? (clock_mono_us() - m->erased_us) / US_PER_S : -1;
-    if (r->flags & IMT_F_ERASE)
+    if (r->flags & IMT_F_ERASE) {
+        r->flags &= (uint8_t)~IMT_F_RESET; /* all of it goes */
         retired_limit(m);
+    }
     c->answer = answer_new(m->pl->layout, m->table, r, &e);
     if (!c->answer) {
         refuse(c, e.text);
@@ -230,7 +232,7 @@ static void on_request(struct client *c, const struct imt_header *h)
 static void on_readable(uv_poll_t *h, int status, int events)
 {
     struct client *c = h->data;
-    struct imt_header head;
+    struct imt_header head = { 0 };
     struct err e;
     (void)events;
     ssize_t want = status < 0 ? 0 : lacking(c, &head, &e);

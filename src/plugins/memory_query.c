@@ -102,13 +102,18 @@ static bool overlay(uint8_t *mask, uint8_t *value, unsigned off, const uint8_t *
     return true;
 }
 
+static bool extra_equal(const struct extra *a, const struct extra *b)
+{
+    return a->len == b->len && a->value && b->value && !memcmp(a->value, b->value, a->len);
+}
+
 /* Puts x into its place among the extras, which are in the order of columns. */
 static void extra_put(struct query *q, struct extra x)
 {
     unsigned at = q->n_extra;
     for (unsigned i = 0; i < q->n_extra; i++)
         if (q->extra[i].column == x.column) {
-            q->never |= q->extra[i].len != x.len || memcmp(q->extra[i].value, x.value, x.len);
+            q->never |= !extra_equal(&q->extra[i], &x);
             return;
         }
     for (; at && q->extra[at - 1].column > x.column; at--)
@@ -122,10 +127,16 @@ static bool term_compile(const struct layout *l, const struct imt_term *t, uint6
                          struct query *q)
 {
     const struct extra x = { .column = t->column, .len = t->len, .value = t->value };
-    const struct column *c = t->column < l->n ? &l->col[t->column] : NULL;
     const uint16_t var_len = (uint16_t)t->len;
-    if (!c || c->field->flags & F_OR) {
-        if (t->len != (c ? sizeof(uint8_t) : sizeof(uint64_t)) || (!c && t->column != IMT_TERM_FLOWS))
+    if (t->column >= l->n) {
+        if (t->column != IMT_TERM_FLOWS || t->len != sizeof(uint64_t))
+            return false;
+        extra_put(q, x);
+        return true;
+    }
+    const struct column *c = &l->col[t->column];
+    if (c->field->flags & F_OR) {
+        if (t->len != sizeof(uint8_t))
             return false;
         extra_put(q, x);
     } else if (field_is_var(c->field)) {
@@ -244,10 +255,9 @@ static inline uint32_t bucket_of_query(const struct shape *s, const struct query
 static bool query_equal(const struct shape *s, const struct query *a, const struct query *b)
 {
     for (unsigned i = 0; i < a->n_extra; i++)
-        if (a->extra[i].len != b->extra[i].len ||
-            memcmp(a->extra[i].value, b->extra[i].value, a->extra[i].len))
+        if (!extra_equal(&a->extra[i], &b->extra[i]))
             return false;
-    return memcmp(a->value, b->value, s->n * sizeof(*a->value)) == 0;
+    return a->value && b->value && !memcmp(a->value, b->value, s->n * sizeof(*a->value));
 }
 
 /* Hangs query i into its bucket, unless one that asks the same is there. */

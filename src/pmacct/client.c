@@ -32,7 +32,7 @@ static int ask(struct link *k, const struct options *o, const struct query_list 
                struct err *e)
 {
     struct strbuf s;
-    struct err why;
+    struct err why = { 0 };
     const struct field *absent = NULL;
     uint8_t flags = (o->erase ? IMT_F_ERASE : 0) | (o->reset ? IMT_F_RESET : 0) | (o->lock ? IMT_F_LOCK : 0);
     int rc = 0;

@@ -125,7 +125,7 @@ static void set_format(struct options *o, const char *arg)
         }
     char lower[64];
     size_t n = 0;
-    for (; arg[n] && n < sizeof(lower) - 1; n++)
+    for (; n < sizeof(lower) - 1 && arg[n]; n++)
         lower[n] = (char)tolower((unsigned char)arg[n]);
     lower[n] = '\0';
     printf("WARN: -O, ignoring unknown output value: '%s'.\n", lower);

@@ -5,7 +5,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
@@ -26,6 +25,23 @@ static bool number(const char *text, int base, uint64_t max, uint64_t *v)
     *v = strtoull(text, &end, base);
     return isxdigit((unsigned char)*text) && !*end && !errno && *v <= max;
 }
+
+/* One to n digits at *p, which moves behind them. */
+static bool digits(const char **p, unsigned base, unsigned n, unsigned *v)
+{
+    const char *start = *p;
+    for (*v = 0; n && isxdigit((unsigned char)**p); n--, ++*p) {
+        unsigned d = isdigit((unsigned char)**p) ? (unsigned)(**p - '0')
+                                                 : (unsigned)(tolower((unsigned char)**p) - 'a' + 10);
+        if (d >= base)
+            break;
+        *v = *v * base + d;
+    }
+    return *p != start;
+}
+
+/* One of the characters of `any` at *p, which moves behind it. */
+static bool one_of(const char **p, const char *any) { return **p && strchr(any, **p) && (*p)++; }
 
 static bool put_int(const struct ask *a, const char *text, int base, struct strbuf *out)
 {
@@ -63,15 +79,14 @@ static bool put_etype(const struct ask *a, const char *text, struct strbuf *out)
 
 static bool put_mac(const struct ask *a, const char *text, struct strbuf *out)
 {
-    unsigned b[6];
-    int end = 0;
     (void)a;
-    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) != 6 ||
-        text[end])
-        return false;
-    for (unsigned i = 0; i < 6; i++)
-        strbuf_char(out, (char)b[i]);
-    return true;
+    for (unsigned i = 0; i < 6; i++) {
+        unsigned octet;
+        if ((i && !one_of(&text, ":")) || !digits(&text, 16, 2, &octet))
+            return false;
+        strbuf_char(out, (char)octet);
+    }
+    return !*text;
 }
 
 /* Nothing is an address that was never set, as csv prints it. */
@@ -119,45 +134,42 @@ static bool put_proto(const struct ask *a, const char *text, struct strbuf *out)
     return n >= 0 && n <= 255;
 }
 
-/* type:administrator:number as RFC 4364 §4.2 has them, or vrfid:number. */
+/* `administrator:number` behind an RD's type, RFC 4364 §4.2. */
+static bool rd_rest(const char *text, unsigned type, uint32_t *admin, uint64_t *n)
+{
+    char where[ADDR_TEXT];
+    size_t len = strcspn(text, ":");
+    struct addr ip;
+    uint64_t asn = 0;
+    if (!text[len] || len >= sizeof(where))
+        return false;
+    memcpy(where, text, len);
+    where[len] = '\0';
+    if (type == 1 ? addr_parse(where, &ip) == -1 || !addr_is_v4(&ip)
+                  : !number(where, 10, type == 0 ? UINT16_MAX : UINT32_MAX, &asn))
+        return false;
+    *admin = type == 1 ? load_be32(ip.b + 12) : (uint32_t)asn;
+    return number(text + len + 1, 10, type == 0 ? UINT32_MAX : UINT16_MAX, n);
+}
+
+/* type:administrator:number, or vrfid:number. */
 static bool put_rd(const struct ask *a, const char *text, struct strbuf *out)
 {
-    unsigned type, admin, end = 0;
-    char where[ADDR_TEXT];
+    unsigned type = RD_TYPE_VRFID;
+    uint32_t admin = 0;
     uint64_t n;
-    uint8_t b[8] = { 0 };
-    struct addr ip;
     (void)a;
     if (!strncmp(text, "vrfid:", 6)) {
         if (!number(text + 6, 10, UINT32_MAX, &n))
             return false;
-        type = RD_TYPE_VRFID;
-        admin = 0;
-    } else {
-        if (sscanf(text, "%u:%45[^:]:%n", &type, where, (int *)&end) != 2 || !end || type > 2)
-            return false;
-        if (!number(text + end, 10, type == 0 ? UINT32_MAX : UINT16_MAX, &n))
-            return false;
-        uint64_t asn = 0;
-        if (type == 1 ? addr_parse(where, &ip) == -1 || !addr_is_v4(&ip)
-                      : !number(where, 10, type == 0 ? UINT16_MAX : UINT32_MAX, &asn))
-            return false;
-        admin = type == 1 ? load_be32(ip.b + 12) : (uint32_t)asn;
+    } else if (!digits(&text, 10, 1, &type) || type > 2 || !one_of(&text, ":") ||
+               !rd_rest(text, type, &admin, &n)) {
+        return false;
     }
-    b[0] = (uint8_t)(type >> 8);
-    b[1] = (uint8_t)type;
-    if (type == 0 || type == RD_TYPE_VRFID) {
-        uint32_t number_be = __builtin_bswap32((uint32_t)n);
-        b[2] = (uint8_t)(admin >> 8);
-        b[3] = (uint8_t)admin;
-        memcpy(b + 4, &number_be, 4);
-    } else {
-        uint32_t admin_be = __builtin_bswap32(admin);
-        memcpy(b + 2, &admin_be, 4);
-        b[6] = (uint8_t)(n >> 8);
-        b[7] = (uint8_t)n;
-    }
-    strbuf_add(out, b, sizeof(b));
+    bool wide = type == 1 || type == 2; /* the administrator has four octets, the number two */
+    uint64_t rd = (uint64_t)type << 48 | (wide ? (uint64_t)admin << 16 | n : (uint64_t)admin << 32 | n);
+    rd = __builtin_bswap64(rd);
+    strbuf_add(out, &rd, sizeof(rd));
     return true;
 }
 
@@ -224,42 +236,44 @@ static int64_t fraction(const char **text)
     return us;
 }
 
-/* Seconds east of Greenwich out of `Z` or `+HH:MM`; false: none there. */
-static bool zone(const char **text, int64_t *east_s)
+/* Seconds east of Greenwich out of `Z` or `+HH:MM`; *zoned: there was one. False: malformed. */
+static bool zone(const char **text, bool *zoned, int64_t *east_s)
 {
-    int h, m, end = 0;
-    char sign = **text;
+    unsigned h, m;
     *east_s = 0;
-    if (sign == 'Z') {
-        ++*text;
+    *zoned = **text != '\0';
+    if (!*zoned || one_of(text, "Z"))
         return true;
-    }
-    if ((sign != '+' && sign != '-') || sscanf(*text + 1, "%2d:%2d%n", &h, &m, &end) != 2)
+    int64_t sign = **text == '-' ? -1 : 1;
+    if (!one_of(text, "+-") || !digits(text, 10, 2, &h) || !one_of(text, ":") || !digits(text, 10, 2, &m))
         return false;
-    *text += 1 + end;
-    *east_s = (h * 60 + m) * 60 * (sign == '-' ? -1 : 1);
+    *east_s = sign * (int64_t)((h * 60 + m) * 60);
     return true;
 }
 
 static bool time_calendar(const struct ask *a, const char *text, int64_t *at_us)
 {
-    struct tm tm = { .tm_isdst = -1 };
-    int end = 0;
+    unsigned year, month, day, hour, min, sec;
+    bool zoned;
     int64_t east_s;
-    char mark;
-    if (sscanf(text, "%4d-%2d-%2d%c%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &mark, &tm.tm_hour,
-               &tm.tm_min, &tm.tm_sec, &end) != 7 ||
-        !strchr("T _", mark))
+    if (!digits(&text, 10, 4, &year) || !one_of(&text, "-") || !digits(&text, 10, 2, &month) ||
+        !one_of(&text, "-") || !digits(&text, 10, 2, &day) || !one_of(&text, "T _") ||
+        !digits(&text, 10, 2, &hour) || !one_of(&text, ":") || !digits(&text, 10, 2, &min) ||
+        !one_of(&text, ":") || !digits(&text, 10, 2, &sec))
         return false;
-    const char *rest = text + end;
-    int64_t us = fraction(&rest);
-    bool never = !tm.tm_year && !tm.tm_mon && !tm.tm_mday;
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
-    bool zoned = zone(&rest, &east_s);
+    int64_t us = fraction(&text);
+    if (!zone(&text, &zoned, &east_s) || *text)
+        return false;
+    struct tm tm = { .tm_year = (int)year - 1900,
+                     .tm_mon = (int)month - 1,
+                     .tm_mday = (int)day,
+                     .tm_hour = (int)hour,
+                     .tm_min = (int)min,
+                     .tm_sec = (int)sec,
+                     .tm_isdst = -1 };
     int64_t at_s = zoned || a->utc ? timegm(&tm) - east_s : mktime(&tm);
-    *at_us = never ? 0 : at_s * US_PER_S + us;
-    return !*rest;
+    *at_us = year || month || day ? at_s * US_PER_S + us : 0; /* all zero: never set */
+    return true;
 }
 
 /* As the client prints times, with or without zone and fraction; or seconds since the epoch. */
