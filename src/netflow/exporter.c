@@ -6,9 +6,9 @@
 #include <string.h>
 #include "base/hash.h"
 
-/* An entry moves to the front of its list at most this often: lists are touched seldom, and what is last in
- * them was silent for that much longer at least. */
-enum { TOUCH_US = 1000000 };
+/* An entry moves to the front of its list when a second has passed since it last did, or when so many others
+ * have come that they could push it out: lists are touched seldom, and what sends is never last in them. */
+enum { TOUCH_US = 1000000, TOUCH_SHARE = 16 };
 
 struct exporter_key {
     struct addr from;
@@ -47,10 +47,11 @@ static void list_remove(struct exporter_list *l, struct exporter *x)
 
 static void touch(struct exporters *xs, struct exporter *x, int64_t now_us)
 {
-    if (now_us - x->seen_us < TOUCH_US)
+    if (now_us - x->seen_us < TOUCH_US && xs->added - x->seen_added < xs->limits.exporters / TOUCH_SHARE)
         return;
     struct exporter_list *l = list_of(xs, x);
     x->seen_us = now_us;
+    x->seen_added = xs->added;
     if (l->newest == x)
         return;
     list_remove(l, x);
@@ -227,6 +228,7 @@ static struct exporter *add(struct exporters *xs, const struct addr *from, uint8
     xs->memory += x->memory;
     xs->slot[place(xs, from, version, id, hash)] = x;
     xs->n++;
+    x->seen_added = ++xs->added;
     list_add(&xs->unproven, x);
     return x;
 }
@@ -256,27 +258,33 @@ static void recount(struct exporters *xs, struct exporter *x)
     xs->memory += x->memory;
 }
 
-bool exporters_settle(struct exporters *xs, struct exporter *x, unsigned *evicted)
+/* One exporter may take this share of all memory: a flood from one sender then costs nobody else anything. */
+enum { MEMORY_SHARE = 16 };
+
+static void forget_all(struct exporters *xs, struct exporter *x)
 {
-    *evicted = 0;
-    recount(xs, x);
-    while (xs->memory > xs->limits.memory) {
-        struct exporter *old = oldest(xs);
-        if (old == x)
-            old = x->newer ? x->newer : xs->proven.oldest != x ? xs->proven.oldest : NULL;
-        if (!old)
-            break;
-        forget(xs, old);
-        xs->evicted++;
-        (*evicted)++;
-    }
-    if (xs->memory <= xs->limits.memory)
-        return true;
     tmpl_table_free(&x->templates);
     options_free(&x->options);
     options_free(&x->agent->options);
     recount(xs, x);
-    return false;
+}
+
+bool exporters_settle(struct exporters *xs, struct exporter *x, unsigned *evicted)
+{
+    *evicted = 0;
+    recount(xs, x);
+    const bool fits = x->memory <= xs->limits.memory / MEMORY_SHARE;
+    if (!fits)
+        forget_all(xs, x);
+    while (xs->memory > xs->limits.memory && xs->n > 1) {
+        struct exporter *old = oldest(xs);
+        if (old == x)
+            old = x->newer ? x->newer : xs->proven.oldest;
+        forget(xs, old);
+        xs->evicted++;
+        (*evicted)++;
+    }
+    return fits;
 }
 
 const struct option *exporter_option(const struct exporter *x, enum option_kind kind, uint64_t key)

@@ -43,7 +43,8 @@ struct exporter {
     bool proven; /* brought a data record */
     uint32_t expected, after_last, last_uptime;
     uint32_t hash;
-    int64_t seen_us; /* last move to the front, monotonic */
+    int64_t seen_us;     /* last move to the front, monotonic */
+    uint32_t seen_added; /* and how many exporters had been added until then */
     uint64_t packets, bytes, seq_good, seq_forward, seq_back, seq_lost;
     uint64_t refused[NF_DROP_MAX], count[NF_COUNT_MAX];
     struct tmpl_table templates;
@@ -75,6 +76,7 @@ struct exporters {
     struct exporter_list unproven, proven;
     size_t memory;
     uint64_t evicted;
+    uint32_t added; /* ever; wraps */
 };
 
 int exporters_init(struct exporters *xs, const struct exporter_limits *limits, struct err *e);

@@ -94,7 +94,7 @@ static void memory(void **state)
     struct exporter *x = NULL;
     for (uint32_t i = 0; i < 50; i++) {
         x = get(&xs, i, 0, 0, &evicted);
-        for (uint64_t k = 0; k < 1000; k++)
+        for (uint64_t k = 0; k < 400; k++)
             options_set_text(&x->options, OPTION_IFACE, k, "name", 4);
         assert_true(exporters_settle(&xs, x, &evicted));
         assert_true(xs.memory <= limits.memory);
@@ -103,8 +103,8 @@ static void memory(void **state)
     for (uint64_t k = 0; k < 20000; k++) /* too much even when it is alone */
         options_set_text(&x->options, OPTION_IFACE, k, "name", 4);
     assert_false(exporters_settle(&xs, x, &evicted));
-    assert_int_equal(xs.n, 1);
     assert_int_equal(x->options.n, 0);
+    assert_true(xs.n > 1); /* nobody else had to go */
     assert_true(xs.memory <= limits.memory);
     exporters_free(&xs);
     assert_int_equal(xs.memory, 0);

@@ -60,6 +60,19 @@ static void die(const struct run *r, const char *what)
     exit(2);
 }
 
+/* ---- seeds for the fuzz target: each datagram behind its length, one file a case */
+
+static FILE *seeds;
+
+static void keep_seed(const struct datagram_builder *d)
+{
+    const uint8_t len[2] = { (uint8_t)(d->len >> 8), (uint8_t)d->len };
+    if (!seeds)
+        return;
+    fwrite(len, 1, sizeof(len), seeds);
+    fwrite(d->b, 1, d->len, seeds);
+}
+
 /* ---- building */
 
 static void put(struct datagram_builder *d, const void *p, size_t n)
@@ -128,6 +141,7 @@ static void send_datagram(struct run *r)
         patch16(d, 2, d->length >= 0 ? (uint64_t)d->length : d->len);
     if (d->version == 5 && d->length >= 0)
         d->len = (size_t)d->length;
+    keep_seed(d);
     uint8_t *exact = malloc(d->len); /* so that a read past the end is seen */
     if (!exact)
         abort();
@@ -639,23 +653,23 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-int main(int argc, char **argv)
+static int all_cases(const char *seed_dir)
 {
     char dir[4096], path[8192];
     struct dirent **entry;
     int failed = 0, cases = 0;
-    for (int i = 1; i < argc; i++)
-        failed += run_case(argv[i]) != 0;
-    if (argc > 1)
-        return failed != 0;
     snprintf(dir, sizeof(dir), "%s/tests/wire/netflow", getenv("srcdir") ? getenv("srcdir") : ".");
     const int n = scandir(dir, &entry, NULL, by_name);
     for (int i = 0; i < n; i++) {
         const size_t len = strlen(entry[i]->d_name);
-        snprintf(path, sizeof(path), "%s/%s", dir, entry[i]->d_name);
         if (len > 4 && !strcmp(entry[i]->d_name + len - 4, ".txt")) {
+            snprintf(path, sizeof(path), "%s/%.*s", seed_dir ? seed_dir : "", (int)len - 4, entry[i]->d_name);
+            seeds = seed_dir ? fopen(path, "we") : NULL;
+            snprintf(path, sizeof(path), "%s/%s", dir, entry[i]->d_name);
             failed += run_case(path) != 0;
             cases++;
+            if (seeds)
+                fclose(seeds);
         }
         free(entry[i]);
     }
@@ -663,4 +677,17 @@ int main(int argc, char **argv)
         free(entry);
     printf("%d cases, %d failed\n", cases, failed);
     return failed != 0 || cases == 0;
+}
+
+/* Without arguments all cases; `-seeds DIR` also writes their datagrams for tests/fuzz/corpus/netflow. */
+int main(int argc, char **argv)
+{
+    int failed = 0;
+    if (argc == 1)
+        return all_cases(NULL);
+    if (argc == 3 && !strcmp(argv[1], "-seeds"))
+        return all_cases(argv[2]);
+    for (int i = 1; i < argc; i++)
+        failed += run_case(argv[i]) != 0;
+    return failed != 0;
 }

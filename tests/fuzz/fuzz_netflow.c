@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* NetFlow v5, v9 and IPFIX: an input is a row of datagrams, each behind its length of 16 bits, so that
+ * templates and the data that they describe come together. Everything there is to decode is asked for. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "../unit/fake_worker.h"
+#include "base/clock.h"
+#include "base/cursor.h"
+#include "netflow/netflow.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static void feed(void *state, const uint8_t *data, size_t len)
+{
+    struct cursor c = cursor_of(data, len);
+    struct datagram d = { .port = 2100, .at_us = 1700000000 * US_PER_S };
+    addr_parse("192.0.2.1", &d.from);
+    while (cursor_left(&c) > 2) {
+        const size_t left = cursor_left(&c) - 2, n = cursor_u16(&c);
+        d.len = (uint32_t)(n < left ? n : left);
+        uint8_t *exact = malloc(d.len ? d.len : 1); /* so that reading past its end is found */
+        if (!exact)
+            abort();
+        memcpy(exact, cursor_take(&c, d.len), d.len);
+        d.p = exact;
+        netflow_decoder.datagram(state, &d);
+        free(exact);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    static struct log_sink *sink;
+    struct worker w;
+    struct err e;
+    if (!sink)
+        sink = log_sink_open(&(struct log_sink_conf){ .file = "/dev/null" }, &e);
+    fake_worker_init(&w);
+    log_init(&w.log, sink, "default", "core", len % 8 == 0);
+    w.keep = len % 4 == 0;
+    w.c.renormalize = w.c.use_ip_next_hop = true;
+    w.c.account_options = len % 2;
+    w.c.pre_processing_checks = len % 3 == 0;
+    for (unsigned i = 0; i < FIELD_MAX; i++)
+        fieldset_add(&w.needs, (enum field_id)i);
+    void *state = calloc(1, netflow_decoder.state_size);
+    if (!state || netflow_decoder.open(state, &w, &e) < 0)
+        abort();
+    feed(state, data, len);
+    netflow_decoder.stats(state, "[0.0.0.0:2100]");
+    netflow_decoder.close(state);
+    free(state);
+    fake_worker_free(&w);
+    return 0;
+}
