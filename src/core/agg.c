@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The aggregation table. A slot is 8 octets: 32 bits of the key's hash and the place of the entry, so that probing and
- * growing never touch entries, and a record that meets its aggregate touches one line of slots and the entry. */
+/* The aggregation table. A slot is 8 octets: 32 bits of the key's hash and the place of the entry, so that
+ * probing and growing never touch entries, and a record that meets its aggregate touches one line of slots
+ * and the entry. */
 #include "core/agg.h"
 
 #include <stdlib.h>
@@ -9,15 +10,15 @@
 #include "base/hash.h"
 
 enum {
-    UNIT = 8,                /* entries are placed in units of this many octets */
+    UNIT = 8, /* entries are placed in units of this many octets */
     HUGE_PAGE = 2 << 20,
-    CHUNK = HUGE_PAGE,       /* octets of an arena chunk; the first may be smaller */
-    CHUNK_FIRST = 1 << 20,   /* small tables stay small */
+    CHUNK = HUGE_PAGE,     /* octets of an arena chunk; the first may be smaller */
+    CHUNK_FIRST = 1 << 20, /* small tables stay small */
     CHUNK_UNITS = CHUNK / UNIT,
     CHUNK_SHIFT = 18,
     SLOTS_MIN = 1 << 10,
-    GROUP = 32,              /* records whose memory is fetched together */
-    AHEAD = 1024,            /* octets of records that are fetched before they are looked at */
+    GROUP = 32,   /* records whose memory is fetched together */
+    AHEAD = 1024, /* octets of records that are fetched before they are looked at */
 };
 _Static_assert(1 << CHUNK_SHIFT == CHUNK_UNITS, "chunk size and shift");
 
@@ -36,12 +37,13 @@ struct agg {
     size_t memory;
 };
 
-/* Anonymous memory; what is large enough is aligned to huge pages and asks for them: a table is read at random, and misses of the
- * TLB would cost more than those of the caches. */
+/* Anonymous memory; what is large enough is aligned to huge pages and asks for them: a table is read at
+ * random, and misses of the TLB would cost more than those of the caches. */
 static void *map_octets(size_t n)
 {
     size_t extra = n >= HUGE_PAGE ? HUGE_PAGE : 0;
-    uint8_t *p = mmap(NULL, n + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *p =
+        mmap(NULL, n + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         abort(); /* no address space: nothing sensible can go on */
     if (!extra)
@@ -78,7 +80,8 @@ static void chunk_add(struct agg *t, uint32_t size)
             abort();
     }
     /* Place 0 means "no entry": the first unit of the first chunk stays unused. */
-    t->chunks[t->n_chunks] = (struct chunk){ .p = map_octets(size), .used = t->n_chunks ? 0 : UNIT, .size = size };
+    t->chunks[t->n_chunks] =
+        (struct chunk){ .p = map_octets(size), .used = t->n_chunks ? 0 : UNIT, .size = size };
     t->n_chunks++;
     t->memory += size;
 }
@@ -123,10 +126,14 @@ void agg_clear(struct agg *t)
 
 static inline struct agg_entry *entry_at(const struct agg *t, uint32_t place)
 {
-    return (struct agg_entry *)(t->chunks[place >> CHUNK_SHIFT].p + (size_t)(place & (CHUNK_UNITS - 1)) * UNIT);
+    return (struct agg_entry *)(t->chunks[place >> CHUNK_SHIFT].p +
+                                (size_t)(place & (CHUNK_UNITS - 1)) * UNIT);
 }
 
-static inline size_t entry_size(uint32_t key_len) { return (sizeof(struct agg_entry) + key_len + UNIT - 1) & ~(size_t)(UNIT - 1); }
+static inline size_t entry_size(uint32_t key_len)
+{
+    return (sizeof(struct agg_entry) + key_len + UNIT - 1) & ~(size_t)(UNIT - 1);
+}
 
 /* Keys are multiples of 8 octets and 8-aligned on both sides (records and entries are): compare by words. */
 static inline bool key_equal(const uint8_t *a, const uint8_t *b, uint32_t len)
@@ -192,15 +199,18 @@ static inline struct agg_entry *entry_get(struct agg *t, uint32_t hash, const ui
     return e;
 }
 
-static inline uint32_t key_hash(const void *key, uint32_t len) { return (uint32_t)(hash_bytes(key, len) >> 32); }
+static inline uint32_t key_hash(const void *key, uint32_t len)
+{
+    return (uint32_t)(hash_bytes(key, len) >> 32);
+}
 
 static inline void entry_add(struct agg_entry *e, const struct record *r, struct sums *s)
 {
     e->packets += r->packets;
     e->bytes += r->bytes;
     e->flows += r->flows;
-    e->tcpflags |= r->tcpflags;
-    e->tunnel_tcpflags |= r->tunnel_tcpflags;
+    e->tcpflags |= (uint8_t)r->tcpflags;
+    e->tunnel_tcpflags |= (uint8_t)r->tunnel_tcpflags;
     e->kind = r->kind;
     s->records++;
     s->packets += r->packets;
@@ -208,14 +218,15 @@ static inline void entry_add(struct agg_entry *e, const struct record *r, struct
     s->flows += r->flows;
 }
 
-/* Three passes over a group: hashes, and the slots come; entries come; add. Memory latency is paid once a group. */
+/* Three passes over a group: hashes, and the slots come; entries come; add. Memory latency is paid once a
+ * group. */
 static void add_group(struct agg *t, const struct record *const *rec, unsigned n, struct sums *s)
 {
     uint32_t hash[GROUP];
     if (t->count + n > t->grow_at)
         slots_grow(t);
     for (unsigned i = 0; i < n; i++) {
-        hash[i] = key_hash(rec[i]->key, rec[i]->key_len);
+        hash[i] = key_hash(rec[i]->key, record_key_len(rec[i]));
         __builtin_prefetch(&t->slots[hash[i] & t->mask]);
     }
     for (unsigned i = 0; i < n; i++) {
@@ -227,7 +238,7 @@ static void add_group(struct agg *t, const struct record *const *rec, unsigned n
         }
     }
     for (unsigned i = 0; i < n; i++)
-        entry_add(entry_get(t, hash[i], rec[i]->key, rec[i]->key_len), rec[i], s);
+        entry_add(entry_get(t, hash[i], rec[i]->key, record_key_len(rec[i])), rec[i], s);
 }
 
 struct sums agg_add(struct agg *t, const uint8_t *recs, size_t bytes)
@@ -240,7 +251,7 @@ struct sums agg_add(struct agg *t, const uint8_t *recs, size_t bytes)
         group[n++] = r;
         __builtin_prefetch(p + AHEAD); /* the producer's core has just written it: a long way off */
         __builtin_prefetch(p + AHEAD + 64);
-        p += r->size;
+        p += record_size(r);
         if (n == GROUP) {
             add_group(t, group, n, &s);
             n = 0;
@@ -249,6 +260,19 @@ struct sums agg_add(struct agg *t, const uint8_t *recs, size_t bytes)
     if (n)
         add_group(t, group, n, &s);
     return s;
+}
+
+void agg_merge(struct agg *t, const struct agg_entry *from)
+{
+    if (t->count >= t->grow_at)
+        slots_grow(t);
+    struct agg_entry *e = entry_get(t, key_hash(from->key, from->key_len), from->key, from->key_len);
+    e->packets += from->packets;
+    e->bytes += from->bytes;
+    e->flows += from->flows;
+    e->tcpflags |= from->tcpflags;
+    e->tunnel_tcpflags |= from->tunnel_tcpflags;
+    e->kind = from->kind;
 }
 
 struct agg_entry *agg_find(const struct agg *t, const void *key, uint32_t key_len)

@@ -32,7 +32,8 @@ void build_print(void)
         printf("%s\n", plugins[i]);
     printf("\n");
     print_system();
-    printf("Compiler:\n%s (%s)%s%s\n\n", BUILD_COMPILER, __VERSION__, *BUILD_KIND ? ", with " : "", BUILD_KIND);
+    printf("Compiler:\n%s (%s)%s%s\n\n", BUILD_COMPILER, __VERSION__, *BUILD_KIND ? ", with " : "",
+           BUILD_KIND);
     printf("For suggestions, critics, bugs: see README.md of %s.\n", PACKAGE_NAME);
 }
 

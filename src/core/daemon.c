@@ -65,13 +65,17 @@ static int check_plugin(struct daemon *d, unsigned i, struct err *e)
         return err_set(e, ERR_CONFIG, "plugin type '%s' is not in this build", pc->type);
     const char *list = pc->c.aggregate ? pc->c.aggregate : ops->packets ? "" : "src_host";
     if (aggregate_parse(list, d->spec->letter, &d->aggregates[i], &dropped, &why) == -1)
-        return err_set(e, ERR_CONFIG, "%s: aggregate: %s", config_where(&d->conf, "aggregate", pc->name, where, sizeof(where)), why.text);
+        return err_set(e, ERR_CONFIG, "%s: aggregate: %s",
+                       config_where(&d->conf, "aggregate", pc->name, where, sizeof(where)), why.text);
     if (dropped)
-        fprintf(stderr, "WARN ( %s/%s ): SUM aggregation is to be used as standalone: the other primitives are left out.\n", pc->name,
-                pc->type);
+        fprintf(stderr,
+                "WARN ( %s/%s ): SUM aggregation is to be used as standalone: the other primitives are left "
+                "out.\n",
+                pc->name, pc->type);
     if (ops->check && ops->check(&d->conf, pc, &d->aggregates[i], e) == -1)
         return -1;
-    d->host.plugins[i] = (struct host_plugin){ .ops = ops, .conf = pc, .outlet = &d->outlets[i], .control = -1 };
+    d->host.plugins[i] =
+        (struct host_plugin){ .ops = ops, .conf = pc, .outlet = &d->outlets[i], .control = -1 };
     return 0;
 }
 
@@ -98,8 +102,11 @@ static int allocate(struct daemon *d, struct err *e)
 static int open_log(struct daemon *d, struct err *e)
 {
     const struct config *c = &d->conf.core;
-    struct log_sink_conf lc = { .file = c->logfile, .syslog = c->syslog, .syslog_ident = c->syslog_ident,
-                                .stamp_stderr = c->log_stderr_tstamp, .utc = c->timestamps_utc };
+    struct log_sink_conf lc = { .file = c->logfile,
+                                .syslog = c->syslog,
+                                .syslog_ident = c->syslog_ident,
+                                .stamp_stderr = c->log_stderr_tstamp,
+                                .utc = c->timestamps_utc };
     d->sink = log_sink_open(&lc, e);
     if (!d->sink)
         return -1;
@@ -115,7 +122,8 @@ static void log_banner(struct daemon *d)
     if (!d->conf.path)
         log_info(&d->log, "Reading configuration from cmdline.");
     else
-        log_info(&d->log, "Reading configuration file '%s'.", realpath(d->conf.path, path) ? path : d->conf.path);
+        log_info(&d->log, "Reading configuration file '%s'.",
+                 realpath(d->conf.path, path) ? path : d->conf.path);
 }
 
 /* stderr has shown these already: a log file or syslog gets them too. */
@@ -132,7 +140,8 @@ static void daemonize(struct daemon *d)
 {
     int pipe_fds[2];
     for (unsigned i = 0; i < d->conf.n_plugins; i++)
-        fprintf(stderr, "INFO ( %s/%s ): Daemonizing. Bye bye screen.\n", d->conf.plugins[i].name, d->conf.plugins[i].type);
+        fprintf(stderr, "INFO ( %s/%s ): Daemonizing. Bye bye screen.\n", d->conf.plugins[i].name,
+                d->conf.plugins[i].type);
     if (pipe(pipe_fds) == -1)
         return;
     pid_t pid = fork();
@@ -195,8 +204,15 @@ static int open_input(struct daemon *d, struct err *e)
 {
     const struct decoder_ops *dec = d->spec->decoder;
     struct input *in = &d->input;
-    *in = (struct input){ .ops = choose_input(d), .worker = d->worker, .c = &d->conf.core, .log = &d->log, .loop = &d->loop,
-                          .daemon = d->spec->name, .decoder = dec, .ended = on_input_ended, .owner = d };
+    *in = (struct input){ .ops = choose_input(d),
+                          .worker = d->worker,
+                          .c = &d->conf.core,
+                          .log = &d->log,
+                          .loop = &d->loop,
+                          .daemon = d->spec->name,
+                          .decoder = dec,
+                          .ended = on_input_ended,
+                          .owner = d };
     if (!in->ops)
         return err_set(e, ERR_CONFIG, "the configuration names no input that %s can read", d->spec->name);
     in->state = calloc(1, in->ops->state_size);
@@ -408,7 +424,8 @@ static int start(struct daemon *d)
         return 1;
     }
     if (d->conf.check_only || d->conf.core.dry_run == DRY_RUN_CONFIG) {
-        printf("INFO ( %s/core ): Dry run 'config'. Exiting ..\n", d->conf.core.core_proc_name ? d->conf.core.core_proc_name : "default");
+        printf("INFO ( %s/core ): Dry run 'config'. Exiting ..\n",
+               d->conf.core.core_proc_name ? d->conf.core.core_proc_name : "default");
         return 0;
     }
     if (open_log(d, &e) == -1) {
@@ -437,8 +454,12 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
     for (; spec->plugins[n] && n < 31; n++)
         types[n] = spec->plugins[n]->name;
     types[n] = NULL;
-    struct config_spec cs = { .progname = spec->name, .daemon = spec->letter, .description = spec->description,
-                              .plugin_types = types, .version = build_print, .list = fields_print };
+    struct config_spec cs = { .progname = spec->name,
+                              .daemon = spec->letter,
+                              .description = spec->description,
+                              .plugin_types = types,
+                              .version = build_print,
+                              .list = fields_print };
     title_init(argc, argv);
     int status;
     switch (config_load(&cs, argc, argv, &d.conf, &d.early)) {

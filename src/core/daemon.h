@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the flow daemons have in common: start, privileges, plugins, signals, end. A daemon's main() is a struct daemon_spec
- * and a call of daemon_main. */
+/* What the flow daemons have in common: start, privileges, plugins, signals, end. A daemon's main() is a
+ * struct daemon_spec and a call of daemon_main. */
 #ifndef CORE_DAEMON_H
 #define CORE_DAEMON_H
 
@@ -8,9 +8,9 @@
 #include "core/plugin.h"
 
 struct daemon_spec {
-    const char *name;        /* "nfacctd" */
-    const char *description; /* "NetFlow Accounting Daemon" */
-    char letter;             /* P N S U */
+    const char *name;                        /* "nfacctd" */
+    const char *description;                 /* "NetFlow Accounting Daemon" */
+    char letter;                             /* P N S U */
     const struct plugin_ops *const *plugins; /* NULL-terminated: what is built in */
     const struct input_ops *const *inputs;   /* NULL-terminated, in order of precedence */
     const struct decoder_ops *decoder;       /* NULL for packet daemons */

@@ -2,7 +2,8 @@
 /* Enrichment steps of the core. */
 #include "core/enrich.h"
 
-/* src_net and dst_net are the address under the mask that came with it; without a mask there is no network. */
+/* src_net and dst_net are the address under the mask that came with it; without a mask there is no network.
+ */
 static void net_from(const struct addr *host, uint8_t mask, struct addr *net)
 {
     if (mask == 0) {

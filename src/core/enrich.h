@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is added to a flow between decoding and projection. A row a step; only steps that some plugin needs run. */
+/* What is added to a flow between decoding and projection. A row a step; only steps that some plugin needs
+ * run. */
 #ifndef CORE_ENRICH_H
 #define CORE_ENRICH_H
 

@@ -95,6 +95,7 @@ struct aggregate_spec {
     bool flows;          /* the `flows` counter is shown */
     bool none;           /* `none`: one grand total */
     uint8_t sum;         /* enum sum_kind */
+    bool icmp_as_port;   /* ICMP type and code stand in dst_port, as exporters of flows have it */
 };
 
 /* Finds a field by its word (any case); NULL if there is none. */

@@ -14,7 +14,8 @@ struct filter {
     struct bpf_program prog[];
 };
 
-/* Splits `text` at commas that stand outside brackets (`tcp[13]`, `(a or b)`); a piece is *start .. the return value. */
+/* Splits `text` at commas that stand outside brackets (`tcp[13]`, `(a or b)`); a piece is *start .. the
+ * return value. */
 static const char *piece_end(const char *start)
 {
     int depth = 0;
@@ -122,7 +123,8 @@ static uint8_t *put_l4(uint8_t *p, const struct flow *f)
 {
     memset(p, 0, 20);
     if (f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6) {
-        put16(p, f->icmp_type ? f->icmp_type : f->dst_port); /* flows carry type and code as a destination port */
+        put16(p, f->icmp_type ? f->icmp_type
+                              : f->dst_port); /* flows carry type and code as a destination port */
         return p + 8;
     }
     put16(p, f->src_port);
@@ -197,7 +199,8 @@ struct tag_filter *tag_filter_parse(const char *text, struct err *e)
     for (const char *p = text; t->n < n; p++) {
         p = parse_range(p, &t->range[t->n]);
         if (!p) {
-            err_set(e, ERR_CONFIG, "'%s' is no list of tags: numbers and ranges such as 5, 10-20, -7 are", text);
+            err_set(e, ERR_CONFIG, "'%s' is no list of tags: numbers and ranges such as 5, 10-20, -7 are",
+                    text);
             free(t);
             return NULL;
         }

@@ -95,7 +95,7 @@ struct flow {
     struct var srv6_seg_ipv6_list; /* 16 octets a segment */
 
     /* Not primitives of the key. */
-    uint64_t packets, bytes, flows;
+    uint64_t packets, bytes, flows; /* flows: 32 bits of it travel */
     uint8_t tcpflags, tunnel_tcpflags; /* ORed over the aggregate */
     uint8_t kind;                      /* enum flow_kind */
     uint16_t icmp_type;                /* ICMP type * 256 + code, as probes export it; 0 for other protocols */

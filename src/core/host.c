@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The core's side of the plugin host: forks the spawner, hears what becomes of plugins, tells them what to do. */
+/* The core's side of the plugin host: forks the spawner, hears what becomes of plugins, tells them what to
+ * do. */
 #include "core/host.h"
 
 #include <errno.h>
@@ -100,10 +101,10 @@ static void log_end(struct host *h, const struct host_report *r, bool again)
         snprintf(how, sizeof(how), "exited with status %d", WEXITSTATUS(r->status));
     log_warn(&h->log, "connection lost to '%s-%s'; closing connection.", pc->name, pc->type);
     log_warn(&h->log,
-             "plugin '%s-%s' (PID %d) %s; lost with it: %" PRIu64 " records, %" PRIu64 " packets, %" PRIu64 " bytes, %" PRIu64
-             " flows. %s",
-             pc->name, pc->type, (int)r->pid, how, r->lost.records, r->lost.packets, r->lost.bytes, r->lost.flows,
-             again ? "Starting it again." : "It is not started again.");
+             "plugin '%s-%s' (PID %d) %s; lost with it: %" PRIu64 " records, %" PRIu64 " packets, %" PRIu64
+             " bytes, %" PRIu64 " flows. %s",
+             pc->name, pc->type, (int)r->pid, how, r->lost.records, r->lost.packets, r->lost.bytes,
+             r->lost.flows, again ? "Starting it again." : "It is not started again.");
 }
 
 static void plugin_over(struct host *h, const struct host_report *r)

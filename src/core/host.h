@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The plugin host. Three kinds of processes:
  *   core     forks the spawner before it opens inputs, then works; owns struct host
- *   spawner  small and single-threaded, keeps the privileges of the start, forks every plugin, at start and again when one dies
- *   plugin   runs plugin_process() (plugin_process.c)
- * They talk in typed messages over socket pairs; see enum host_msg. */
+ *   spawner  small and single-threaded, keeps the privileges of the start, forks every plugin, at start and
+ * again when one dies plugin   runs plugin_process() (plugin_process.c) They talk in typed messages over
+ * socket pairs; see enum host_msg. */
 #ifndef CORE_HOST_H
 #define CORE_HOST_H
 
@@ -33,7 +33,7 @@ enum host_msg {
 struct host_report {
     uint32_t index; /* of the plugin */
     int32_t pid;
-    int32_t status; /* wait status */
+    int32_t status;   /* wait status */
     struct sums lost; /* with a plugin that was killed */
 };
 
@@ -43,7 +43,7 @@ struct host_plugin {
     const struct plugin_conf *conf;
     struct outlet *outlet;
     /* core */
-    int control; /* our end of the control socket, -1: none */
+    int control;      /* our end of the control socket, -1: none */
     uv_poll_t *watch; /* on it; freed when it is closed */
     pid_t pid;
     bool ready, over;
@@ -68,14 +68,16 @@ struct host {
     pid_t spawner_pid;
     uv_poll_t watch;
     bool ending;
-    unsigned alive; /* plugins that run or will be started again */
-    void (*on_ready)(void *owner);  /* all plugins have opened or failed */
-    void (*on_over)(void *owner, bool failed); /* all plugins ended: after host_end (false), or because too many died (true) */
+    unsigned alive;                /* plugins that run or will be started again */
+    void (*on_ready)(void *owner); /* all plugins have opened or failed */
+    void (*on_over)(
+        void *owner,
+        bool failed); /* all plugins ended: after host_end (false), or because too many died (true) */
     void *owner;
 };
 
-/* Forks the spawner. Rings and configuration must be complete; nothing that plugins must not inherit may be open yet.
- * -1: e. Core only. */
+/* Forks the spawner. Rings and configuration must be complete; nothing that plugins must not inherit may be
+ * open yet. -1: e. Core only. */
 int host_fork_spawner(struct host *h, struct err *e);
 /* Tells the spawner to start the plugins, and hangs the host into the loop. Core. */
 int host_start(struct host *h, uv_loop_t *loop, struct err *e);
@@ -89,7 +91,8 @@ void host_close(struct host *h);
 
 /* Spawner's main loop; returns its exit status (spawner.c). */
 int spawner_run(struct host *h, int sock);
-/* A plugin's process from fork to its exit status (plugin_process.c). `control` is its end of the control socket. */
+/* A plugin's process from fork to its exit status (plugin_process.c). `control` is its end of the control
+ * socket. */
 int plugin_process(struct host *h, struct host_plugin *p, int control);
 
 enum { PLUGIN_EXIT_CANNOT_OPEN = 3 }; /* exit status: starting it again would not help */

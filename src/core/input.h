@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where a daemon's data comes from. An input owns its socket or capture, hangs itself into the core's event loop, and
- * feeds either a decoder of datagrams (collectors) or flows right away (packet daemons). */
+/* Where a daemon's data comes from. An input owns its socket or capture, hangs itself into the core's event
+ * loop, and feeds either a decoder of datagrams (collectors) or flows right away (packet daemons). */
 #ifndef CORE_INPUT_H
 #define CORE_INPUT_H
 
@@ -13,22 +13,23 @@
 
 struct datagram {
     const uint8_t *p;
-    uint32_t len;      /* octets */
-    uint16_t port;     /* of the sender, host order */
-    struct addr from;  /* sender */
-    int64_t at_us;     /* time of receipt, or of the capture file's packet */
+    uint32_t len;     /* octets */
+    uint16_t port;    /* of the sender, host order */
+    struct addr from; /* sender */
+    int64_t at_us;    /* time of receipt, or of the capture file's packet */
 };
 
 /* A protocol spoken in datagrams: NetFlow and IPFIX, sFlow. */
 struct decoder_ops {
-    const char *name;  /* "NetFlow/IPFIX", as the log says */
+    const char *name; /* "NetFlow/IPFIX", as the log says */
     size_t state_size;
     int (*open)(void *state, struct worker *w, struct err *e);
     /* One datagram; whatever is wrong with it is counted and, rate-limited, logged by the decoder. */
     void (*datagram)(void *state, const struct datagram *d);
     /* Each second or so. May be NULL. */
     void (*tick)(void *state, int64_t now_us);
-    /* SIGUSR1: one log line a fact, at NOTICE, between the frame lines that the daemon writes. `where`: "[ip:port]" of the listener. */
+    /* SIGUSR1: one log line a fact, at NOTICE, between the frame lines that the daemon writes. `where`:
+     * "[ip:port]" of the listener. */
     void (*stats)(void *state, const char *where);
     void (*reload)(void *state); /* SIGUSR2. May be NULL */
     void (*close)(void *state);
@@ -40,10 +41,11 @@ struct input {
     const struct config *c;
     const struct log *log;
     uv_loop_t *loop;
-    const char *daemon; /* progname */
+    const char *daemon;                /* progname */
     const struct decoder_ops *decoder; /* for inputs of datagrams, else NULL */
     void *decoder_state;
-    void (*ended)(struct input *in, int status); /* the input calls it at the end of a file (0) or when it cannot go on (1) */
+    void (*ended)(struct input *in,
+                  int status); /* the input calls it at the end of a file (0) or when it cannot go on (1) */
     void *owner;
     void *state; /* ops->state_size octets, zeroed */
 };
@@ -52,19 +54,21 @@ struct input_ops {
     const char *name;
     size_t state_size;
     bool file; /* reads as fast as it is taken; may wait */
-    /* Is this the input that the configuration asks for? The first of a daemon's list that says yes is used. */
+    /* Is this the input that the configuration asks for? The first of a daemon's list that says yes is used.
+     */
     bool (*wanted)(const struct config *c);
-    /* Opens sockets or captures, with the privileges the daemon was started with. Logs what it is ready for. */
+    /* Opens sockets or captures, with the privileges the daemon was started with. Logs what it is ready for.
+     */
     int (*open)(struct input *in, struct err *e);
     /* Hangs itself into the loop. */
     int (*start)(struct input *in, struct err *e);
     /* The daemon ends: hands over what has been received already (a bounded amount), reads no more. */
     void (*stop)(struct input *in);
-    void (*stats)(struct input *in); /* SIGUSR1 */
+    void (*stats)(struct input *in);  /* SIGUSR1 */
     void (*reload)(struct input *in); /* SIGUSR2. May be NULL */
     void (*close)(struct input *in);
 };
 
-extern const struct input_ops input_udp;      /* datagrams from a UDP socket */
+extern const struct input_ops input_udp; /* datagrams from a UDP socket */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Datagrams from a UDP socket, in batches. Under load the socket is read without going through the event loop; when only a few
- * datagrams were there, the next look comes a millisecond later instead of a wake-up for each. */
+/* Datagrams from a UDP socket, in batches. Under load the socket is read without going through the event
+ * loop; when only a few datagrams were there, the next look comes a millisecond later instead of a wake-up
+ * for each. */
 #include "core/input.h"
 
 #include <errno.h>
@@ -13,18 +14,19 @@
 #include "base/sock.h"
 
 enum {
-    BATCH = 64,               /* datagrams a system call */
+    BATCH = 64, /* datagrams a system call */
     DATAGRAM_MAX = 65536,
     STRIDE = DATAGRAM_MAX + 1536, /* no power of two: buffers that alias in the caches cost a miss a line */
-    ROUNDS = 16,              /* batches between two looks at the event loop */
-    FEW = BATCH / 2,          /* less than this: let more come together before reading on */
+    ROUNDS = 16,                  /* batches between two looks at the event loop */
+    FEW = BATCH / 2,              /* less than this: let more come together before reading on */
     NAP_MS = 1,
-    LONG_NAP_MS = 5,          /* with a buffer of LONG_NAP_RCVBUF, which holds that of the highest rate many times over */
+    LONG_NAP_MS =
+        5, /* with a buffer of LONG_NAP_RCVBUF, which holds that of the highest rate many times over */
     LONG_NAP_RCVBUF = 8 << 20,
-    IDLE_NAPS = 2,            /* naps without a datagram until we wait for the next one */
+    IDLE_NAPS = 2, /* naps without a datagram until we wait for the next one */
     RCVBUF_DEFAULT = 32 << 20,
     DROPS_EACH_US = 1000000,
-    STOP_BATCHES = 4096,      /* read at the end, at most */
+    STOP_BATCHES = 4096, /* read at the end, at most */
 };
 
 struct udp_state {
@@ -36,9 +38,9 @@ struct udp_state {
     struct mmsghdr msg[BATCH];
     struct iovec iov[BATCH];
     struct sockaddr_storage from[BATCH];
-    uint8_t *memory;          /* BATCH buffers, STRIDE apart */
-    size_t rcvbuf;            /* octets obtained */
-    uint64_t received;        /* datagrams */
+    uint8_t *memory;   /* BATCH buffers, STRIDE apart */
+    size_t rcvbuf;     /* octets obtained */
+    uint64_t received; /* datagrams */
     uint32_t kernel_drops;
     int64_t drops_at_us;
     struct log_limit drops_limit, error_limit;
@@ -51,8 +53,9 @@ static void prepare_batch(struct udp_state *s)
 {
     for (unsigned i = 0; i < BATCH; i++) {
         s->iov[i] = (struct iovec){ .iov_base = s->memory + (size_t)i * STRIDE, .iov_len = DATAGRAM_MAX };
-        s->msg[i].msg_hdr = (struct msghdr){ .msg_name = &s->from[i], .msg_namelen = sizeof(s->from[i]),
-                                             .msg_iov = &s->iov[i], .msg_iovlen = 1 };
+        s->msg[i].msg_hdr = (struct msghdr){
+            .msg_name = &s->from[i], .msg_namelen = sizeof(s->from[i]), .msg_iov = &s->iov[i], .msg_iovlen = 1
+        };
     }
 }
 
@@ -60,8 +63,11 @@ static int udp_open(struct input *in, struct err *e)
 {
     struct udp_state *s = in->state;
     const struct config *c = in->c;
-    struct sock_udp want = { .ip = c->collector_ip, .port = (uint16_t)c->collector_port, .interface = c->collector_interface,
-                             .v6_only = c->collector_ipv6_only, .mcast_groups = c->collector_mcast_groups,
+    struct sock_udp want = { .ip = c->collector_ip,
+                             .port = (uint16_t)c->collector_port,
+                             .interface = c->collector_interface,
+                             .v6_only = c->collector_ipv6_only,
+                             .mcast_groups = c->collector_mcast_groups,
                              .rcvbuf = c->pipe_size ? (size_t)c->pipe_size : RCVBUF_DEFAULT };
     s->memory = malloc((size_t)BATCH * STRIDE);
     if (!s->memory)
@@ -72,9 +78,11 @@ static int udp_open(struct input *in, struct err *e)
     prepare_batch(s);
     if (c->pipe_size)
         log_info(in->log, "%s_pipe_size: obtained=%zu target=%d.", in->daemon, s->rcvbuf, c->pipe_size);
-    snprintf(s->where, sizeof(s->where), "%s:%d", c->collector_ip ? c->collector_ip : "0.0.0.0", c->collector_port);
+    snprintf(s->where, sizeof(s->where), "%s:%d", c->collector_ip ? c->collector_ip : "0.0.0.0",
+             c->collector_port);
     log_info(in->log, "waiting for %s data on interface=%s ip=%s port=%d/udp", in->decoder->name,
-             c->collector_interface ? c->collector_interface : "all", c->collector_ip ? c->collector_ip : "::", c->collector_port);
+             c->collector_interface ? c->collector_interface : "all",
+             c->collector_ip ? c->collector_ip : "::", c->collector_port);
     return 0;
 }
 
@@ -88,7 +96,8 @@ static int read_batch(struct input *in)
     if (n == -1) {
         if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
             return 0;
-        log_limited(in->log, &s->error_limit, LOG_LV_ERROR, "cannot receive on %s: %s", s->where, strerror(errno));
+        log_limited(in->log, &s->error_limit, LOG_LV_ERROR, "cannot receive on %s: %s", s->where,
+                    strerror(errno));
         return -1;
     }
     int64_t now = clock_wall_us();
@@ -102,8 +111,8 @@ static int read_batch(struct input *in)
     return n;
 }
 
-/* May reading pause, because plugins are full? Only while the kernel's buffer can hold what comes, or when nobody could take anything
- * anyway: then the kernel drops, and counts, cheaper than we could. */
+/* May reading pause, because plugins are full? Only while the kernel's buffer can hold what comes, or when
+ * nobody could take anything anyway: then the kernel drops, and counts, cheaper than we could. */
 static bool may_pause(struct input *in)
 {
     struct udp_state *s = in->state;
@@ -153,7 +162,8 @@ static void look_at_drops(struct input *in)
     s->drops_at_us = now;
     if (m.drops != s->kernel_drops)
         log_limited(in->log, &s->drops_limit, LOG_LV_WARN,
-                    "the kernel dropped %" PRIu32 " datagrams on %s (%" PRIu32 " since the start): more come than are taken",
+                    "the kernel dropped %" PRIu32 " datagrams on %s (%" PRIu32
+                    " since the start): more come than are taken",
                     m.drops - s->kernel_drops, s->where, m.drops);
     s->kernel_drops = m.drops;
 }
@@ -211,7 +221,8 @@ static void udp_stats(struct input *in)
     struct sock_mem m = { 0 };
     sock_mem(s->fd, &m);
     in->decoder->stats(in->decoder_state, s->where);
-    log_notice(in->log, "stats [%s] received_datagrams=%" PRIu64 " dropped_by_kernel=%" PRIu32, s->where, s->received, m.drops);
+    log_notice(in->log, "stats [%s] received_datagrams=%" PRIu64 " dropped_by_kernel=%" PRIu32, s->where,
+               s->received, m.drops);
 }
 
 static void udp_close(struct input *in)

@@ -6,13 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Octets of a ring: some 15 ms of the highest rate, and still in the caches. What does not fit waits in the kernel's buffer, so a larger
- * one buys nothing; plugin_pipe_size is a ceiling. */
+/* Octets of a ring: some 15 ms of the highest rate, and still in the caches. What does not fit waits in the
+ * kernel's buffer, so a larger one buys nothing; plugin_pipe_size is a ceiling. */
 enum { RING_DEFAULT = 4 << 20, RING_LEAST = 256 << 10 };
 
 static const char *const loss_names[LOSS_MAX] = {
-    [LOSS_FILTERED] = "filtered",     [LOSS_SAMPLED_OUT] = "sampled_out", [LOSS_RING_FULL] = "lost_ring_full",
-    [LOSS_NO_PLUGIN] = "lost_no_plugin", [LOSS_TOO_LONG] = "lost_too_long",
+    [LOSS_FILTERED] = "filtered",        [LOSS_SAMPLED_OUT] = "sampled_out",
+    [LOSS_RING_FULL] = "lost_ring_full", [LOSS_NO_PLUGIN] = "lost_no_plugin",
+    [LOSS_TOO_LONG] = "lost_too_long",
 };
 
 static int compile_filters(struct outlet *o, const struct config *c, struct err *e)
@@ -33,7 +34,8 @@ static size_t ring_octets(const struct config *c)
     return c->plugin_pipe_size < RING_LEAST ? RING_LEAST : (size_t)c->plugin_pipe_size;
 }
 
-int outlet_open(struct outlet *o, const struct plugin_conf *pc, const struct aggregate_spec *spec, struct err *e)
+int outlet_open(struct outlet *o, const struct plugin_conf *pc, const struct aggregate_spec *spec,
+                struct err *e)
 {
     const struct config *c = &pc->c;
     *o = (struct outlet){ .name = pc->name, .type = pc->type, .c = c, .spec = *spec };
@@ -42,7 +44,8 @@ int outlet_open(struct outlet *o, const struct plugin_conf *pc, const struct agg
     projection_make(&o->projection, &o->layout, &o->spec, c);
     if (compile_filters(o, c, e) == -1)
         return -1;
-    o->special = o->filter || o->tag || o->tag2 || c->sampling_rate > 1 || c->post_tag || c->post_tag2 || spec->sum != SUM_NONE;
+    o->special = o->filter || o->tag || o->tag2 || c->sampling_rate > 1 || c->post_tag || c->post_tag2 ||
+                 spec->sum != SUM_NONE;
     o->ring = ring_new(ring_octets(c), e);
     return o->ring ? 0 : -1;
 }
@@ -58,8 +61,9 @@ void outlet_close(struct outlet *o)
 void outlet_needs(const struct outlet *o, struct fieldset *needs)
 {
     static const enum field_id filter_reads[] = {
-        FIELD_src_mac,  FIELD_dst_mac,  FIELD_vlan, FIELD_cos, FIELD_etype,    FIELD_mpls_label_top, FIELD_src_host, FIELD_dst_host,
-        FIELD_src_port, FIELD_dst_port, FIELD_tos,  FIELD_proto, FIELD_tcpflags, FIELD_flow_label,
+        FIELD_src_mac,  FIELD_dst_mac,    FIELD_vlan,     FIELD_cos,      FIELD_etype, FIELD_mpls_label_top,
+        FIELD_src_host, FIELD_dst_host,   FIELD_src_port, FIELD_dst_port, FIELD_tos,   FIELD_proto,
+        FIELD_tcpflags, FIELD_flow_label,
     };
     fieldset_or(needs, &o->spec.set);
     if (o->filter)
@@ -79,8 +83,9 @@ void outlet_needs(const struct outlet *o, struct fieldset *needs)
 
 static void log_sums(const struct log *l, const struct outlet *o, const char *what, const struct sums *s)
 {
-    log_notice(l, "ledger [%s/%s] %s records=%" PRIu64 " packets=%" PRIu64 " bytes=%" PRIu64 " flows=%" PRIu64, o->name, o->type,
-               what, s->records, s->packets, s->bytes, s->flows);
+    log_notice(l,
+               "ledger [%s/%s] %s records=%" PRIu64 " packets=%" PRIu64 " bytes=%" PRIu64 " flows=%" PRIu64,
+               o->name, o->type, what, s->records, s->packets, s->bytes, s->flows);
 }
 
 void outlet_log_ledger(const struct outlet *o, const struct log *l)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The core's end of one plugin: filters, projection, ring, and the counters of what did not get through. daemon.c makes
- * them, worker.c runs them, host.c keeps the process behind them alive. */
+/* The core's end of one plugin: filters, projection, ring, and the counters of what did not get through.
+ * daemon.c makes them, worker.c runs them, host.c keeps the process behind them alive. */
 #ifndef CORE_OUTLET_H
 #define CORE_OUTLET_H
 
@@ -21,11 +21,11 @@ struct outlet {
     struct aggregate_spec spec;
     struct layout layout;
     struct projection projection;
-    struct filter *filter;        /* aggregate_filter, or NULL */
+    struct filter *filter;         /* aggregate_filter, or NULL */
     struct tag_filter *tag, *tag2; /* pre_tag_filter, pre_tag2_filter, or NULL */
     struct ring *ring;
-    bool special; /* filters, sampling, post_tag or sums: not the straight way */
-    bool stalled; /* was full for too long: it does not hold up the input any more */
+    bool special;          /* filters, sampling, post_tag or sums: not the straight way */
+    bool stalled;          /* was full for too long: it does not hold up the input any more */
     int64_t full_since_us; /* monotonic; 0: it has room */
     uint32_t sample_skip;  /* records to pass over until the next that is taken */
     uint64_t random;
@@ -35,7 +35,8 @@ struct outlet {
 };
 
 /* Compiles layout, projection and filters of one plugin instance and makes its ring. -1: e. */
-int outlet_open(struct outlet *o, const struct plugin_conf *pc, const struct aggregate_spec *spec, struct err *e);
+int outlet_open(struct outlet *o, const struct plugin_conf *pc, const struct aggregate_spec *spec,
+                struct err *e);
 void outlet_close(struct outlet *o);
 
 /* Adds what the outlet's filters and projection read to *needs. */

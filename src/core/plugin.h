@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a plugin is to the host (host.c), and what it gets. A plugin instance runs in a process of its own, forked by the
- * spawner; nothing in it can stop the core or another plugin. */
+/* What a plugin is to the host (host.c), and what it gets. A plugin instance runs in a process of its own,
+ * forked by the spawner; nothing in it can stop the core or another plugin. */
 #ifndef CORE_PLUGIN_H
 #define CORE_PLUGIN_H
 
@@ -16,28 +16,30 @@
 /* One instance, as its own process sees it. The host owns all of it. */
 struct plugin {
     const struct plugin_ops *ops;
-    const char *name;             /* instance name */
-    char daemon;                  /* letter of the daemon: P N S U */
-    const char *progname;         /* "nfacctd" */
-    const struct config *c;       /* values of this instance */
+    const char *name;       /* instance name */
+    char daemon;            /* letter of the daemon: P N S U */
+    const char *progname;   /* "nfacctd" */
+    const struct config *c; /* values of this instance */
     const struct aggregate_spec *spec;
-    const struct layout *layout;  /* of the keys in its records */
+    const struct layout *layout; /* of the keys in its records */
     struct log log;
-    struct ring *ring;            /* only to confirm sums; the host reads it */
-    uv_loop_t *loop;              /* of this process */
-    bool file_input;              /* the daemon reads a capture file: records come as fast as they are taken */
-    void *state;                  /* ops->state_size octets, zeroed */
+    struct ring *ring; /* only to confirm sums; the host reads it */
+    uv_loop_t *loop;   /* of this process */
+    bool file_input;   /* the daemon reads a capture file: records come as fast as they are taken */
+    void *state;       /* ops->state_size octets, zeroed */
 };
 
 struct plugin_ops {
     const char *name;  /* word in the `plugins` key, type in the log */
     const char *title; /* process title: "Print Plugin" */
     size_t state_size;
-    bool packets;      /* wants each packet by itself, in order (probes): key then holds what need() says */
+    bool packets; /* wants each packet by itself, in order (probes): key then holds what need() says */
 
-    /* In the main process before anything starts, for each instance: checks the rules over several keys and may change the
-     * fields that the instance gets (a probe adds what its cache needs). Must not allocate for itself. -1: e says what is wrong and what would be right. May be NULL. */
-    int (*check)(const struct config_set *set, const struct plugin_conf *pc, struct aggregate_spec *spec, struct err *e);
+    /* In the main process before anything starts, for each instance: checks the rules over several keys and
+     * may change the fields that the instance gets (a probe adds what its cache needs). Must not allocate for
+     * itself. -1: e says what is wrong and what would be right. May be NULL. */
+    int (*check)(const struct config_set *set, const struct plugin_conf *pc, struct aggregate_spec *spec,
+                 struct err *e);
 
     /* All below run in the plugin's process, on its one event loop thread. */
 
@@ -45,9 +47,11 @@ struct plugin_ops {
     int (*open)(struct plugin *pl, struct err *e);
     /* Takes n octets of whole records; returns their sums, which tells the ledger that they were taken. */
     struct sums (*take)(struct plugin *pl, uint8_t *recs, size_t bytes);
-    /* Between two batches and at least each 100 ms: timers of its own can use it. now_us: wall clock. May be NULL. */
+    /* Between two batches and at least each 100 ms: timers of its own can use it. now_us: wall clock. May be
+     * NULL. */
     void (*tick)(struct plugin *pl, int64_t now_us);
-    /* The last record has been taken: write out everything and wait for it. May take its time. May be NULL. */
+    /* The last record has been taken: write out everything and wait for it. May take its time. May be NULL.
+     */
     void (*finish)(struct plugin *pl);
     /* SIGUSR2 / MSG_RELOAD. May be NULL. */
     void (*reload)(struct plugin *pl);

@@ -15,9 +15,9 @@
 #include "core/privs.h"
 
 enum {
-    NAP_MS = 20,         /* the ring is looked at again after this, so that traffic costs no wake-up a batch */
+    NAP_MS = 20, /* the ring is looked at again after this, so that traffic costs no wake-up a batch */
     TICK_MS = 100,
-    GRACE_MS = 1500,     /* after SIGINT: the core, if it was meant too, says quit meanwhile */
+    GRACE_MS = 1500, /* after SIGINT: the core, if it was meant too, says quit meanwhile */
 };
 
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR2 };
@@ -32,7 +32,7 @@ struct process {
     uv_poll_t control_watch, ring_watch;
     uv_timer_t nap, tick, grace;
     uv_signal_t sig[N_SIGNALS];
-    bool idle_nap;   /* the last look found nothing */
+    bool idle_nap; /* the last look found nothing */
     bool quitting;
     int status;
     char pidfile[512];
@@ -63,7 +63,8 @@ static void on_ring(uv_poll_t *w, int status, int events)
     pump(x);
 }
 
-/* While records come the ring is looked at each NAP_MS, or when it is filling up; when none came, the next one wakes us. */
+/* While records come the ring is looked at each NAP_MS, or when it is filling up; when none came, the next
+ * one wakes us. */
 static void pump(struct process *x)
 {
     if (x->quitting)
@@ -140,7 +141,8 @@ static void on_control(uv_poll_t *w, int status, int events)
 static int hang_in(struct process *x)
 {
     uv_loop_t *l = &x->loop;
-    if (uv_poll_init(l, &x->control_watch, x->control) || uv_poll_init(l, &x->ring_watch, ring_fd(x->pl.ring)))
+    if (uv_poll_init(l, &x->control_watch, x->control) ||
+        uv_poll_init(l, &x->ring_watch, ring_fd(x->pl.ring)))
         return -1;
     uv_timer_init(l, &x->nap);
     uv_timer_init(l, &x->tick);
@@ -212,8 +214,15 @@ int plugin_process(struct host *h, struct host_plugin *p, int control)
     static struct process x; /* one a process */
     struct err e = { 0 };
     x = (struct process){ .h = h, .p = p, .control = control };
-    x.pl = (struct plugin){ .ops = p->ops, .name = p->conf->name, .daemon = h->daemon, .progname = h->progname, .c = &p->conf->c,
-                            .spec = &p->outlet->spec, .layout = &p->outlet->layout, .ring = p->outlet->ring, .loop = &x.loop,
+    x.pl = (struct plugin){ .ops = p->ops,
+                            .name = p->conf->name,
+                            .daemon = h->daemon,
+                            .progname = h->progname,
+                            .c = &p->conf->c,
+                            .spec = &p->outlet->spec,
+                            .layout = &p->outlet->layout,
+                            .ring = p->outlet->ring,
+                            .loop = &x.loop,
                             .file_input = h->file_input };
     log_init(&x.pl.log, h->sink, p->conf->name, p->conf->type, p->conf->c.debug);
     title_set("%s: %s [%s]", h->progname, p->ops->title, p->conf->name);

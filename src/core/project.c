@@ -18,7 +18,8 @@ static void add_fix(struct projection *p, enum fix_kind kind, uint16_t at)
     p->fix[p->n_fix++] = (struct projection_fix){ (uint8_t)kind, at };
 }
 
-static void add_column(struct projection *p, const struct layout *l, const struct column *col, const struct config *c)
+static void add_column(struct projection *p, const struct layout *l, const struct column *col,
+                       const struct aggregate_spec *spec, const struct config *c)
 {
     const struct field *f = col->field;
     if (f->flags & F_OR)
@@ -34,6 +35,8 @@ static void add_column(struct projection *p, const struct layout *l, const struc
         add_fix(p, FIX_SECONDS, col->off);
     if (c->tos_encode_as_dscp && (f == &fields[FIELD_tos] || f == &fields[FIELD_tunnel_tos]))
         add_fix(p, FIX_DSCP, col->off);
+    if (spec->icmp_as_port && f == &fields[FIELD_dst_port])
+        add_fix(p, FIX_ICMP, col->off);
 }
 
 /* Copies write whole blocks of 16 octets, so steps must run by rising place in the key. */
@@ -47,14 +50,15 @@ static void sort_steps(struct projection *p)
         }
 }
 
-void projection_make(struct projection *p, const struct layout *l, const struct aggregate_spec *spec, const struct config *c)
+void projection_make(struct projection *p, const struct layout *l, const struct aggregate_spec *spec,
+                     const struct config *c)
 {
     memset(p, 0, sizeof(*p));
     p->fixed = l->fixed;
     p->sum = spec->sum;
     p->has_bin = l->bin_off != LAYOUT_NO_BIN;
     for (unsigned i = 0; i < l->n; i++)
-        add_column(p, l, &l->col[i], c);
+        add_column(p, l, &l->col[i], spec, c);
     sort_steps(p);
     unsigned used = p->n ? p->step[p->n - 1].to + p->step[p->n - 1].len : 0;
     for (unsigned i = 0; i < p->n_var; i++)
@@ -66,7 +70,8 @@ void projection_make(struct projection *p, const struct layout *l, const struct 
     p->zero_from = (uint16_t)(tail ? used - tail + 8 : used);
 }
 
-/* Copies and the 16-octet excess: cheaper than calls of memcpy with a length that the compiler does not know. */
+/* Copies and the 16-octet excess: cheaper than calls of memcpy with a length that the compiler does not know.
+ */
 static inline void copy_steps(const struct projection *p, const uint8_t *from, uint8_t *key)
 {
     for (unsigned i = 0; i < p->n; i++) {
@@ -77,17 +82,25 @@ static inline void copy_steps(const struct projection *p, const uint8_t *from, u
     }
 }
 
-static void fix_values(const struct projection *p, uint8_t *key)
+static void fix_values(const struct projection *p, const struct flow *f, uint8_t *key)
 {
     for (unsigned i = 0; i < p->n_fix; i++) {
         uint8_t *at = key + p->fix[i].at;
-        if (p->fix[i].kind == FIX_SECONDS) {
+        switch ((enum fix_kind)p->fix[i].kind) {
+        case FIX_SECONDS: {
             int64_t t;
-            memcpy(&t, at, 8);
-            t -= t % 1000000;
-            memcpy(at, &t, 8);
-        } else {
+            memcpy(&t, at, sizeof(t));
+            t -= t % US_PER_S;
+            memcpy(at, &t, sizeof(t));
+            break;
+        }
+        case FIX_DSCP:
             *at >>= 2;
+            break;
+        case FIX_ICMP:
+            if (f->icmp_type)
+                memcpy(at, &f->icmp_type, sizeof(f->icmp_type));
+            break;
         }
     }
 }
@@ -109,21 +122,20 @@ static void copy_vars(const struct projection *p, const struct flow *f, uint8_t 
 
 void projection_run(const struct projection *p, const struct flow *f, struct record *rec, uint32_t size)
 {
-    rec->size = size;
-    rec->kind = f->kind;
-    rec->tcpflags = f->tcpflags;
-    rec->tunnel_tcpflags = f->tunnel_tcpflags;
-    rec->direction = f->sampling_direction;
-    rec->packets = f->packets;
-    rec->bytes = f->bytes;
-    rec->flows = f->flows;
-    rec->start_us = f->start_us;
-    rec->key_len = size - (uint32_t)sizeof(*rec);
-    rec->pad = f->icmp_type;
+    *rec = (struct record){ .units = size / RECORD_UNIT & 0xfff,
+                            .kind = f->kind & 3,
+                            .direction = f->sampling_direction & 3,
+                            .tcpflags = f->tcpflags,
+                            .tunnel_tcpflags = f->tunnel_tcpflags,
+                            .flows = (uint32_t)f->flows,
+                            .packets = f->packets,
+                            .bytes = f->bytes,
+                            .start_us = f->start_us };
     uint8_t *key = rec->key;
     copy_steps(p, (const uint8_t *)f, key);
     if (__builtin_expect(p->n_var != 0, 0)) {
-        memset(key + p->zero_from, 0, (size_t)(p->fixed - p->zero_from)); /* before the tail: copies may reach into it */
+        memset(key + p->zero_from, 0,
+               (size_t)(p->fixed - p->zero_from)); /* before the tail: copies may reach into it */
         copy_vars(p, f, key, (uint8_t *)rec + size);
     }
     if (p->last_mask) {
@@ -135,7 +147,7 @@ void projection_run(const struct projection *p, const struct flow *f, struct rec
     for (unsigned i = p->zero_from; i < p->fixed; i += 8)
         memset(key + i, 0, 8);
     if (__builtin_expect(p->n_fix != 0, 0))
-        fix_values(p, key);
+        fix_values(p, f, key);
 }
 
 void projection_swap(const struct projection *p, const struct flow *f, struct flow *swapped)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* From a flow to a plugin's record: a short list of copies, made once from the layout. worker.c runs it for each flow. */
+/* From a flow to a plugin's record: a short list of copies, made once from the layout. worker.c runs it for
+ * each flow. */
 #ifndef CORE_PROJECT_H
 #define CORE_PROJECT_H
 
@@ -9,11 +10,11 @@
 
 struct projection_step {
     uint16_t from, to; /* offsets in struct flow and in the key */
-    uint16_t len;      /* octets, copied in blocks of 16: the next step or the padding overwrites the excess */
+    uint16_t len; /* octets, copied in blocks of 16: the next step or the padding overwrites the excess */
 };
 
 /* What is done to a value after it was copied. */
-enum fix_kind { FIX_SECONDS, FIX_DSCP };
+enum fix_kind { FIX_SECONDS, FIX_DSCP, FIX_ICMP };
 struct projection_fix {
     uint8_t kind; /* enum fix_kind */
     uint16_t at;  /* offset in the key */
@@ -21,18 +22,19 @@ struct projection_fix {
 
 struct projection {
     uint16_t n, n_fix, n_var, fixed;
-    uint16_t last_used;  /* octets of the last word of the fixed part that hold columns, 1..8 */
-    uint64_t last_mask;  /* clears the rest of that word */
-    uint16_t zero_from;  /* whole words between the columns' last word and `fixed` */
-    bool has_bin;        /* records need their time */
-    uint8_t sum;         /* enum sum_kind */
+    uint16_t last_used; /* octets of the last word of the fixed part that hold columns, 1..8 */
+    uint64_t last_mask; /* clears the rest of that word */
+    uint16_t zero_from; /* whole words between the columns' last word and `fixed` */
+    bool has_bin;       /* records need their time */
+    uint8_t sum;        /* enum sum_kind */
     struct projection_step step[FIELD_MAX];
     struct projection_fix fix[FIELD_MAX];
     struct projection_step var[FIELD_MAX]; /* from: the struct var, to: its length in the key */
 };
 
 /* Compiles the layout of a plugin with the value forms that its configuration asks for. */
-void projection_make(struct projection *p, const struct layout *l, const struct aggregate_spec *spec, const struct config *c);
+void projection_make(struct projection *p, const struct layout *l, const struct aggregate_spec *spec,
+                     const struct config *c);
 
 /* Octets that the record of f takes, with header and padding; a multiple of 8. */
 static inline uint32_t projection_size(const struct projection *p, const struct flow *f)

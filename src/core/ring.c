@@ -10,8 +10,8 @@
 
 enum { RING_MIN = 64 * 1024, RING_SLACK = 16 }; /* a projection may write up to 16 octets past its record */
 
-/* A set of sums that a process killed at any instruction leaves readable: the new values are written into the slot that is
- * not in force, then `now` flips. One writer. */
+/* A set of sums that a process killed at any instruction leaves readable: the new values are written into the
+ * slot that is not in force, then `now` flips. One writer. */
 struct snapshot {
     struct {
         uint64_t tail; /* consumer only */
@@ -23,8 +23,9 @@ struct snapshot {
 struct ring_shared {
     _Alignas(64) _Atomic uint64_t head; /* octets ever published; the producer's */
     _Alignas(64) _Atomic uint64_t tail; /* octets ever given back; the consumer's */
-    _Alignas(64) _Atomic uint32_t sleeping; /* enum ring_wake: what the consumer wants to be woken for; 0: nothing */
-    _Atomic uint32_t abandoned;             /* the supervisor's: nobody will read this again */
+    _Alignas(64) _Atomic uint32_t
+        sleeping;               /* enum ring_wake: what the consumer wants to be woken for; 0: nothing */
+    _Atomic uint32_t abandoned; /* the supervisor's: nobody will read this again */
     _Alignas(64) struct snapshot handed;    /* producer */
     struct snapshot lost;                   /* core, when no consumer lives */
     _Alignas(64) struct snapshot taken;     /* consumer */
@@ -47,7 +48,8 @@ struct ring {
 
 static struct sums snapshot_read(const struct snapshot *s, uint64_t *tail)
 {
-    /* Acquire: the slot that `now` names was written before it was named (pairs with the release in snapshot_write). */
+    /* Acquire: the slot that `now` names was written before it was named (pairs with the release in
+     * snapshot_write). */
     unsigned i = atomic_load_explicit(&s->now, memory_order_acquire) & 1;
     if (tail)
         *tail = s->slot[i].tail;
@@ -125,7 +127,8 @@ void *ring_reserve(struct ring *r, uint32_t size)
 {
     uint64_t need = r->head + size + RING_SLACK;
     if (__builtin_expect(need - r->tail_seen > r->size, 0)) {
-        /* Acquire: what the consumer gave back has been read by it (pairs with the release in ring_release). */
+        /* Acquire: what the consumer gave back has been read by it (pairs with the release in ring_release).
+         */
         r->tail_seen = atomic_load_explicit(&r->sh->tail, memory_order_acquire);
         if (need - r->tail_seen > r->size)
             return NULL;
@@ -135,7 +138,7 @@ void *ring_reserve(struct ring *r, uint32_t size)
 
 void ring_commit(struct ring *r, const struct record *rec)
 {
-    r->head += rec->size;
+    r->head += record_size(rec);
     r->batch.records++;
     r->batch.packets += rec->packets;
     r->batch.bytes += rec->bytes;
@@ -155,8 +158,9 @@ void ring_publish(struct ring *r)
     snapshot_write(&r->sh->handed, &r->batch, 0);
     r->batch = (struct sums){ 0 };
     r->published = r->head;
-    /* Release: a consumer that sees this head also sees the records before it (pairs with the acquire in ring_peek).
-     * Sequentially consistent together with `sleeping`, so that either we see it sleep or it sees the head. */
+    /* Release: a consumer that sees this head also sees the records before it (pairs with the acquire in
+     * ring_peek). Sequentially consistent together with `sleeping`, so that either we see it sleep or it sees
+     * the head. */
     atomic_store_explicit(&r->sh->head, r->head, memory_order_seq_cst);
     uint32_t sleeping = atomic_load_explicit(&r->sh->sleeping, memory_order_seq_cst);
     if (sleeping == RING_WAKE_ANY || (sleeping == RING_WAKE_FILLING && filling(r))) {
@@ -243,4 +247,7 @@ struct sums ring_plugin_died(struct ring *r)
 
 void ring_abandon(struct ring *r) { atomic_store_explicit(&r->sh->abandoned, 1, memory_order_relaxed); }
 
-bool ring_abandoned(const struct ring *r) { return atomic_load_explicit(&r->sh->abandoned, memory_order_relaxed) != 0; }
+bool ring_abandoned(const struct ring *r)
+{
+    return atomic_load_explicit(&r->sh->abandoned, memory_order_relaxed) != 0;
+}

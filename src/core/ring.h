@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The ring that a core worker and one plugin process share: a single producer, a single consumer, power-of-two bytes in
- * MAP_SHARED memory that is mapped twice in a row, so that a record never wraps. The core makes it before it forks;
- * a plugin that is started anew goes on with the same ring.
+/* The ring that a core worker and one plugin process share: a single producer, a single consumer,
+ * power-of-two bytes in MAP_SHARED memory that is mapped twice in a row, so that a record never wraps. The
+ * core makes it before it forks; a plugin that is started anew goes on with the same ring.
  *
- * The header also holds the ledger: sums handed over by the core, taken by the plugin, and confirmed by its last
- * purge. After a kill -9 the difference between the last two is what was lost, exact. */
+ * The header also holds the ledger: sums handed over by the core, taken by the plugin, and confirmed by its
+ * last purge. After a kill -9 the difference between the last two is what was lost, exact. */
 #ifndef CORE_RING_H
 #define CORE_RING_H
 
@@ -14,18 +14,31 @@
 #include <stdint.h>
 #include "base/err.h"
 
-/* What travels. `size` counts this header, the key, and padding to 8 octets. */
+/* What travels: as small as can be, since each line of it moves from one core's cache to another's. The size,
+ * in units of 8 octets, counts this header, the key, and padding. */
+enum { RECORD_UNIT = 8, RECORD_SIZE_MAX = 4095 * RECORD_UNIT };
 struct record {
-    uint32_t size;
-    uint8_t kind; /* enum flow_kind */
-    uint8_t tcpflags, tunnel_tcpflags;
-    uint8_t direction; /* enum flow_direction, for the probes */
-    uint64_t packets, bytes, flows;
+    uint32_t units : 12;
+    uint32_t kind : 2;      /* enum flow_kind */
+    uint32_t direction : 2; /* enum flow_direction, for the probes */
+    uint32_t tcpflags : 8, tunnel_tcpflags : 8;
+    uint32_t flows;
+    uint64_t packets, bytes;
     int64_t start_us; /* decides the time bin; 0: now. For packets: their time */
-    uint32_t key_len; /* octets of key, a multiple of 8 */
-    uint32_t pad; /* of packets: ICMP type * 256 + code, for the probes; else 0 */
-    uint8_t key[];
+    uint8_t key[];    /* its length is a multiple of 8 */
 };
+_Static_assert(sizeof(struct record) == 32, "no padding in records");
+
+static inline uint32_t record_size(const struct record *r) { return r->units * RECORD_UNIT; }
+static inline uint32_t record_key_len(const struct record *r)
+{
+    return record_size(r) - (uint32_t)sizeof(*r);
+}
+/* Sets the size from the length of the key (octets, a multiple of 8). */
+static inline void record_set_key_len(struct record *r, uint32_t key_len)
+{
+    r->units = ((uint32_t)sizeof(*r) + key_len) / RECORD_UNIT & 0xfff;
+}
 
 struct sums {
     uint64_t records, packets, bytes, flows;
@@ -47,8 +60,8 @@ size_t ring_size(const struct ring *r);
 
 /* ---- producer (core) */
 
-/* Room for a record of `size` octets (a multiple of 8, at most 1/4 of the ring), or NULL when the ring is full. The record becomes the consumer's with the
- * publish after its commit. */
+/* Room for a record of `size` octets (a multiple of 8, at most 1/4 of the ring), or NULL when the ring is
+ * full. The record becomes the consumer's with the publish after its commit. */
 void *ring_reserve(struct ring *r, uint32_t size);
 void ring_commit(struct ring *r, const struct record *rec);
 /* Hands over what was committed since the last call; wakes the consumer if it sleeps. Once a batch. */
@@ -64,11 +77,12 @@ size_t ring_backlog(struct ring *r);
 uint8_t *ring_peek(struct ring *r, size_t *bytes);
 /* Gives back the first `bytes` octets of what ring_peek showed, whose sums are `taken`. */
 void ring_release(struct ring *r, size_t bytes, const struct sums *taken);
-/* Says that the consumer does something else, and what ring_fd shall wake it for. With RING_WAKE_ANY: true: nothing arrived meanwhile, sleep;
- * false: go on reading, no wake-up comes. */
+/* Says that the consumer does something else, and what ring_fd shall wake it for. With RING_WAKE_ANY: true:
+ * nothing arrived meanwhile, sleep; false: go on reading, no wake-up comes. */
 enum ring_wake { RING_WAKE_ANY = 1, RING_WAKE_FILLING = 2 /* a quarter of the ring is full */ };
 bool ring_sleep(struct ring *r, enum ring_wake when);
-/* The eventfd that becomes readable when something was published to a sleeping consumer; the consumer reads it with ring_woken. */
+/* The eventfd that becomes readable when something was published to a sleeping consumer; the consumer reads
+ * it with ring_woken. */
 int ring_fd(const struct ring *r);
 void ring_woken(struct ring *r);
 /* Sums that a sink confirmed (adds to what the header holds). Any thread of the plugin, one at a time. */
@@ -80,7 +94,8 @@ struct ring_ledger {
 };
 void ring_ledger(const struct ring *r, struct ring_ledger *out);
 
-/* Core, after a plugin ended and before it is started anew: counts what the dead one had taken and not confirmed as lost; returns that. */
+/* Core, after a plugin ended and before it is started anew: counts what the dead one had taken and not
+ * confirmed as lost; returns that. */
 struct sums ring_plugin_died(struct ring *r);
 
 /* The supervisor gives the plugin up: no process will read this ring again. Seen by all sides. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The spawner process: forks plugins at start, and again when one dies. Small and single-threaded, so that a fork is safe at any
- * time, and with the privileges of the start, so that a plugin that is started anew can open what the first one could. */
+/* The spawner process: forks plugins at start, and again when one dies. Small and single-threaded, so that a
+ * fork is safe at any time, and with the privileges of the start, so that a plugin that is started anew can
+ * open what the first one could. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -52,7 +53,8 @@ static void start(struct spawner *s, unsigned index)
     int pair[2];
     p->restart_us = 0;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1) {
-        log_error(&s->h->log, "cannot start plugin '%s-%s': %s", p->conf->name, p->conf->type, strerror(errno));
+        log_error(&s->h->log, "cannot start plugin '%s-%s': %s", p->conf->name, p->conf->type,
+                  strerror(errno));
         p->restart_us = clock_mono_us() + 10 * BACKOFF_US;
         return;
     }
@@ -63,7 +65,8 @@ static void start(struct spawner *s, unsigned index)
     }
     close(pair[1]);
     if (p->pid == -1) {
-        log_error(&s->h->log, "cannot fork plugin '%s-%s': %s", p->conf->name, p->conf->type, strerror(errno));
+        log_error(&s->h->log, "cannot fork plugin '%s-%s': %s", p->conf->name, p->conf->type,
+                  strerror(errno));
         p->pid = 0;
         p->restart_us = clock_mono_us() + 10 * BACKOFF_US;
     } else {
@@ -120,7 +123,8 @@ static void reap(struct spawner *s)
                 plugin_ended(s, i, status);
 }
 
-/* The core has asked for something, or is gone: then plugins see their own sockets close and end by themselves. */
+/* The core has asked for something, or is gone: then plugins see their own sockets close and end by
+ * themselves. */
 static void hear_core(struct spawner *s)
 {
     struct msg m;

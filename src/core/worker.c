@@ -9,8 +9,7 @@
 #include "core/outlet.h"
 
 enum {
-    RECORD_MAX = 60000,         /* octets of one record; longer variable data is counted as lost */
-    STALL_US = 200 * 1000,      /* a ring that is full for longer does not hold up the input any more */
+    STALL_US = 200 * 1000, /* a ring that is full for longer does not hold up the input any more */
     WAIT_ROOM_NS = 100 * 1000,
     WAIT_ROOM_TRIES = 200,
 };
@@ -60,7 +59,7 @@ static void lose(struct outlet *o, enum outlet_loss why, const struct flow *f)
 static void put(struct outlet *o, const struct flow *f)
 {
     uint32_t size = projection_size(&o->projection, f);
-    if (__builtin_expect(size > RECORD_MAX, 0)) {
+    if (__builtin_expect(size > RECORD_SIZE_MAX || f->flows > UINT32_MAX, 0)) {
         lose(o, LOSS_TOO_LONG, f);
         return;
     }
@@ -99,7 +98,8 @@ static bool sampled(struct outlet *o, uint32_t rate)
     o->random ^= o->random >> 12;
     o->random ^= o->random << 25;
     o->random ^= o->random >> 27;
-    o->sample_skip = 1 + (uint32_t)((o->random * UINT64_C(0x2545F4914F6CDD1D) >> 33) % (2 * (uint64_t)rate - 1));
+    o->sample_skip =
+        1 + (uint32_t)((o->random * UINT64_C(0x2545F4914F6CDD1D) >> 33) % (2 * (uint64_t)rate - 1));
     return true;
 }
 
@@ -142,8 +142,8 @@ void worker_flow(struct worker *w, struct flow *f)
     }
 }
 
-/* Does this plugin ask the input to pause? It may for a while; then it is stalled, and its records are dropped and counted until it has
- * caught up by half. */
+/* Does this plugin ask the input to pause? It may for a while; then it is stalled, and its records are
+ * dropped and counted until it has caught up by half. */
 static bool wants_pause(struct worker *w, struct outlet *o)
 {
     size_t room = ring_room(o->ring), size = ring_size(o->ring);
@@ -161,7 +161,8 @@ static bool wants_pause(struct worker *w, struct outlet *o)
         return true;
     o->stalled = true;
     log_limited(w->log, &o->full_limit, LOG_LV_WARN,
-                "plugin '%s/%s' does not keep up: its buffer is full, what does not fit is dropped and counted (SIGUSR1 shows how much)",
+                "plugin '%s/%s' does not keep up: its buffer is full, what does not fit is dropped and "
+                "counted (SIGUSR1 shows how much)",
                 o->name, o->type);
     return false;
 }
@@ -186,7 +187,10 @@ bool worker_all_full(const struct worker *w)
     return w->n > 0;
 }
 
-static bool has_room(const struct outlet *o) { return ring_abandoned(o->ring) || ring_room(o->ring) >= ring_size(o->ring) / 2; }
+static bool has_room(const struct outlet *o)
+{
+    return ring_abandoned(o->ring) || ring_room(o->ring) >= ring_size(o->ring) / 2;
+}
 
 static bool all_have_room(const struct worker *w)
 {

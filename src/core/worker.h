@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A worker takes decoded flows through the stages that follow decoding: enrichment, tagging, and for each plugin filter,
- * sampling, projection, ring. It counts whatever does not arrive (the ledger). Decoders see nothing else of the core. */
+/* A worker takes decoded flows through the stages that follow decoding: enrichment, tagging, and for each
+ * plugin filter, sampling, projection, ring. It counts whatever does not arrive (the ledger). Decoders see
+ * nothing else of the core. */
 #ifndef CORE_WORKER_H
 #define CORE_WORKER_H
 
@@ -13,29 +14,31 @@
 
 struct worker; /* opaque; worker.c */
 
-/* What some plugin needs to be filled in: decoders compile only this into their plans. Holds besides the fields of all
- * `aggregate`s what filters, maps and probes read. */
+/* What some plugin needs to be filled in: decoders compile only this into their plans. Holds besides the
+ * fields of all `aggregate`s what filters, maps and probes read. */
 const struct fieldset *worker_needs(const struct worker *w);
 const struct config *worker_config(const struct worker *w); /* the core's */
 const struct log *worker_log(const struct worker *w);
 
-/* Wall-clock time of the batch in hand, µs: set by the input once for each batch (for capture files: time of the packet). */
+/* Wall-clock time of the batch in hand, µs: set by the input once for each batch (for capture files: time of
+ * the packet). */
 int64_t worker_now(const struct worker *w);
 void worker_set_now(struct worker *w, int64_t now_us);
 
-/* Hands one flow on. The flow is read, never kept; variable data may be reused as soon as it returns. The decoder owns f
- * and may keep it from record to record. */
+/* Hands one flow on. The flow is read, never kept; variable data may be reused as soon as it returns. The
+ * decoder owns f and may keep it from record to record. */
 void worker_flow(struct worker *w, struct flow *f);
 
-/* End of a batch: publishes rings. True: at least one plugin's ring is so full that the input should pause (a file input waits, a live input leaves
- * the data in the kernel for a moment). */
+/* End of a batch: publishes rings. True: at least one plugin's ring is so full that the input should pause (a
+ * file input waits, a live input leaves the data in the kernel for a moment). */
 bool worker_flush(struct worker *w);
 
-/* After worker_flush said true: is there no plugin at all that could take a record? Then reading on would be decoding in order to drop. */
+/* After worker_flush said true: is there no plugin at all that could take a record? Then reading on would be
+ * decoding in order to drop. */
 bool worker_all_full(const struct worker *w);
 
-/* For inputs that may wait (capture files): waits, 20 ms at most, until every live plugin has room again. False: not yet; go back to the
- * event loop, so that signals are heard, and call again. */
+/* For inputs that may wait (capture files): waits, 20 ms at most, until every live plugin has room again.
+ * False: not yet; go back to the event loop, so that signals are heard, and call again. */
 bool worker_wait_room(struct worker *w);
 
 #endif

@@ -20,7 +20,6 @@ enum {
     QUEUE_DEFAULT = 10,
     LAST_TRIES = 3, /* of a batch that the sink refuses while the daemon ends */
     LAST_PAUSE_US = 500 * 1000,
-    CARRY = 64 * 1024, /* octets of records that are moved to another table at once */
 };
 #define WAITING_MAX ((size_t)1 << 30) /* octets of tables that a failing sink may pile up */
 
@@ -60,71 +59,13 @@ struct purger {
 
 int64_t writer_id(void) { return gettid(); }
 
-/* ---- moving entries from one table to another */
-
-struct carry {
-    struct agg *to;
-    struct sums moved;
-    size_t used;
-    _Alignas(8) uint8_t buf[CARRY];
-};
-
-static void carry_flush(struct carry *c)
-{
-    if (c->used)
-        agg_add(c->to, c->buf, c->used);
-    c->used = 0;
-}
-
-static void carry_record(struct carry *c, struct record *r, const struct agg_entry *e, size_t size)
-{
-    *r = (struct record){ .size = (uint32_t)size,
-                          .kind = e->kind,
-                          .tcpflags = e->tcpflags,
-                          .tunnel_tcpflags = e->tunnel_tcpflags,
-                          .packets = e->packets,
-                          .bytes = e->bytes,
-                          .flows = e->flows,
-                          .key_len = e->key_len };
-    memcpy(r->key, e->key, e->key_len);
-    c->moved.records++;
-    c->moved.packets += e->packets;
-    c->moved.bytes += e->bytes;
-    c->moved.flows += e->flows;
-}
-
-static void carry_entry(struct carry *c, const struct agg_entry *e)
-{
-    size_t size = (sizeof(struct record) + e->key_len + 7) & ~(size_t)7;
-    if (size > CARRY - c->used)
-        carry_flush(c);
-    if (size <= CARRY) {
-        carry_record(c, (struct record *)(c->buf + c->used), e, size);
-        c->used += size;
-        return;
-    }
-    struct record *giant = calloc(1, size); /* long texts in the key */
-    if (!giant)
-        abort();
-    carry_record(c, giant, e, size);
-    agg_add(c->to, (const uint8_t *)giant, size);
-    free(giant);
-}
-
 /* Adds what is to be written of b to the table `to`. */
 static void carry_batch(struct agg *to, const struct batch *b)
 {
-    struct carry *c = malloc(sizeof(*c));
     struct agg_entry *e;
     uint64_t at = 0;
-    if (!c)
-        abort();
-    c->to = to;
-    c->used = 0;
     while ((e = batch_next(b, &at)))
-        carry_entry(c, e);
-    carry_flush(c);
-    free(c);
+        agg_merge(to, e);
 }
 
 static void sums_take_off(struct sums *s, const struct sums *less)
@@ -385,29 +326,23 @@ static void hand_over(struct purger *p, struct job *j)
 /* Moves entries of bins after limit_s to the new table; they are no part of the batch. */
 static void keep_ahead(struct purger *p, struct job *j, int64_t limit_s)
 {
-    struct carry *c = malloc(sizeof(*c));
+    struct sums moved = { 0 };
     struct agg_entry *e;
     uint64_t at = 0;
-    if (!c)
-        abort();
-    c->to = p->table;
-    c->used = 0;
-    c->moved = (struct sums){ 0 };
     while ((e = agg_next(j->batch.table, &at))) {
         int64_t bin;
         memcpy(&bin, e->key + p->pl->layout->bin_off, sizeof(bin));
         if (bin <= limit_s)
             continue;
-        carry_entry(c, e);
+        agg_merge(p->table, e);
+        sums_add(&moved, &(struct sums){ 1, e->packets, e->bytes, e->flows });
         e->mark = MARK_KEPT;
         j->batch.rows--;
     }
-    carry_flush(c);
     /* How many records made an entry is not known: one each stays with the entry, the rest goes with the
      * batch. */
-    sums_take_off(&j->sums, &c->moved);
-    p->sums = c->moved;
-    free(c);
+    sums_take_off(&j->sums, &moved);
+    p->sums = moved;
 }
 
 static void purge(struct purger *p, int64_t now_us, bool last)

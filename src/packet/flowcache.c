@@ -98,7 +98,7 @@ static inline uint32_t table_find(const struct flowcache *fc, const struct recor
     uint32_t at = hash & fc->mask;
     while (fc->slots[at].index != NIL) {
         if (fc->slots[at].hash == hash &&
-            same_key(entry(fc, fc->slots[at].index), r->key, r->key_len, r->direction))
+            same_key(entry(fc, fc->slots[at].index), r->key, record_key_len(r), r->direction))
             break;
         at = (at + 1) & fc->mask;
     }
@@ -254,13 +254,13 @@ static void entry_init(const struct flowcache *fc, struct flow_entry *e, const s
     e->bytes = r->bytes;
     e->first_us = e->last_us = r->start_us ? r->start_us : fc->now_us;
     e->records = 1;
-    e->flows = (uint32_t)r->flows;
+    e->flows = r->flows;
     e->born_s = e->seen_s = fc->now_s;
-    e->tcpflags = r->tcpflags;
+    e->tcpflags = (uint8_t)r->tcpflags;
     e->direction = r->direction;
     e->proto = r->key[fc->c.proto_off];
-    e->key_len = (uint16_t)r->key_len;
-    memcpy(e->key, r->key, r->key_len);
+    e->key_len = (uint16_t)record_key_len(r);
+    memcpy(e->key, r->key, record_key_len(r));
     e->class = class_of(e);
 }
 
@@ -279,14 +279,14 @@ static void update(struct flowcache *fc, uint32_t index, const struct record *r)
     e->packets += r->packets;
     e->bytes += r->bytes;
     e->records++;
-    e->flows += (uint32_t)r->flows;
+    e->flows += r->flows;
     e->seen_s = fc->now_s;
     if (at > e->last_us)
         e->last_us = at;
     else if (at < e->first_us)
         e->first_us = at;
     if (__builtin_expect((e->tcpflags | r->tcpflags) != e->tcpflags, 0)) {
-        e->tcpflags |= r->tcpflags;
+        e->tcpflags |= (uint8_t)r->tcpflags;
         uint8_t class = class_of(e);
         if (class != e->class) { /* a timeout that may come before the one it hangs for */
             wheel_unlink(fc, index);
@@ -334,7 +334,7 @@ static void add(struct flowcache *fc, const struct record *r, uint32_t hash)
 {
     if (fc->c.packet_clock)
         advance(fc, r->start_us);
-    if (__builtin_expect(r->key_len > fc->c.key_max, 0)) {
+    if (__builtin_expect(record_key_len(r) > fc->c.key_max, 0)) {
         fc->too_long++;
         return;
     }
@@ -367,9 +367,9 @@ void flowcache_add(struct flowcache *fc, const uint8_t *recs, size_t bytes)
         unsigned n = 0;
         for (; n < AHEAD && recs < end; n++) {
             r[n] = (const struct record *)recs;
-            hash[n] = hash_of(r[n]->key, r[n]->key_len, r[n]->direction);
+            hash[n] = hash_of(r[n]->key, record_key_len(r[n]), r[n]->direction);
             __builtin_prefetch(&fc->slots[hash[n] & fc->mask]);
-            recs += r[n]->size;
+            recs += record_size(r[n]);
         }
         fetch(fc, hash, n);
         for (unsigned i = 0; i < n; i++)
@@ -379,11 +379,11 @@ void flowcache_add(struct flowcache *fc, const uint8_t *recs, size_t bytes)
 
 void flowcache_pass(struct flowcache *fc, const uint8_t *recs, size_t bytes)
 {
-    for (const uint8_t *end = recs + bytes; recs < end; recs += ((const struct record *)recs)->size) {
+    for (const uint8_t *end = recs + bytes; recs < end; recs += record_size((const struct record *)recs)) {
         const struct record *r = (const struct record *)recs;
         if (fc->c.packet_clock)
             advance(fc, r->start_us);
-        if (r->key_len <= fc->c.key_max)
+        if (record_key_len(r) <= fc->c.key_max)
             pass(fc, r, FLOW_END_FORCED);
         else
             fc->too_long++;

@@ -26,8 +26,8 @@ struct nfprobe {
     struct export_udp *export;
     const struct plugin *pl;
     bool dont_cache, booted;
-    bool ifindex_first;       /* the configured number goes before the captured one */
-    uint16_t proto, dst_port; /* places in the key */
+    bool ifindex_first; /* the configured number goes before the captured one */
+    uint16_t proto;     /* its place in the key */
     uint16_t in_iface, out_iface, tag, tag2;
     struct sums pending;     /* flows in the datagram that is in the making */
     uint64_t flows, no_form; /* exported; left out, since the version has no form for them */
@@ -150,21 +150,12 @@ static void tick(struct plugin *pl, int64_t now_us)
 
 /* ---- records */
 
-/* ICMP type and code stand in the destination port, as the protocols want it; and what is taken is summed up.
- */
-static struct sums prepare(const struct nfprobe *s, uint8_t *recs, size_t bytes)
+static struct sums sums_of(const uint8_t *recs, size_t bytes)
 {
     struct sums sum = { 0 };
-    for (uint8_t *end = recs + bytes; recs < end; recs += ((const struct record *)recs)->size) {
-        struct record *r = (struct record *)recs;
-        sum.records++;
-        sum.packets += r->packets;
-        sum.bytes += r->bytes;
-        sum.flows += r->flows;
-        if (__builtin_expect(r->pad != 0, 0) && r->key_len > s->dst_port) {
-            uint16_t icmp = (uint16_t)r->pad;
-            memcpy(r->key + s->dst_port, &icmp, sizeof(icmp));
-        }
+    for (const uint8_t *end = recs + bytes; recs < end; recs += record_size((const struct record *)recs)) {
+        const struct record *r = (const struct record *)recs;
+        sums_add(&sum, &(struct sums){ 1, r->packets, r->bytes, r->flows });
     }
     return sum;
 }
@@ -172,7 +163,7 @@ static struct sums prepare(const struct nfprobe *s, uint8_t *recs, size_t bytes)
 static struct sums take(struct plugin *pl, uint8_t *recs, size_t bytes)
 {
     struct nfprobe *s = pl->state;
-    struct sums sum = prepare(s, recs, bytes);
+    struct sums sum = sums_of(recs, bytes);
     int64_t now = clock_wall_us();
     if (!s->booted && bytes) {
         const struct record *first = (const struct record *)recs;
@@ -224,6 +215,7 @@ static int check(const struct config_set *set, const struct plugin_conf *pc, str
     spec->flows = nc.exported.flows;
     spec->none = false;
     spec->sum = SUM_NONE;
+    spec->icmp_as_port = true;
     return 0;
 }
 
@@ -315,7 +307,6 @@ static int open_probe(struct plugin *pl, struct err *e)
     if (nfprobe_conf_parse(pl->c, pl->daemon, &s->conf, e) == -1)
         return -1;
     s->proto = place(pl->layout, FIELD_proto);
-    s->dst_port = place(pl->layout, FIELD_dst_port);
     s->in_iface = place(pl->layout, FIELD_in_iface);
     s->out_iface = place(pl->layout, FIELD_out_iface);
     s->tag = place(pl->layout, FIELD_tag);

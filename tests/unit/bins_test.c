@@ -109,7 +109,7 @@ static void test_stamp(void **state)
     } recs[2];
     memset(recs, 0, sizeof(recs));
     for (int i = 0; i < 2; i++)
-        recs[i].r.size = sizeof(recs[0]), recs[i].r.key_len = 16;
+        record_set_key_len(&recs[i].r, 16);
     recs[0].r.start_us = US(NOW - 600);
     zone("UTC");
     bins_init(&b, (struct span){ 5, 'm' }, "m", 0, false, NOW);

@@ -69,13 +69,12 @@ static void add(struct flowcache *fc, struct packet p)
 {
     _Alignas(8) uint8_t room[sizeof(struct record) + KEY];
     struct record *r = (struct record *)room;
-    *r = (struct record){ .size = sizeof(room),
-                          .tcpflags = p.flags,
-                          .direction = p.direction,
+    *r = (struct record){ .tcpflags = p.flags,
+                          .direction = p.direction & 3,
                           .packets = 1,
                           .bytes = p.bytes ? p.bytes : 100,
-                          .start_us = p.at_us,
-                          .key_len = KEY };
+                          .start_us = p.at_us };
+    record_set_key_len(r, KEY);
     memset(r->key, 0, KEY);
     memcpy(r->key, &p.id, sizeof(p.id));
     r->key[PROTO_AT] = p.proto;
@@ -280,8 +279,8 @@ static void without_cache_each_packet_is_told(void **state)
     struct flowcache *fc = flowcache_new(&c);
     _Alignas(8) uint8_t room[sizeof(struct record) + KEY] = { 0 };
     struct record *r = (struct record *)room;
-    *r =
-        (struct record){ .size = sizeof(room), .packets = 1, .bytes = 77, .start_us = START, .key_len = KEY };
+    *r = (struct record){ .packets = 1, .bytes = 77, .start_us = START };
+    record_set_key_len(r, KEY);
     for (unsigned i = 0; i < 3; i++)
         flowcache_pass(fc, room, sizeof(room));
     assert_int_equal(t.n, 3);

@@ -47,14 +47,13 @@ static void table_add(struct table *t, const struct made *m)
 {
     _Alignas(8) uint8_t buf[sizeof(struct record) + sizeof(m->key)] = { 0 };
     struct record *r = (struct record *)buf;
-    *r = (struct record){ .size = (uint32_t)sizeof(*r) + m->key_len,
-                          .key_len = m->key_len,
-                          .packets = m->row.packets,
+    *r = (struct record){ .packets = m->row.packets,
                           .bytes = m->row.bytes,
-                          .flows = m->row.flows,
+                          .flows = (uint32_t)m->row.flows,
                           .tcpflags = m->row.tcpflags };
+    record_set_key_len(r, m->key_len);
     memcpy(r->key, m->key, m->key_len);
-    agg_add(t->agg, buf, r->size);
+    agg_add(t->agg, buf, record_size(r));
 }
 
 static struct table *table_random(struct made *m, unsigned n, uint64_t *seed)

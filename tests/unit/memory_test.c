@@ -43,17 +43,14 @@ static void feed(struct served *s, unsigned n)
         const uint8_t ip[4] = { 10, (uint8_t)(s->next >> 16), (uint8_t)(s->next >> 8), (uint8_t)s->next };
         struct addr a;
         memset(buf, 0, sizeof(buf));
-        *r = (struct record){ .size = (uint32_t)sizeof(*r) + s->m.layout.fixed,
-                              .key_len = s->m.layout.fixed,
-                              .packets = 1,
-                              .bytes = s->next,
-                              .flows = 1 };
+        *r = (struct record){ .packets = 1, .bytes = s->next, .flows = 1 };
+        record_set_key_len(r, s->m.layout.fixed);
         addr_set_v4(&a, ip);
         memset(s->m.key, 0, sizeof(s->m.key));
         made_set(&s->m, FIELD_src_host, &a, sizeof(a));
         made_u16(&s->m, FIELD_src_port, (uint16_t)(1000 + s->next % 10));
         memcpy(r->key, s->m.key, s->m.layout.fixed);
-        const struct sums sum = s->pl.ops->take(&s->pl, buf, r->size);
+        const struct sums sum = s->pl.ops->take(&s->pl, buf, record_size(r));
         assert_int_equal(sum.bytes, s->next);
     }
 }
@@ -94,7 +91,7 @@ static struct served *serve(unsigned entries, unsigned feeding)
     assert_non_null(s);
     s->feeding = feeding;
     made_init(&s->m, "src_host, src_port, flows", false);
-    strcpy(s->dir, "/tmp/memory_test.XXXXXX");
+    snprintf(s->dir, sizeof(s->dir), "/tmp/memory_test.XXXXXX");
     assert_non_null(mkdtemp(s->dir));
     snprintf(s->path, sizeof(s->path), "%s/imt", s->dir);
     s->c.imt_path = s->path;

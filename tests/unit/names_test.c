@@ -117,10 +117,9 @@ static void add(struct agg *t, struct made *m)
         struct record r;
         uint8_t key[256];
     } rec = { .r = { .packets = 1, .bytes = 40, .flows = 1 } };
-    rec.r.key_len = m->key_len;
-    rec.r.size = (uint32_t)sizeof(rec.r) + m->key_len;
+    record_set_key_len(&rec.r, m->key_len);
     memcpy(rec.r.key, m->key, m->key_len);
-    agg_add(t, (const uint8_t *)&rec, rec.r.size);
+    agg_add(t, (const uint8_t *)&rec, record_size(&rec.r));
 }
 
 static void test_groups(void **state)

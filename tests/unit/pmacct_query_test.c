@@ -90,7 +90,7 @@ static void values_become_octets(void **state)
         strbuf_init(&s, 4096);
         int rc = value_put(f, values[i].text, true, &s, &e);
         for (size_t k = 0; k < s.len; k++)
-            sprintf(hex + 2 * k, "%02x", (uint8_t)s.p[k]);
+            snprintf(hex + 2 * k, sizeof(hex) - 2 * k, "%02x", (uint8_t)s.p[k]);
         if ((rc == 0) != (values[i].octets != NULL) || (rc == 0 && strcmp(hex, values[i].octets)))
             fail_msg("%s '%s': %s %s", values[i].field, values[i].text, rc ? e.text : hex,
                      rc ? "" : "is not what was expected");
@@ -128,7 +128,7 @@ static void printed_values_find_themselves(void **state)
         format_row(f, &m.row, &text);
         text.p[strcspn(strbuf_cstr(&text), ",\n")] = '\0';
         if (c->field->kind == FK_COORDS)
-            strcpy(text.p, values[i].text); /* two columns */
+            snprintf(text.p, text.cap, "%s", values[i].text); /* two columns */
         if (value_put(c->field, text.p, true, &again, &e) == -1)
             fail_msg("%s", e.text);
         assert_int_equal(again.len, octets.len);

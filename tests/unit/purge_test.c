@@ -108,12 +108,10 @@ static void take(struct setup *s, int64_t start_s, uint16_t port)
     } rec;
     memset(&rec, 0, sizeof(rec));
     made_u16(&s->m, FIELD_src_port, port);
-    rec.r = (struct record){
-        .packets = 1, .bytes = 40, .flows = 1, .start_us = US(start_s), .key_len = s->m.key_len
-    };
-    rec.r.size = (uint32_t)sizeof(rec.r) + s->m.key_len;
+    rec.r = (struct record){ .packets = 1, .bytes = 40, .flows = 1, .start_us = US(start_s) };
+    record_set_key_len(&rec.r, s->m.key_len);
     memcpy(rec.r.key, s->m.key, s->m.key_len);
-    purger_take(s->p, (uint8_t *)&rec, rec.r.size);
+    purger_take(s->p, (uint8_t *)&rec, record_size(&rec.r));
     s->sent++;
 }
 

@@ -20,8 +20,7 @@ static struct record *put(struct ring *r, uint64_t n, uint32_t key_len)
     if (!rec)
         return NULL;
     memset(rec, 0, size);
-    rec->size = size;
-    rec->key_len = key_len;
+    record_set_key_len(rec, key_len);
     rec->packets = n;
     rec->bytes = n * 10;
     rec->flows = 1;
@@ -38,10 +37,10 @@ static struct sums take_all(struct ring *r, uint64_t *next)
     for (size_t at = 0; at < bytes;) {
         const struct record *rec = (const struct record *)(p + at);
         assert_int_equal(rec->packets, (*next)++);
-        for (uint32_t i = 0; i < rec->key_len; i++)
+        for (uint32_t i = 0; i < record_key_len(rec); i++)
             assert_int_equal(rec->key[i], (uint8_t)rec->packets);
         sums_add(&s, &(struct sums){ 1, rec->packets, rec->bytes, rec->flows });
-        at += rec->size;
+        at += record_size(rec);
     }
     ring_release(r, bytes, &s);
     return s;
@@ -119,7 +118,8 @@ static void a_napping_consumer_is_woken_when_it_fills(void **state)
     ring_free(r);
 }
 
-/* A consumer that is killed in the middle: what it had taken and not confirmed is lost, to the record, the rest is taken by its successor. */
+/* A consumer that is killed in the middle: what it had taken and not confirmed is lost, to the record, the
+ * rest is taken by its successor. */
 static void the_ledger_is_exact_after_a_kill(void **state)
 {
     (void)state;

@@ -71,10 +71,10 @@ static void add(struct setup *s, int64_t bin_s, uint64_t tag, uint16_t port)
     if (layout_find(&s->m.layout, FIELD_tag))
         made_u64(&s->m, FIELD_tag, tag);
     made_u16(&s->m, FIELD_src_port, port);
-    rec.r = (struct record){ .packets = 1, .bytes = 40, .flows = 1, .key_len = s->m.key_len };
-    rec.r.size = (uint32_t)sizeof(rec.r) + s->m.key_len;
+    rec.r = (struct record){ .packets = 1, .bytes = 40, .flows = 1 };
+    record_set_key_len(&rec.r, s->m.key_len);
     memcpy(rec.r.key, s->m.key, s->m.key_len);
-    agg_add(s->t, (const uint8_t *)&rec, rec.r.size);
+    agg_add(s->t, (const uint8_t *)&rec, record_size(&rec.r));
 }
 
 static int purge(struct setup *s, uint64_t *written)

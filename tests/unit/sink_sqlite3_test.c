@@ -67,15 +67,12 @@ static void add(struct setup *s, uint64_t packets, uint8_t tcpflags, uint8_t kin
         uint8_t key[512];
     } rec;
     memset(&rec, 0, sizeof(rec));
-    rec.r = (struct record){ .packets = packets,
-                             .bytes = packets * 100,
-                             .flows = 1,
-                             .tcpflags = tcpflags,
-                             .kind = kind,
-                             .key_len = s->m.key_len };
-    rec.r.size = (uint32_t)sizeof(rec.r) + s->m.key_len;
+    rec.r = (struct record){
+        .packets = packets, .bytes = packets * 100, .flows = 1, .tcpflags = tcpflags, .kind = kind & 3
+    };
+    record_set_key_len(&rec.r, s->m.key_len);
     memcpy(rec.r.key, s->m.key, s->m.key_len);
-    agg_add(s->t, (const uint8_t *)&rec, rec.r.size);
+    agg_add(s->t, (const uint8_t *)&rec, record_size(&rec.r));
 }
 
 static int purge(struct setup *s)

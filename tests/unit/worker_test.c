@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The worker: filters, tags, sampling and sums for each plugin, and a ledger whose identities hold to the record. */
+/* The worker: filters, tags, sampling and sums for each plugin, and a ledger whose identities hold to the
+ * record. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -49,7 +50,9 @@ static void done(struct bench *b)
 
 static struct flow flow(uint16_t port)
 {
-    struct flow f = { .src_port = 1000, .dst_port = port, .proto = 17, .packets = 2, .bytes = 100, .flows = 1, .tag = port };
+    struct flow f = {
+        .src_port = 1000, .dst_port = port, .proto = 17, .packets = 2, .bytes = 100, .flows = 1, .tag = port
+    };
     addr_parse("10.0.0.1", &f.src_host);
     addr_parse("10.0.0.2", &f.dst_host);
     return f;
@@ -60,7 +63,7 @@ static struct sums drain(struct outlet *o)
     size_t bytes;
     struct sums s = { 0 };
     uint8_t *p = ring_peek(o->ring, &bytes);
-    for (size_t at = 0; at < bytes; at += ((struct record *)(p + at))->size) {
+    for (size_t at = 0; at < bytes; at += record_size((struct record *)(p + at))) {
         const struct record *r = (const struct record *)(p + at);
         sums_add(&s, &(struct sums){ 1, r->packets, r->bytes, r->flows });
     }
@@ -121,7 +124,8 @@ static void sums_enter_both_sides(void **state)
     worker_flush(b.w);
     size_t bytes;
     const uint8_t *p = ring_peek(b.out[0].ring, &bytes);
-    const struct record *first = (const struct record *)p, *second = (const struct record *)(p + first->size);
+    const struct record *first = (const struct record *)p,
+                        *second = (const struct record *)(p + record_size(first));
     uint16_t a, c;
     memcpy(&a, first->key, 2);
     memcpy(&c, second->key, 2);
