@@ -28,14 +28,13 @@ static struct table *table_small(const struct layout *l)
     for (uint8_t i = 0; i < 8; i++) {
         memset(buf, 0, sizeof(buf));
         struct record *r = (struct record *)buf;
-        *r = (struct record){
-            .size = (uint32_t)sizeof(*r) + l->fixed + 8, .key_len = l->fixed + 8u, .packets = i, .flows = 1
-        };
+        *r = (struct record){ .packets = i, .flows = 1 };
+        record_set_key_len(r, l->fixed + 8u);
         const uint16_t path = i % 4;
         memcpy(r->key + layout_find(l, FIELD_as_path)->off, &path, sizeof(path));
         memcpy(r->key + l->fixed, "651", path);
         r->key[layout_find(l, FIELD_src_port)->off] = i;
-        agg_add(t->agg, buf, r->size);
+        agg_add(t->agg, buf, record_size(r));
     }
     return t;
 }
