@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The load generator of benchmarks and system tests. Not installed.
-noinst_PROGRAMS += bench/flowgen
+# The generators of benchmarks and system tests. Not installed.
+noinst_PROGRAMS += bench/flowgen tests/system/mutgen
+tests_system_mutgen_SOURCES = tests/system/mutgen.c tests/fuzz/mutate.h
 bench_flowgen_SOURCES = bench/flowgen.c
 EXTRA_DIST += bench/bench.py bench/fetch-oracle.sh bench/README.md

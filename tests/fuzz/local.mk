@@ -7,7 +7,7 @@
 #     tests_fuzz_fuzz_x_LDADD = $(FUZZ_LIBS) libx.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
 # With --enable-fuzzer FUZZ_LIBS is libFuzzer, else main.c, which replays the seeds in `make check`.
 check_LIBRARIES += libfuzzmain.a
-libfuzzmain_a_SOURCES = tests/fuzz/main.c
+libfuzzmain_a_SOURCES = tests/fuzz/main.c tests/fuzz/mutate.h
 if FUZZER
 FUZZ_LIBS = $(FUZZ_LDFLAGS)
 else

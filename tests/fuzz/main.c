@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "mutate.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -25,15 +26,6 @@ struct corpus {
     struct input *seed;
     size_t n;
 };
-
-/* xorshift64*: the tests need the same numbers everywhere, not good ones. */
-static uint64_t rnd(uint64_t *state)
-{
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    return *state * UINT64_C(2685821657736338717);
-}
 
 /* The target gets memory of exactly the input's length, so that reading past its end is found. */
 static void run_once(const uint8_t *p, size_t len)
@@ -95,42 +87,6 @@ static int run_path(struct corpus *c, const char *path)
     return bad;
 }
 
-/* One to eight changes: a bit, an octet, a 16-bit length, a cut, a repeat of a piece. */
-static size_t mutate(uint8_t *p, size_t len, uint64_t *state)
-{
-    static const uint16_t lengths[] = { 0, 1, 3, 4, 5, 255, 256, 0x7fff, 0x8000, 0xfffe, 0xffff };
-    for (unsigned times = 1 + rnd(state) % 8; times && len; times--) {
-        size_t at = rnd(state) % len;
-        switch (rnd(state) % 5) {
-        case 0:
-            p[at] ^= (uint8_t)(1u << rnd(state) % 8);
-            break;
-        case 1:
-            p[at] = (uint8_t)rnd(state);
-            break;
-        case 2:
-            if (at + 2 <= len) {
-                uint16_t v = lengths[rnd(state) % (sizeof lengths / sizeof *lengths)];
-                p[at] = (uint8_t)(v >> 8);
-                p[at + 1] = (uint8_t)v;
-            }
-            break;
-        case 3:
-            len = at;
-            break;
-        case 4: {
-            size_t piece = 1 + rnd(state) % (len - at);
-            if (len + piece <= INPUT_MAX) {
-                memmove(p + at + piece, p + at, len - at);
-                len += piece;
-            }
-            break;
-        }
-        }
-    }
-    return len;
-}
-
 static void run_mutations(const struct corpus *c, uint64_t n, uint64_t seed)
 {
     uint8_t *p = malloc(INPUT_MAX);
@@ -140,7 +96,7 @@ static void run_mutations(const struct corpus *c, uint64_t n, uint64_t seed)
     for (uint64_t i = 0; i < n && c->n; i++) {
         const struct input *from = &c->seed[rnd(&state) % c->n];
         memcpy(p, from->p, from->len);
-        run_once(p, mutate(p, from->len, &state));
+        run_once(p, mutate(p, from->len, INPUT_MAX, &state));
     }
     free(p);
 }

@@ -74,7 +74,7 @@ def start_case(name, options, front):
     words = [sys.executable, __file__, "--one", name, "--folder", folder, "--build", options.build,
              "--mutations", str(options.mutations)]
     began = time.monotonic()
-    limit = getattr(dict(discover())[name], "limit", 120) + (options.mutations / 2000)
+    limit = getattr(dict(discover())[name], "limit", 120) + (options.mutations / 5000)
     try:
         done = subprocess.run(front + words + (["--isolated"] if front else []), capture_output=True, text=True,
                               stdin=subprocess.DEVNULL, timeout=limit, errors="replace")
@@ -88,11 +88,11 @@ def start_case(name, options, front):
     return name, status, text, time.monotonic() - began
 
 
-def report(name, status, text, seconds):
+def report(name, status, text, seconds, verbose):
     word = {0: "ok", SKIPPED: "skip"}.get(status, "FAIL")
     reason = f" ({text.strip().splitlines()[-1]})" if status == SKIPPED and text.strip() else ""
     print(f"{word:4} {name} {seconds:.1f} s{reason}", flush=True)
-    if word == "FAIL" or "kept: " in text:
+    if word == "FAIL" or "kept: " in text or verbose:
         print("".join(f"  {line}\n" for line in text.splitlines()[-150:]), end="", flush=True)
 
 
@@ -102,8 +102,9 @@ def main():
     parser.add_argument("-k", dest="pattern", default="", help="only cases whose name has this (regular expression)")
     parser.add_argument("-j", dest="jobs", type=int, default=2)
     parser.add_argument("--keep", action="store_true", help="keep the folders of the cases")
+    parser.add_argument("-v", dest="verbose", action="store_true", help="show what cases print")
     parser.add_argument("--list", action="store_true")
-    parser.add_argument("--mutations", type=int, default=20000, help="datagrams of the bad-input cases")
+    parser.add_argument("--mutations", type=int, default=200000, help="datagrams of the bad-input cases")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     parser.add_argument("--isolated", action="store_true", help=argparse.SUPPRESS)
@@ -122,7 +123,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(options.jobs if front else 1) as pool:
         for done in concurrent.futures.as_completed([pool.submit(start_case, c, options, front) for c in cases]):
             name, status, text, seconds = done.result()
-            report(name, status, text, seconds)
+            report(name, status, text, seconds, options.verbose)
             # A case may stand for many (a recorded comparison, say): it prints `counted N passed, M failed`.
             many = re.findall(r"^counted (\d+) passed, (\d+) failed", text, re.M)
             if many:
