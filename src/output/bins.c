@@ -43,7 +43,7 @@ void bins_stamp(struct bins *b, uint8_t *recs, size_t bytes, uint16_t bin_off, i
         struct record *r = (struct record *)p;
         int64_t bin = bins_find(b, r->start_us ? r->start_us : now_us);
         memcpy(r->key + bin_off, &bin, sizeof(bin));
-        p += r->size;
+        p += record_size(r);
     }
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Rows as text. One writer is made for a layout and a style; then format_row is called for each row and appends to a strbuf.
- * Used by print, by the sinks that send JSON, and by the pmacct client. Hot: no printf, no allocation a row. */
+/* Rows as text. One writer is made for a layout and a style; then format_row is called for each row and
+ * appends to a strbuf. Used by print, by the sinks that send JSON, and by the pmacct client. Hot: no printf,
+ * no allocation a row. */
 #ifndef OUTPUT_FORMAT_H
 #define OUTPUT_FORMAT_H
 
@@ -12,19 +13,20 @@ enum format_kind { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON };
 
 struct format_style {
     enum format_kind kind;
-    enum column_order order;    /* ORDER_CSV for print, ORDER_CLIENT for the client's table and csv */
-    bool events;                /* event_*: no packets, flows, bytes */
-    char separator;             /* csv */
+    enum column_order order; /* ORDER_CSV for print, ORDER_CLIENT for the client's table and csv */
+    bool events;             /* event_*: no packets, flows, bytes */
+    char separator;          /* csv */
     bool num_protos;
     struct time_style time;
-    bool client;                /* the client's habits: RFC 3339 times with T and zone (or epoch with -I) */
-    bool all_columns;           /* client -a: every column */
-    const char *event_type;     /* JSON: value of a first member event_type, or NULL for none (client) */
-    bool tcpflags_as_array, labels_as_array, fwd_status_as_string, label_as_map, comms_as_array, as_path_as_array;
-    bool stamps;                /* JSON: stamp_inserted and stamp_updated (needs a bin in the layout) */
-    int64_t updated_us;         /* JSON: stamp_updated; set anew before each purge */
-    const char *writer_id;      /* JSON: last member writer_id, or NULL */
-    bool rd_origin;             /* JSON: mpls_vpn_rd_origin beside mpls_vpn_rd (messages to brokers) */
+    bool client;            /* the client's habits: RFC 3339 times with T and zone (or epoch with -I) */
+    bool all_columns;       /* client -a: every column */
+    const char *event_type; /* JSON: value of a first member event_type, or NULL for none (client) */
+    bool tcpflags_as_array, labels_as_array, fwd_status_as_string, label_as_map, comms_as_array,
+        as_path_as_array;
+    bool stamps;           /* JSON: stamp_inserted and stamp_updated (needs a bin in the layout) */
+    int64_t updated_us;    /* JSON: stamp_updated; set anew before each purge */
+    const char *writer_id; /* JSON: last member writer_id, or NULL */
+    bool rd_origin;        /* JSON: mpls_vpn_rd_origin beside mpls_vpn_rd (messages to brokers) */
 };
 
 struct format; /* opaque */
@@ -38,7 +40,8 @@ void format_header(struct format *f, struct strbuf *out);
 /* One row, with its newline. */
 void format_row(struct format *f, const struct row *r, struct strbuf *out);
 
-/* The text of one column's value as csv writes it (no quoting): for file names, SQL text binding and the like. */
+/* The text of one column's value as csv writes it (no quoting): for file names, SQL text binding and the
+ * like. */
 void format_value(struct format *f, const struct column *c, const struct row *r, struct strbuf *out);
 
 /* JSON string with quotes and escapes. */

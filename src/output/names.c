@@ -381,7 +381,8 @@ static void place_entries(struct groups *g, const struct batch *b, const uint32_
     while ((e = batch_next(b, &at)) && i < b->rows) {
         struct group *to = &g->group[of ? of[i] : 0];
         i++;
-        to->entry[to->n++] = e;
+        if (to->entry)
+            to->entry[to->n++] = e;
     }
 }
 
@@ -441,7 +442,7 @@ static int groups_build(struct groups *g, struct parting *x, const struct names 
         g->group[i].entry = next;
         next += x->count[i];
     }
-    if (b->rows)
+    if (x->n)
         place_entries(g, b, of);
     for (size_t i = 0; i < g->n; i++) {
         if (g->group[i].n)
@@ -459,7 +460,7 @@ int groups_make(struct groups *g, const struct names *n, const struct batch *b, 
 {
     struct parting x = { 0 };
     memset(g, 0, sizeof(*g));
-    uint32_t *of = names_vary(n) ? malloc((b->rows + 1) * sizeof(*of)) : NULL;
+    uint32_t *of = names_vary(n) ? calloc(b->rows + 1, sizeof(*of)) : NULL;
     g->entries = malloc((b->rows + 1) * sizeof(struct agg_entry *));
     int rc = g->entries && (of || !names_vary(n)) ? groups_build(g, &x, n, b, of) : -1;
     free(of);

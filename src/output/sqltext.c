@@ -417,7 +417,7 @@ static bool as_takes_address(const struct sqltext *t, const struct fieldset *set
 /* Fields in the order of statements: what is asked for, and between them the rest of the default table. */
 static void add_fields(struct sqltext *t, const struct plugin *pl)
 {
-    enum field_id order[FIELD_MAX];
+    enum field_id order[FIELD_MAX] = { 0 };
     unsigned n = 0;
     for (unsigned id = 0; id < FIELD_MAX; id++) {
         bool known, fill = !pl->c->sql_optimize_clauses && in_schema(t, (enum field_id)id, &known) &&
