@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { CHECK_SIZE_EACH = 4096, LINKTYPE_RAW = 101 };
+enum { TIDY_EACH = 4096, LINKTYPE_RAW = 101 };
 
 static int open_libpcap(struct capfile *cf, struct err *e)
 {
@@ -101,9 +101,9 @@ static enum capfile_step next_by_libpcap(struct capfile *cf, struct pcapmap_pack
 
 static enum capfile_step next_by_map(struct capfile *cf, struct pcapmap_packet *out)
 {
-    if (++cf->since_check == CHECK_SIZE_EACH) {
-        cf->since_check = 0;
-        pcapmap_check_size(&cf->map);
+    if (++cf->since_tidy == TIDY_EACH) {
+        cf->since_tidy = 0;
+        pcapmap_tidy(&cf->map);
     }
     switch (pcapmap_next(&cf->map, out)) {
     case PCAPMAP_PACKET:

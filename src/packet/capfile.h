@@ -13,10 +13,10 @@ struct capfile {
     pcap_t *pcap;
     struct bpf_program filter;
     bool filtered;
-    int dlt;              /* DLT_* */
-    uint32_t since_check; /* packets since the map's size was last looked at */
-    const char *path;     /* the caller's */
-    const char *trouble;  /* why reading ended before the end, or NULL */
+    int dlt;             /* DLT_* */
+    uint32_t since_tidy; /* packets since the map was tidied */
+    const char *path;    /* the caller's */
+    const char *trouble; /* why reading ended before the end, or NULL */
 };
 
 enum capfile_step {

@@ -12,6 +12,7 @@
 enum {
     FILE_HEADER = 24,
     RECORD_HEADER = 16,
+    KEEP = 16 << 20,     /* octets read whose pages are given back at once; a power of two */
     CAPLEN_MAX = 262144, /* libpcap's own bound */
 };
 
@@ -110,13 +111,24 @@ void pcapmap_close(struct pcapmap *m)
     *m = (struct pcapmap){ .fd = -1 };
 }
 
-void pcapmap_rewind(struct pcapmap *m) { m->at = FILE_HEADER; }
+void pcapmap_rewind(struct pcapmap *m)
+{
+    m->at = FILE_HEADER;
+    m->done = 0;
+}
 
-void pcapmap_check_size(struct pcapmap *m)
+void pcapmap_tidy(struct pcapmap *m)
 {
     struct stat st;
-    if (m->fd != -1 && fstat(m->fd, &st) == 0 && (size_t)st.st_size < m->len)
+    if (m->fd == -1)
+        return;
+    if (fstat(m->fd, &st) == 0 && (size_t)st.st_size < m->len)
         m->len = (size_t)st.st_size;
+    if (m->at < m->done + KEEP)
+        return;
+    size_t behind = (m->at - m->done) & ~(size_t)(KEEP - 1);
+    madvise((uint8_t *)m->map + m->done, behind, MADV_DONTNEED);
+    m->done += behind;
 }
 
 enum pcapmap_step pcapmap_next(struct pcapmap *m, struct pcapmap_packet *out)

@@ -13,6 +13,7 @@
 struct pcapmap {
     const uint8_t *p; /* the file's octets */
     size_t len, at;   /* `at`: the next record */
+    size_t done;      /* octets whose pages were given back */
     void *map;        /* to unmap, or NULL: the octets are the caller's */
     size_t map_len;
     int fd; /* -1: none */
@@ -46,9 +47,10 @@ void pcapmap_close(struct pcapmap *m);
 /* From the start again. */
 void pcapmap_rewind(struct pcapmap *m);
 
-/* Looks whether the file has become shorter than it was when it was mapped; then only what is there is read
- * (touching the rest of the map would end the process). Call it now and then between packets. */
-void pcapmap_check_size(struct pcapmap *m);
+/* Call it now and then between packets. Looks whether the file has become shorter than it was when it was
+ * mapped; then only what is there is read (touching the rest of the map would end the process). And gives
+ * back the memory of what was read. */
+void pcapmap_tidy(struct pcapmap *m);
 
 /* The next packet. At anything but PCAPMAP_PACKET, *out is not set and reading is over. */
 enum pcapmap_step pcapmap_next(struct pcapmap *m, struct pcapmap_packet *out);

@@ -15,17 +15,19 @@
 #include "base/clock.h"
 #include "base/sock.h"
 
+/* The pace: 100,000 flows a second, and 20 ms until a default buffer is full that nobody reads. The urgent
+ * one holds while more than half of the queue is used and we must not wait. A socket that takes nothing for
+ * STUCK_US while the queue is full loses a datagram. */
 enum {
     QUEUE = 4096, /* datagrams */
     DATAGRAM_MAX = 1500,
     BATCH = 16,  /* datagrams a system call, and the most that leave at once */
-    RATE = 4000, /* datagrams a second: 100,000 flows, and 20 ms until a default buffer is full that nobody
-                    reads */
-    RATE_URGENT = 40000, /* while more than half of the queue is used and we must not wait */
+    RATE = 4000, /* datagrams a second */
+    RATE_URGENT = 40000,
     TURN_MS = 2,
     WAIT_NS = 500 * 1000,
-    STUCK_US =
-        5 * 1000000, /* a socket that takes nothing for so long while the queue is full loses the datagram */
+    RETRY_US = 5 * 1000000, /* between two attempts to reach a receiver */
+    STUCK_US = 5 * 1000000,
 };
 
 struct datagram {
@@ -36,8 +38,9 @@ struct datagram {
 
 struct export_udp {
     struct export_udp_conf c;
-    int fd;
-    char where[ADDR_TEXT + 16];
+    int fd;              /* -1: the receiver cannot be reached yet */
+    int64_t retry_at_us; /* monotonic */
+    char where[300];
     uv_timer_t timer;
     uint32_t head, tail; /* free-running; head - tail datagrams wait */
     double tokens;       /* datagrams that may leave */
@@ -104,11 +107,45 @@ static bool is_wait(int error)
     return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == EINTR;
 }
 
+static int connect_to(struct export_udp *x, struct err *e)
+{
+    char host[256], text[ADDR_TEXT];
+    uint16_t port = x->c.port;
+    struct addr to;
+    if (sock_split(x->c.receiver, host, sizeof(host), &port, e) == -1)
+        return -1;
+    snprintf(x->where, sizeof(x->where), "[%s]:%u", host, port);
+    struct sock_peer peer = { .host = host,
+                              .port = port,
+                              .source = x->c.source,
+                              .tos = x->c.precedence << 5,
+                              .ttl = x->c.hoplimit,
+                              .sndbuf = x->c.sndbuf };
+    x->fd = sock_udp_connect(&peer, &to, &port, e);
+    x->retry_at_us = clock_mono_us() + RETRY_US;
+    if (x->fd == -1)
+        return -1;
+    snprintf(x->where, sizeof(x->where), "[%s]:%u", addr_str(&to, text), port);
+    return 0;
+}
+
+/* Is there a socket to send on? Looks again from time to time while there is none. */
+static bool connected(struct export_udp *x)
+{
+    struct err e;
+    if (x->fd != -1)
+        return true;
+    if (clock_mono_us() < x->retry_at_us || connect_to(x, &e) == -1)
+        return false;
+    log_info(x->c.log, "Exporting flows to %s", x->where);
+    return true;
+}
+
 /* What the pace allows, one batch at most. Where nobody listens each datagram is answered at once, and ends
  * the system call after it. */
 static void send_some(struct export_udp *x)
 {
-    uint32_t n = may_send(x);
+    uint32_t n = connected(x) ? may_send(x) : 0;
     if (n > queued(x))
         n = queued(x);
     while (n) {
@@ -146,6 +183,10 @@ static void send_until(struct export_udp *x, uint32_t left)
         send_some(x);
         if (queued(x) <= left)
             break;
+        if (x->fd == -1) {
+            lose_one(x, ENETUNREACH);
+            continue;
+        }
         wait_a_little();
         if (clock_mono_us() - x->moved_at_us > STUCK_US)
             lose_one(x, EAGAIN);
@@ -174,26 +215,6 @@ void export_udp_stats(const struct export_udp *x, struct export_udp_stats *out) 
 
 const char *export_udp_where(const struct export_udp *x) { return x->where; }
 
-static int connect_to(struct export_udp *x, struct err *e)
-{
-    char host[256], text[ADDR_TEXT];
-    uint16_t port = x->c.port;
-    struct addr to;
-    if (sock_split(x->c.receiver, host, sizeof(host), &port, e) == -1)
-        return -1;
-    struct sock_peer peer = { .host = host,
-                              .port = port,
-                              .source = x->c.source,
-                              .tos = x->c.precedence << 5,
-                              .ttl = x->c.hoplimit,
-                              .sndbuf = x->c.sndbuf };
-    x->fd = sock_udp_connect(&peer, &to, &port, e);
-    if (x->fd == -1)
-        return -1;
-    snprintf(x->where, sizeof(x->where), "[%s]:%u", addr_str(&to, text), port);
-    return 0;
-}
-
 struct export_udp *export_udp_open(const struct export_udp_conf *c, struct err *e)
 {
     struct export_udp *x = malloc(sizeof(*x)); /* pages of the queue exist when they are used */
@@ -205,8 +226,11 @@ struct export_udp *export_udp_open(const struct export_udp_conf *c, struct err *
     x->c = *c;
     x->tokens_at_us = clock_mono_us();
     if (connect_to(x, e) == -1) {
-        free(x);
-        return NULL;
+        if (e->code != ERR_SYS) { /* a receiver that cannot be */
+            free(x);
+            return NULL;
+        }
+        log_warn(c->log, "%s: trying again every %d s", e->text, RETRY_US / 1000000);
     }
     uv_timer_init(c->loop, &x->timer);
     x->timer.data = x;
@@ -219,6 +243,7 @@ void export_udp_close(struct export_udp *x)
 {
     if (!x)
         return;
-    close(x->fd);
+    if (x->fd != -1)
+        close(x->fd);
     uv_close((uv_handle_t *)&x->timer, on_closed);
 }
