@@ -143,10 +143,11 @@ static const char *join(struct store *st, int n, char **words)
     size_t len = 0;
     for (int i = 0; i < n; i++)
         len += strlen(words[i]) + 1;
-    char *text = n ? store_alloc(st, len + 1) : NULL;
+    char *text = n ? store_alloc(st, len + 1) : NULL, *to = text;
     for (int i = 0; text && i < n; i++) {
-        strcat(text, i ? " " : "");
-        strcat(text, words[i]);
+        if (i)
+            *to++ = ' ';
+        to = stpcpy(to, words[i]);
     }
     return text;
 }
