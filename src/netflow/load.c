@@ -8,6 +8,10 @@ static inline void put16(void *to, uint16_t v) { memcpy(to, &v, sizeof(v)); }
 static inline void put32(void *to, uint32_t v) { memcpy(to, &v, sizeof(v)); }
 static inline void put64(void *to, uint64_t v) { memcpy(to, &v, sizeof(v)); }
 
+/* Two values swapped at once stand in the wrong order. */
+static inline uint32_t rotate32(uint32_t v) { return v << 16 | v >> 16; }
+static inline uint64_t rotate64(uint64_t v) { return v << 32 | v >> 32; }
+
 /* Reduced-size encoding, or a field wider than ours: a value that does not fit means nothing. */
 static inline uint64_t narrow(const uint8_t *p, unsigned len, uint64_t max)
 {
@@ -46,7 +50,7 @@ static double real(const uint8_t *p, unsigned len)
 }
 
 /* Milliseconds or seconds since the epoch; what no clock shows is not set. */
-static int64_t scaled(uint64_t v, int64_t unit_us)
+static inline int64_t scaled(uint64_t v, int64_t unit_us)
 {
     const uint64_t max = (uint64_t)(INT64_MAX / 2 / unit_us);
     return v <= max ? (int64_t)v * unit_us : 0;
@@ -84,9 +88,6 @@ static void seldom(unsigned op, const uint8_t *p, unsigned len, uint8_t *to)
     case OP_SECS:
         t = scaled(load_be(p, len), 1000000);
         break;
-    case OP_MSECS:
-        t = scaled(load_be64(p), 1000);
-        break;
     case OP_USECS:
         t = time_of_ntp(load_be64(p), NTP_USEC_NOISE);
         break;
@@ -102,11 +103,39 @@ static void seldom(unsigned op, const uint8_t *p, unsigned len, uint8_t *to)
     memcpy(to, &t, sizeof(t));
 }
 
-static inline void run_step(const struct step *s, const uint8_t *p, unsigned len, struct record *r)
+static inline __attribute__((always_inline)) void run_step(const struct step *s, const uint8_t *p,
+                                                           unsigned len, struct record *r)
 {
     uint8_t *to = (uint8_t *)r + s->to;
     struct var v;
     switch ((enum step_op)s->op) {
+    case OP_V4_V4:
+        addr_set_v4((struct addr *)to, p);
+        addr_set_v4((struct addr *)to + 1, p + 4);
+        return;
+    case OP_MSECS_TWICE:
+        put64(to + 8, (uint64_t)scaled(load_be64(p + 8), 1000));
+        /* fall through */
+    case OP_MSECS:
+        put64(to, (uint64_t)scaled(load_be64(p), 1000));
+        return;
+    case OP_COPY8_8:
+        memcpy(to, p, 2);
+        return;
+    case OP_COPY16_16:
+        put32(to, rotate32(load_be32(p)));
+        return;
+    case OP_COPY32_32:
+        put64(to, rotate64(load_be64(p)));
+        return;
+    case OP_COPY64_64:
+        put64(to, load_be64(p));
+        put64(to + 8, load_be64(p + 8));
+        return;
+    case OP_32_64_TWICE:
+        put64(to, load_be32(p));
+        put64(to + 8, load_be32(p + 4));
+        return;
     case OP_COPY8:
         *to = *p;
         return;
@@ -160,7 +189,6 @@ static inline void run_step(const struct step *s, const uint8_t *p, unsigned len
         v = text(p, len);
         memcpy(to, &v, sizeof(v));
         return;
-    case OP_MSECS:
     case OP_SECS:
     case OP_USECS:
     case OP_NSECS:

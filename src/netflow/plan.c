@@ -397,7 +397,7 @@ static void times(struct compiler *c)
     if (!p->times)
         return;
     const uint8_t s = p->start[0], e = p->end[0];
-    if (s <= T_START_S && e >= T_END_NS && e <= T_END_S)
+    if (s <= T_END_S && e <= T_END_S)
         add_finish(c, FIN_TIME_ABS);
     else if (s == T_START_UP && e == T_END_UP && c->version == 9)
         add_finish(c, FIN_TIME_UP);
@@ -505,6 +505,29 @@ static unsigned lay_tail(const struct compiler *c, unsigned first_var, struct ta
     return n;
 }
 
+/* Operations that have a form for two neighbours, and how many octets one takes here and there. */
+static const struct {
+    uint8_t op, twice, wire, member;
+} pairs[] = {
+    { OP_V4, OP_V4_V4, 4, 16 },         { OP_COPY8, OP_COPY8_8, 1, 1 },    { OP_COPY16, OP_COPY16_16, 2, 2 },
+    { OP_COPY32, OP_COPY32_32, 4, 4 },  { OP_COPY64, OP_COPY64_64, 8, 8 }, { OP_32_64, OP_32_64_TWICE, 4, 8 },
+    { OP_MSECS, OP_MSECS_TWICE, 8, 8 },
+};
+
+/* Joins step b to a, if they are neighbours on both sides. */
+static bool join(struct step *a, const struct step *b)
+{
+    for (unsigned i = 0; i < COUNT(pairs); i++) {
+        if (a->op != pairs[i].op || b->op != pairs[i].op || b->from != a->from + pairs[i].wire ||
+            b->to != a->to + pairs[i].member)
+            continue;
+        a->op = pairs[i].twice;
+        a->len = (uint16_t)(2 * pairs[i].wire);
+        return true;
+    }
+    return false;
+}
+
 static void lay_steps(struct compiler *c, struct plan *p, unsigned first_var)
 {
     uint32_t off = 0;
@@ -513,11 +536,13 @@ static void lay_steps(struct compiler *c, struct plan *p, unsigned first_var)
         struct todo *t = &c->steps[i];
         for (; field < t->field && field < first_var; field++)
             off += c->fields[field].len;
-        t->step.from = t->field < first_var ? (uint16_t)off : 0;
-        p->n_head += t->field < first_var;
-        p->step[i] = t->step;
+        const bool head = t->field < first_var;
+        t->step.from = head ? (uint16_t)off : 0;
+        if (head && p->n_steps && join(&p->step[p->n_steps - 1], &t->step))
+            continue;
+        p->n_head += head;
+        p->step[p->n_steps++] = t->step;
     }
-    p->n_steps = (uint16_t)c->n_steps;
 }
 
 struct plan *plan_compile(const struct tmpl_field *tf, unsigned n, uint8_t version, const struct wants *w,
@@ -553,7 +578,7 @@ struct plan *plan_compile(const struct tmpl_field *tf, unsigned n, uint8_t versi
     lay_steps(&c, p, first_var);
     if (tail)
         p->n_tail = (uint16_t)lay_tail(&c, first_var, tail);
-    struct plan *fit = realloc(p, sizeof(*p) + c.n_steps * sizeof(p->step[0]));
+    struct plan *fit = realloc(p, sizeof(*p) + p->n_steps * sizeof(p->step[0]));
     return fit ? fit : p;
 }
 

@@ -76,6 +76,14 @@ enum step_op {
     OP_COPY64,
     OP_16_32,
     OP_32_64,
+    /* two neighbours at once, in the record and in struct record */
+    OP_V4_V4,
+    OP_COPY8_8,
+    OP_COPY16_16,
+    OP_COPY32_32,
+    OP_COPY64_64,
+    OP_32_64_TWICE,
+    OP_MSECS_TWICE,
     OP_MAX
 };
 

@@ -6,19 +6,19 @@
 
 #include "core/flow.h"
 
-/* Sources of times, in the order in which they are preferred. */
+/* Sources of times. Start and end are neighbours, so that one step can load both. */
 enum time_slot {
     T_START_NS,
-    T_START_US,
-    T_START_MS,
-    T_START_S,
-    T_START_DELTA,
-    T_START_UP,
     T_END_NS,
+    T_START_US,
     T_END_US,
+    T_START_MS,
     T_END_MS,
+    T_START_S,
     T_END_S,
+    T_START_DELTA, /* from here on not absolute */
     T_END_DELTA,
+    T_START_UP,
     T_END_UP,
     T_DURATION_MS,
     T_DURATION_US,

@@ -26,3 +26,8 @@ tests_unit_plan_test_SOURCES = tests/unit/plan_test.c
 tests_unit_plan_test_LDADD = $(NETFLOW_TEST_LIBS)
 tests_unit_tmpl_test_SOURCES = tests/unit/tmpl_test.c
 tests_unit_tmpl_test_LDADD = $(NETFLOW_TEST_LIBS)
+
+# Nanoseconds a record; run by hand.
+check_PROGRAMS += bench/micro_netflow
+bench_micro_netflow_SOURCES = bench/micro_netflow.c tests/unit/fake_worker.c tests/unit/fake_worker.h
+bench_micro_netflow_LDADD = libnetflow.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)

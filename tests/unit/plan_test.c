@@ -10,7 +10,7 @@
 #include "netflow/plan.h"
 
 #define VAR ELEMENT_VAR
-enum { MAX = 24 };
+enum { MAX = 40 };
 
 struct spec {
     uint32_t pen;
@@ -49,13 +49,14 @@ static void steps(void **state)
     static const struct {
         uint8_t op;
         uint16_t from, to;
-    } want[] = { { OP_V4, 0, offsetof(struct record, f.src_host) },
-                 { OP_V4, 4, offsetof(struct record, f.dst_host) },
-                 { OP_COPY16, 12, offsetof(struct record, f.src_port) },
-                 { OP_COPY16, 14, offsetof(struct record, f.dst_port) },
-                 { OP_COPY8, 16, offsetof(struct record, f.proto) },
-                 { OP_32_64, 17, offsetof(struct record, f.packets) },
-                 { OP_COPY64, 21, offsetof(struct record, f.bytes) } };
+    } want[] = {
+        { OP_V4_V4, 0,
+          offsetof(struct record, f.src_host) }, /* neighbours here and there are loaded at once */
+        { OP_COPY16_16, 12, offsetof(struct record, f.src_port) },
+        { OP_COPY8, 16, offsetof(struct record, f.proto) },
+        { OP_32_64, 17, offsetof(struct record, f.packets) },
+        { OP_COPY64, 21, offsetof(struct record, f.bytes) },
+    };
     struct config c = { .time_new = true };
     struct wants w;
     struct err e;
@@ -74,6 +75,48 @@ static void steps(void **state)
         assert_int_equal(p->step[i].to, want[i].to);
     }
     plan_free(p);
+}
+
+/* Every pair that is joined gives what its halves give. */
+static void pairs(void **state)
+{
+    static const char *const names[] = { "src_host", "dst_host", "src_port",  "dst_port",        "proto",
+                                         "tos",      "in_iface", "out_iface", "timestamp_start", NULL };
+    static const struct spec joined[] = { { 0, 8, 4 },   { 0, 12, 4 },  { 0, 7, 2 },  { 0, 11, 2 },
+                                          { 0, 4, 1 },   { 0, 5, 1 },   { 0, 10, 4 }, { 0, 14, 4 },
+                                          { 0, 152, 8 }, { 0, 153, 8 }, { 0, 2, 8 },  { 0, 1, 8 },
+                                          { 0, 22, 4 },  { 0, 21, 4 },  { 0, 0, 0 } };
+    struct config c = { .time_new = false };
+    struct wants w;
+    struct record a, b;
+    struct err e;
+    struct spec apart[MAX] = { 0 };
+    uint8_t wire[128], spread[128];
+    size_t at = 0, to = 0;
+    unsigned n = 0;
+    (void)state;
+    for (unsigned i = 0; joined[i].id; i++) { /* the same with an octet of padding behind each field */
+        apart[n++] = joined[i];
+        apart[n++] = (struct spec){ 0, 210, 1 };
+        for (unsigned k = 0; k < joined[i].len; k++)
+            wire[at + k] = (uint8_t)(k + 2 < joined[i].len && joined[i].len == 8 ? 0 : 17 * (at + k) + 3);
+        memcpy(spread + to, wire + at, joined[i].len);
+        at += joined[i].len;
+        to += joined[i].len;
+        spread[to++] = 0xee;
+    }
+    need(&w, names, &c);
+    struct plan *p = compile(joined, 9, &w, &e), *q = compile(apart, 9, &w, &e);
+    assert_true(p && q && p->n_steps < q->n_steps);
+    memset(&a, 0, sizeof(a));
+    memset(&b, 0, sizeof(b));
+    memset(wire + at, 0, sizeof(wire) - at);
+    memset(spread + to, 0, sizeof(spread) - to);
+    plan_head(p, wire, &a);
+    plan_head(q, spread, &b);
+    assert_memory_equal(&a, &b, sizeof(a));
+    plan_free(p);
+    plan_free(q);
 }
 
 /* What nobody needs costs nothing. */
@@ -254,9 +297,9 @@ static void anything(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(steps),    cmocka_unit_test(only_needed),   cmocka_unit_test(tail),
-        cmocka_unit_test(refused),  cmocka_unit_test(wrong_lengths), cmocka_unit_test(kinds),
-        cmocka_unit_test(anything),
+        cmocka_unit_test(steps), cmocka_unit_test(pairs),    cmocka_unit_test(only_needed),
+        cmocka_unit_test(tail),  cmocka_unit_test(refused),  cmocka_unit_test(wrong_lengths),
+        cmocka_unit_test(kinds), cmocka_unit_test(anything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
