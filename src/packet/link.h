@@ -42,7 +42,7 @@ struct packet_decoder {
     const struct link_type *link;
     unsigned want; /* enum packet_want */
     int dlt;
-    struct cursor udp;                  /* of the last frame: payload of its UDP header as far as captured; empty, bad: none */
+    struct cursor udp; /* of the last frame: payload of its UDP header as far as captured; empty, bad: none */
     uint64_t count[PACKET_DROP_MAX];    /* frames by what became of them */
     uint64_t cut;                       /* counted, though a header behind the IP header was cut short */
     uint32_t labels[PACKET_LABELS_MAX]; /* MPLS labels of the last frame, what flow.mpls_label_stack shows */

@@ -96,8 +96,8 @@ static void lose_one(struct export_udp *x, int why)
     sums_add(&x->stats.lost, &d->sums);
     x->moved_at_us = x->tokens_at_us;
     log_limited(x->c.log, &x->limit, LOG_LV_WARN,
-                "Unable to export flows to %s: %s (%" PRIu64 " flows lost so far)", x->where, strerror(why),
-                x->stats.lost.records);
+                "Unable to export flows to %s: %s (%" PRIu64 " packets of flows lost so far)", x->where,
+                strerror(why), x->stats.lost.packets);
 }
 
 /* ECONNREFUSED answers an earlier datagram: this one has not been tried yet. */

@@ -192,8 +192,8 @@ static void finish_flows(struct plugin *pl)
     export_udp_stats(s->export, &st);
     log_info(&pl->log,
              "exported flows=%" PRIu64 " datagrams=%" PRIu64 " octets=%" PRIu64 " refused_datagrams=%" PRIu64
-             " lost_flows=%" PRIu64 " without_form=%" PRIu64 " forced_out=%" PRIu64,
-             s->flows, st.datagrams, st.octets, st.refused, st.lost.records, s->no_form,
+             " lost_packets=%" PRIu64 " without_form=%" PRIu64 " forced_out=%" PRIu64,
+             s->flows, st.datagrams, st.octets, st.refused, st.lost.packets, s->no_form,
              flowcache_forced(s->cache));
 }
 
