@@ -44,8 +44,7 @@ struct config {
     bool debug, debug_internal_msg, daemonize, log_stderr_tstamp, propagate_signals, plugin_exit_any;
     int dry_run; /* enum dry_run */
     const char *syslog, *syslog_ident, *logfile, *pidfile, *core_proc_name, *user;
-    const char *cluster_name;
-    int proc_priority, cluster_id;
+    int proc_priority;
     int files_umask;          /* -1: not set */
     int files_uid, files_gid; /* -1: not set; names are resolved by the parser */
     int64_t plugin_pipe_size; /* octets, 0: sized by the suite */
@@ -82,14 +81,13 @@ struct config {
     int print_output;         /* enum print_output */
     const char *print_output_file, *print_output_lock_file, *print_output_separator, *print_latest_file;
     bool print_output_file_append, print_markers, print_write_empty_file;
-    const char *writer_id_string;
 
     /* memory */
     const char *imt_path;
     int imt_buckets, imt_mem_pools_number, imt_mem_pools_size; /* hints */
 
     /* SQL */
-    const char *sql_db, *sql_table, *sql_table_schema, *sql_table_type, *sql_data;
+    const char *sql_db, *sql_table, *sql_table_schema, *sql_table_type;
     int sql_table_version;
     bool sql_optimize_clauses, sql_dont_try_update, sql_num_hosts;
     int sql_multi_values, sql_locking_style;
