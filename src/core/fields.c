@@ -114,7 +114,7 @@ static struct word word_at(unsigned i)
 
 static bool word_is(const struct word *w, const char *text, size_t len)
 {
-    return !strncasecmp(w->name, text, len) && !w->name[len];
+    return strlen(w->name) == len && !strncasecmp(w->name, text, len); /* text may hold a NUL */
 }
 
 static bool word_aggregates(const struct word *w)

@@ -70,19 +70,7 @@ void projection_make(struct projection *p, const struct layout *l, const struct 
     p->zero_from = (uint16_t)(tail ? used - tail + 8 : used);
 }
 
-/* Copies and the 16-octet excess: cheaper than calls of memcpy with a length that the compiler does not know.
- */
-static inline void copy_steps(const struct projection *p, const uint8_t *from, uint8_t *key)
-{
-    for (unsigned i = 0; i < p->n; i++) {
-        const uint8_t *s = from + p->step[i].from;
-        uint8_t *d = key + p->step[i].to;
-        for (int left = p->step[i].len; left > 0; left -= 16, s += 16, d += 16)
-            memcpy(d, s, 16);
-    }
-}
-
-static void fix_values(const struct projection *p, const struct flow *f, uint8_t *key)
+void projection_fix(const struct projection *p, const struct flow *f, uint8_t *key)
 {
     for (unsigned i = 0; i < p->n_fix; i++) {
         uint8_t *at = key + p->fix[i].at;
@@ -106,7 +94,7 @@ static void fix_values(const struct projection *p, const struct flow *f, uint8_t
 }
 
 /* Lengths into the fixed part, bytes behind it, zeros up to the end of the record. */
-static void copy_vars(const struct projection *p, const struct flow *f, uint8_t *key, uint8_t *end)
+void projection_vars(const struct projection *p, const struct flow *f, uint8_t *key, uint8_t *end)
 {
     uint8_t *d = key + p->fixed;
     for (unsigned i = 0; i < p->n_var; i++) {
@@ -118,36 +106,6 @@ static void copy_vars(const struct projection *p, const struct flow *f, uint8_t 
         d += len;
     }
     memset(d, 0, (size_t)(end - d));
-}
-
-void projection_run(const struct projection *p, const struct flow *f, struct record *rec, uint32_t size)
-{
-    *rec = (struct record){ .units = size / RECORD_UNIT & 0xfff,
-                            .kind = f->kind & 3,
-                            .direction = f->sampling_direction & 3,
-                            .tcpflags = f->tcpflags,
-                            .tunnel_tcpflags = f->tunnel_tcpflags,
-                            .flows = (uint32_t)f->flows,
-                            .packets = f->packets,
-                            .bytes = f->bytes,
-                            .start_us = f->start_us };
-    uint8_t *key = rec->key;
-    copy_steps(p, (const uint8_t *)f, key);
-    if (__builtin_expect(p->n_var != 0, 0)) {
-        memset(key + p->zero_from, 0,
-               (size_t)(p->fixed - p->zero_from)); /* before the tail: copies may reach into it */
-        copy_vars(p, f, key, (uint8_t *)rec + size);
-    }
-    if (p->last_mask) {
-        uint64_t w;
-        memcpy(&w, key + p->last_used, 8);
-        w &= p->last_mask;
-        memcpy(key + p->last_used, &w, 8);
-    }
-    for (unsigned i = p->zero_from; i < p->fixed; i += 8)
-        memset(key + i, 0, 8);
-    if (__builtin_expect(p->n_fix != 0, 0))
-        fix_values(p, f, key);
 }
 
 void projection_swap(const struct projection *p, const struct flow *f, struct flow *swapped)

@@ -49,8 +49,54 @@ static inline uint32_t projection_size(const struct projection *p, const struct 
     return size;
 }
 
-/* Fills rec, which has room for `size` octets as projection_size said and 16 more. */
-void projection_run(const struct projection *p, const struct flow *f, struct record *rec, uint32_t size);
+/* Copies and the 16-octet excess: cheaper than calls of memcpy with a length that the compiler does not know.
+ */
+static inline void projection_copy(const struct projection *p, const uint8_t *from, uint8_t *key)
+{
+    for (unsigned i = 0; i < p->n; i++) {
+        const uint8_t *s = from + p->step[i].from;
+        uint8_t *d = key + p->step[i].to;
+        for (int left = p->step[i].len; left > 0; left -= 16, s += 16, d += 16)
+            memcpy(d, s, 16);
+    }
+}
+
+/* Lengths into the fixed part, octets behind it, zeros up to the end of the record. */
+void projection_vars(const struct projection *p, const struct flow *f, uint8_t *key, uint8_t *end);
+/* Values that take another form than in the flow. */
+void projection_fix(const struct projection *p, const struct flow *f, uint8_t *key);
+
+/* Fills rec, which has room for `size` octets as projection_size said and RING_SLACK more. */
+static inline void projection_run(const struct projection *p, const struct flow *f, struct record *rec,
+                                  uint32_t size)
+{
+    *rec = (struct record){ .units = size / RECORD_UNIT & 0xfff,
+                            .kind = f->kind & 3,
+                            .direction = f->sampling_direction & 3,
+                            .tcpflags = f->tcpflags,
+                            .tunnel_tcpflags = f->tunnel_tcpflags,
+                            .flows = (uint32_t)f->flows,
+                            .packets = f->packets,
+                            .bytes = f->bytes,
+                            .start_us = f->start_us };
+    uint8_t *key = rec->key;
+    projection_copy(p, (const uint8_t *)f, key);
+    if (__builtin_expect(p->n_var != 0, 0)) {
+        memset(key + p->zero_from, 0,
+               (size_t)(p->fixed - p->zero_from)); /* before the tail: copies may reach into it */
+        projection_vars(p, f, key, (uint8_t *)rec + size);
+    }
+    if (p->last_mask) {
+        uint64_t w;
+        memcpy(&w, key + p->last_used, 8);
+        w &= p->last_mask;
+        memcpy(key + p->last_used, &w, 8);
+    }
+    for (unsigned i = p->zero_from; i < p->fixed; i += 8)
+        memset(key + i, 0, 8);
+    if (__builtin_expect(p->n_fix != 0, 0))
+        projection_fix(p, f, key);
+}
 
 /* For sums: puts the destination's value in the place of the source's, in a copy of f. */
 void projection_swap(const struct projection *p, const struct flow *f, struct flow *swapped);

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { RING_MIN = 64 * 1024, RING_SLACK = 16, RING_AHEAD = 640 }; /* a projection may write up to 16 octets past its record */
+enum { RING_MIN = 64 * 1024 };
 
 /* A set of sums that a process killed at any instruction leaves readable: the new values are written into the
  * slot that is not in force, then `now` flips. One writer. */
@@ -30,20 +30,6 @@ struct ring_shared {
     struct snapshot lost;                   /* core, when no consumer lives */
     _Alignas(64) struct snapshot taken;     /* consumer */
     _Alignas(64) struct snapshot confirmed; /* the consumer's writer thread; core when no consumer lives */
-};
-
-struct ring {
-    struct ring_shared *sh;
-    uint8_t *data; /* mapped twice: data[i] and data[i + size] are one octet */
-    size_t size, mapped;
-    int efd;
-    /* producer */
-    uint64_t head, tail_seen;
-    uint64_t published;
-    struct sums batch;
-    /* consumer */
-    bool attached;
-    uint64_t tail;
 };
 
 static struct sums snapshot_read(const struct snapshot *s, uint64_t *tail)
@@ -123,30 +109,11 @@ void ring_free(struct ring *r)
 
 size_t ring_size(const struct ring *r) { return r->size; }
 
-void *ring_reserve(struct ring *r, uint32_t size)
+bool ring_has_room(struct ring *r, uint32_t size)
 {
-    uint64_t need = r->head + size + RING_SLACK;
-    if (__builtin_expect(need - r->tail_seen > r->size, 0)) {
-        /* Acquire: what the consumer gave back has been read by it (pairs with the release in ring_release).
-         */
-        r->tail_seen = atomic_load_explicit(&r->sh->tail, memory_order_acquire);
-        if (need - r->tail_seen > r->size)
-            return NULL;
-    }
-    uint8_t *at = r->data + (r->head & (r->size - 1));
-    /* The consumer's core has read these lines a lap ago: ask for them before they are written. */
-    __builtin_prefetch(at + RING_AHEAD, 1);
-    __builtin_prefetch(at + RING_AHEAD + 64, 1);
-    return at;
-}
-
-void ring_commit(struct ring *r, const struct record *rec)
-{
-    r->head += record_size(rec);
-    r->batch.records++;
-    r->batch.packets += rec->packets;
-    r->batch.bytes += rec->bytes;
-    r->batch.flows += rec->flows;
+    /* Acquire: what the consumer gave back has been read by it (pairs with the release in ring_release). */
+    r->tail_seen = atomic_load_explicit(&r->sh->tail, memory_order_acquire);
+    return r->head + size + RING_SLACK - r->tail_seen <= r->size;
 }
 
 /* The consumer's line is read only when what we last saw there says so. */

@@ -51,7 +51,27 @@ static inline void sums_add(struct sums *s, const struct sums *more)
     s->flows += more->flows;
 }
 
-struct ring; /* this process's handle; the shared part is reached through it */
+struct ring_shared; /* the part in shared memory (ring.c) */
+
+/* This process's handle. Touched by nothing but the functions below. */
+struct ring {
+    struct ring_shared *sh;
+    uint8_t *data; /* mapped twice: data[i] and data[i + size] are one octet */
+    size_t size, mapped;
+    int efd;
+    /* producer */
+    uint64_t head, tail_seen;
+    uint64_t published;
+    struct sums batch;
+    /* consumer */
+    bool attached;
+    uint64_t tail;
+};
+
+enum {
+    RING_SLACK = 16,  /* octets that a projection may write past its record */
+    RING_AHEAD = 640, /* octets that are fetched before they are written */
+};
 
 /* Makes a ring of at least `bytes` octets. Returns NULL with e set. Free with ring_free. */
 struct ring *ring_new(size_t bytes, struct err *e);
@@ -60,10 +80,32 @@ size_t ring_size(const struct ring *r);
 
 /* ---- producer (core) */
 
-/* Room for a record of `size` octets (a multiple of 8, at most 1/4 of the ring), or NULL when the ring is
- * full. The record becomes the consumer's with the publish after its commit. */
-void *ring_reserve(struct ring *r, uint32_t size);
-void ring_commit(struct ring *r, const struct record *rec);
+/* Reads the consumer's tail anew. */
+bool ring_has_room(struct ring *r, uint32_t size);
+
+/* Room for a record of `size` octets (a multiple of 8, at most RECORD_SIZE_MAX), or NULL when the ring is
+ * full. The record becomes the consumer's with the publish after its commit. Inline, as ring_commit: once a
+ * record and plugin. */
+static inline void *ring_reserve(struct ring *r, uint32_t size)
+{
+    if (__builtin_expect(r->head + size + RING_SLACK - r->tail_seen > r->size, 0) && !ring_has_room(r, size))
+        return NULL;
+    uint8_t *at = r->data + (r->head & (r->size - 1));
+    /* The consumer's core has read these lines a lap ago: ask for them before they are written. */
+    __builtin_prefetch(at + RING_AHEAD, 1);
+    __builtin_prefetch(at + RING_AHEAD + 64, 1);
+    return at;
+}
+
+static inline void ring_commit(struct ring *r, const struct record *rec)
+{
+    r->head += record_size(rec);
+    r->batch.records++;
+    r->batch.packets += rec->packets;
+    r->batch.bytes += rec->bytes;
+    r->batch.flows += rec->flows;
+}
+
 /* Hands over what was committed since the last call; wakes the consumer if it sleeps. Once a batch. */
 void ring_publish(struct ring *r);
 /* Octets free, as far as the producer knows now (reads the consumer's tail). */
