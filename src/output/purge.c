@@ -26,7 +26,6 @@ enum {
 struct job {
     struct batch batch;
     struct sums sums;
-    bool failed;       /* the sink refused it already */
     bool trigger_only; /* nothing to write: the trigger's own time has come */
     struct job *next;
 };
@@ -175,31 +174,33 @@ static void job_drop(struct purger *p, struct job *j, const char *why)
     job_free(j);
 }
 
+/* The sink's part. -1: what it does not have yet stays in the batch. */
+static int sink_write(struct purger *p, struct batch *b)
+{
+    struct err e = { 0 };
+    int64_t began_us = clock_mono_us();
+    int rc = p->sink->write(p->sink_state, p->pl, b, &e);
+    if (rc == -1)
+        log_error(&p->pl->log, "%s; %s", e.text,
+                  b->last ? "the daemon ends" : "what is not written is kept for the next purge");
+    b->took_s = (clock_mono_us() - began_us) / US_PER_S;
+    log_end(p->pl, b, b->written, b->rows, b->took_s);
+    if (rc == -1)
+        b->rows -= b->written;
+    return rc;
+}
+
 /* -1: the job stays. */
 static int job_write(struct purger *p, struct job *j)
 {
     struct batch *b = &j->batch;
-    struct err e = { 0 };
     b->writer = writer_id();
     b->written = b->inserted = b->updated = b->refused = 0;
     log_start(p->pl, b->writer);
-    if (!b->rows && !p->wants_empty) {
+    if (!b->rows && !p->wants_empty)
         log_end(p->pl, b, 0, 0, -1);
-    } else {
-        int64_t began_us = clock_mono_us();
-        int rc = p->sink->write(p->sink_state, p->pl, b, &e);
-        if (rc == -1)
-            log_error(&p->pl->log, "%s; %s", e.text,
-                      b->rows - b->written ? "the rows are kept and written at the next purge"
-                                           : "tried again at the next purge");
-        b->took_s = (clock_mono_us() - began_us) / US_PER_S;
-        log_end(p->pl, b, b->written, b->rows, b->took_s);
-        if (rc == -1) {
-            b->rows -= b->written;
-            j->failed = true;
-            return -1;
-        }
-    }
+    else if (sink_write(p, b) == -1)
+        return -1;
     if (p->pl->ring)
         ring_confirm(p->pl->ring, &j->sums);
     if (!p->pl->c->trigger_time.n)

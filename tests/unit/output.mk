@@ -2,7 +2,7 @@
 # Unit tests of src/output.
 OUTPUT_TEST_LIBS = liboutput.a libformat.a libcore.a libconfig.a libbase.a -lm $(TEST_LIBS)
 OUTPUT_TESTS = tests/unit/format_test tests/unit/bins_test tests/unit/names_test tests/unit/purge_test \
-	tests/unit/sink_file_test
+	tests/unit/sink_file_test tests/unit/print_test
 
 check_PROGRAMS += $(OUTPUT_TESTS)
 TESTS += $(OUTPUT_TESTS)
@@ -16,6 +16,8 @@ tests_unit_purge_test_SOURCES = tests/unit/purge_test.c tests/unit/rows.h
 tests_unit_purge_test_LDADD = $(OUTPUT_TEST_LIBS)
 tests_unit_sink_file_test_SOURCES = tests/unit/sink_file_test.c tests/unit/rows.h
 tests_unit_sink_file_test_LDADD = $(OUTPUT_TEST_LIBS)
+tests_unit_print_test_SOURCES = tests/unit/print_test.c tests/unit/rows.h
+tests_unit_print_test_LDADD = libplugins.a $(OUTPUT_TEST_LIBS)
 
 if WITH_SQLITE3
 check_PROGRAMS += tests/unit/sink_sqlite3_test
