@@ -16,7 +16,7 @@
 
 /* A file with more unknown keys than PROPOSALS is no configuration; comparing each with all keys would take
  * long. */
-enum { FILE_LIMIT = 16 << 20, PROPOSALS = 100 };
+enum { FILE_LIMIT = 16 << 20, PROPOSALS = 20 };
 
 static void unknown_key(struct parse *p, const struct place *at, const char *word)
 {
