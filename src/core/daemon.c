@@ -451,7 +451,7 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
     struct daemon d = { .spec = spec, .ready_fd = -1 };
     const char *types[32];
     unsigned n = 0;
-    for (; spec->plugins[n] && n < 31; n++)
+    for (; n < 31 && spec->plugins[n]; n++)
         types[n] = spec->plugins[n]->name;
     types[n] = NULL;
     struct config_spec cs = { .progname = spec->name,

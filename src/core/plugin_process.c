@@ -211,7 +211,7 @@ static void process_close(struct process *x)
 
 int plugin_process(struct host *h, struct host_plugin *p, int control)
 {
-    static struct process x; /* one a process */
+    struct process x;
     struct err e = { 0 };
     x = (struct process){ .h = h, .p = p, .control = control };
     x.pl = (struct plugin){ .ops = p->ops,
