@@ -20,7 +20,7 @@ enum {
     MAX_EXPORTERS = 4096,
     TEMPLATE_EVERY = 200,
     UPTIME_MS = 3600000,
-    QUEUE_HIGH = 100000,
+    QUEUE_HIGH = 120000,
     CHECK_EVERY = 16
 };
 enum proto { V5 = 5, V9 = 9, IPFIX = 10, PACKETS = 1 };
