@@ -2,6 +2,7 @@
 /* The table of exporters, its bounds, and sequence numbers. Called by netflow.c for each datagram. */
 #include "netflow/exporter.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
@@ -41,8 +42,14 @@ static void list_add(struct exporter_list *l, struct exporter *x)
 
 static void list_remove(struct exporter_list *l, struct exporter *x)
 {
-    *(x->newer ? &x->newer->older : &l->newest) = x->older;
-    *(x->older ? &x->older->newer : &l->oldest) = x->newer;
+    if (x->newer)
+        x->newer->older = x->older;
+    else
+        l->newest = x->older;
+    if (x->older)
+        x->older->newer = x->newer;
+    else
+        l->oldest = x->newer;
 }
 
 static void touch(struct exporters *xs, struct exporter *x, int64_t now_us)
@@ -157,6 +164,7 @@ static void forget(struct exporters *xs, struct exporter *x)
     tmpl_table_free(&x->templates);
     options_free(&x->options);
     agent_put(xs, x->agent);
+    assert(xs->unproven.oldest != x && xs->proven.oldest != x);
     free(x);
 }
 
@@ -276,10 +284,12 @@ bool exporters_settle(struct exporters *xs, struct exporter *x, unsigned *evicte
     const bool fits = x->memory <= xs->limits.memory / MEMORY_SHARE;
     if (!fits)
         forget_all(xs, x);
-    while (xs->memory > xs->limits.memory && xs->n > 1) {
+    while (xs->memory > xs->limits.memory) {
         struct exporter *old = oldest(xs);
         if (old == x)
             old = x->newer ? x->newer : xs->proven.oldest;
+        if (!old || old == x)
+            break;
         forget(xs, old);
         xs->evicted++;
         (*evicted)++;

@@ -86,7 +86,7 @@ static void stack(struct record *r, const uint32_t *entry, unsigned n)
 
 static void stack_section(struct record *r)
 {
-    uint32_t entry[MPLS_LABELS];
+    uint32_t entry[MPLS_LABELS] = { 0 };
     unsigned n = 0;
     struct cursor c = cursor_of(r->label_stack.p, r->label_stack.len);
     while (n < MPLS_LABELS && cursor_left(&c) >= 4)
@@ -221,11 +221,14 @@ static int64_t from_uptime(const struct netflow *nf, uint32_t x)
 static int64_t time_of(const struct netflow *nf, uint8_t slot)
 {
     const int64_t t = nf->r.t[slot];
+    if (slot >= T_START_DELTA && slot <= T_DURATION_US &&
+        (t < 0 || t > UINT32_MAX)) /* 32 bits, whatever was sent */
+        return 0;
     if (slot == T_START_UP || slot == T_END_UP)
         return from_uptime(nf, (uint32_t)t);
     if (slot == T_START_DELTA || slot == T_END_DELTA)
         return nf->m.export_us - t;
-    return t;
+    return slot == T_DURATION_MS ? t * 1000 : t;
 }
 
 /* The first source that makes sense, or 0. */
@@ -243,13 +246,12 @@ static int64_t first_time(struct netflow *nf, const uint8_t *slots)
 
 static void any_times(struct netflow *nf, const struct plan *p)
 {
-    const int64_t *t = nf->r.t;
-    const int64_t duration = t[T_DURATION_US] ? t[T_DURATION_US] : t[T_DURATION_MS] * 1000;
+    const int64_t us = time_of(nf, T_DURATION_US), duration = us ? us : time_of(nf, T_DURATION_MS);
     int64_t start = first_time(nf, p->start), end = first_time(nf, p->end);
     if (start && !end && duration)
         end = start + duration;
     if (!start && end)
-        start = end - duration;
+        start = end > duration ? end - duration : end;
     set_times(nf, start ? start : nf->m.export_us, end);
 }
 

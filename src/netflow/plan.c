@@ -499,8 +499,10 @@ static unsigned lay_tail(const struct compiler *c, unsigned first_var, struct ta
         struct tail *last = n ? &tail[n - 1] : NULL;
         if (steps == 0 && len != ELEMENT_VAR && last && last->n == 0 && last->len != ELEMENT_VAR)
             last->len = (uint16_t)(last->len + len); /* cannot pass 65535: the record's length was checked */
-        else
-            tail[n++] = (struct tail){ .len = len, .n = (uint16_t)steps };
+        else {
+            tail[n] = (struct tail){ .len = len, .n = (uint16_t)steps };
+            n++;
+        }
     }
     return n;
 }
@@ -545,6 +547,8 @@ static void lay_steps(struct compiler *c, struct plan *p, unsigned first_var)
     }
 }
 
+static size_t plan_octets(const struct plan *p) { return sizeof(*p) + p->n_steps * sizeof(p->step[0]); }
+
 struct plan *plan_compile(const struct tmpl_field *tf, unsigned n, uint8_t version, const struct wants *w,
                           struct err *e)
 {
@@ -578,8 +582,10 @@ struct plan *plan_compile(const struct tmpl_field *tf, unsigned n, uint8_t versi
     lay_steps(&c, p, first_var);
     if (tail)
         p->n_tail = (uint16_t)lay_tail(&c, first_var, tail);
-    struct plan *fit = realloc(p, sizeof(*p) + p->n_steps * sizeof(p->step[0]));
-    return fit ? fit : p;
+    void *fit = realloc(p, plan_octets(p));
+    if (fit)
+        p = fit;
+    return p;
 }
 
 void plan_free(struct plan *p)
@@ -589,7 +595,4 @@ void plan_free(struct plan *p)
     free(p);
 }
 
-size_t plan_size(const struct plan *p)
-{
-    return sizeof(*p) + p->n_steps * sizeof(p->step[0]) + p->n_tail * sizeof(p->tail[0]);
-}
+size_t plan_size(const struct plan *p) { return plan_octets(p) + p->n_tail * sizeof(p->tail[0]); }

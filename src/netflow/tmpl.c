@@ -167,43 +167,40 @@ void tmpl_table_free(struct tmpl_table *t)
 
 /* ---- learning */
 
-/* Octets of the field specifiers; the cursor moves behind them. */
-static struct cursor specifiers(struct tmpl_record *rec)
+/* The octets of the field specifiers, or NULL when they run past the end; rec->fields moves behind them. */
+static const uint8_t *specifiers(struct tmpl_record *rec, size_t *len)
 {
-    struct cursor at = rec->fields;
-    for (unsigned i = 0; i < rec->n_fields && !at.bad; i++)
-        (void)next_field(&at, rec->version, false);
-    const struct cursor raw =
-        at.bad ? (struct cursor){ .bad = true } : cursor_of(rec->fields.p, (size_t)(at.p - rec->fields.p));
-    rec->fields = at;
-    return raw;
+    const uint8_t *p = rec->fields.p;
+    for (unsigned i = 0; i < rec->n_fields && !rec->fields.bad; i++)
+        (void)next_field(&rec->fields, rec->version, false);
+    *len = (size_t)(rec->fields.p - p);
+    return rec->fields.bad ? NULL : p;
 }
 
-static bool same(const struct tmpl *x, const struct tmpl_record *rec, const struct cursor *raw)
+static bool same(const struct tmpl *x, const struct tmpl_record *rec, const uint8_t *raw, size_t len)
 {
     return x && x->version == rec->version && x->options == rec->options && x->n_fields == rec->n_fields &&
-           x->n_scope == rec->n_scope && x->raw_len == cursor_left(raw) &&
-           !memcmp(x->raw, raw->p, x->raw_len);
+           x->n_scope == rec->n_scope && x->raw_len == len && !memcmp(x->raw, raw, len);
 }
 
-static struct tmpl *make(const struct tmpl_record *rec, struct cursor raw, const struct wants *w,
+static struct tmpl *make(const struct tmpl_record *rec, const uint8_t *raw, size_t len, const struct wants *w,
                          struct err *e)
 {
-    const size_t len = cursor_left(&raw);
+    struct cursor c = cursor_of(raw, len);
     struct tmpl_field *f = calloc(rec->n_fields, sizeof(*f));
-    struct tmpl *x = malloc(sizeof(*x) + len);
+    struct tmpl *x = calloc(1, sizeof(*x) + len);
     if (!f || !x) {
         err_set(e, ERR_LIMIT, "out of memory");
         goto bad;
     }
-    *x = (struct tmpl){ .id = rec->id,
-                        .version = rec->version,
-                        .options = rec->options,
-                        .n_fields = (uint16_t)rec->n_fields,
-                        .n_scope = (uint16_t)rec->n_scope,
-                        .raw_len = (uint32_t)len };
-    memcpy(x->raw, raw.p, len);
-    read_fields(&raw, rec->version, rec->n_fields, rec->n_scope, f, rec->n_fields);
+    x->id = rec->id;
+    x->version = rec->version;
+    x->options = rec->options;
+    x->n_fields = (uint16_t)rec->n_fields;
+    x->n_scope = (uint16_t)rec->n_scope;
+    x->raw_len = (uint32_t)len;
+    memcpy(x->raw, raw, len);
+    read_fields(&c, rec->version, rec->n_fields, rec->n_scope, f, rec->n_fields);
     x->system = rec->options && about_system(f, rec);
     x->plan = plan_compile(f, rec->n_fields, rec->version, w, e);
     if (!x->plan)
@@ -219,21 +216,21 @@ bad:
 enum tmpl_verdict tmpl_learn(struct tmpl_table *t, struct tmpl_record *rec, const struct wants *w,
                              unsigned max, bool *evicted, struct tmpl **out, struct err *e)
 {
+    size_t len;
+    struct tmpl *old = tmpl_find(t, rec->id), *x = NULL;
+    const uint8_t *raw = specifiers(rec, &len);
     *out = NULL;
     *evicted = false;
-    struct tmpl *old = tmpl_find(t, rec->id);
-    const struct cursor raw = specifiers(rec);
-    if (!raw.bad && same(old, rec, &raw)) {
+    if (raw && same(old, rec, raw, len)) {
         *out = old;
         return TMPL_SAME;
     }
-    struct tmpl *x = NULL;
-    if (raw.bad)
+    if (!raw)
         err_set(e, ERR_FORMAT, "%u fields run past the end of the set", rec->n_fields);
     else if (rec->n_fields == 0 || rec->n_scope > rec->n_fields)
         err_set(e, ERR_FORMAT, "%u fields, %u of them scope", rec->n_fields, rec->n_scope);
     else
-        x = make(rec, raw, w, e);
+        x = make(rec, raw, len, w, e);
     if (!x) {
         tmpl_forget(t, rec->id);
         return TMPL_BAD;
