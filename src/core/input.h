@@ -29,7 +29,7 @@ struct decoder_ops {
     /* Each second or so. May be NULL. */
     void (*tick)(void *state, int64_t now_us);
     /* SIGUSR1: one log line a fact, at NOTICE, between the frame lines that the daemon writes. `where`:
-     * "[ip:port]" of the listener. */
+     * ip:port of the listener, or the file. */
     void (*stats)(void *state, const char *where);
     void (*reload)(void *state); /* SIGUSR2. May be NULL */
     void (*close)(void *state);

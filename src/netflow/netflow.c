@@ -161,7 +161,7 @@ static void stats_exporter(const struct netflow *nf, const struct exporter *x, c
     char agent[ADDR_TEXT];
     addr_str(&x->from, agent);
     log_notice(nf->log,
-               "stats %s agent=%s:%u time=%lld packets=%llu bytes=%llu seq_good=%llu seq_jmp_fwd=%llu "
+               "stats [%s] agent=%s:%u time=%lld packets=%llu bytes=%llu seq_good=%llu seq_jmp_fwd=%llu "
                "seq_jmp_bck=%llu",
                where, agent, x->id, (long long)(clock_wall_us() / US_PER_S), (unsigned long long)x->packets,
                (unsigned long long)x->bytes, (unsigned long long)x->seq_good,
@@ -170,11 +170,11 @@ static void stats_exporter(const struct netflow *nf, const struct exporter *x, c
     for (unsigned i = 0; i < NF_COUNT_MAX; i++)
         if (x->count[i] || i <= NF_COUNT_OPTIONS)
             strbuf_printf(s, " %s=%llu", counts[i], (unsigned long long)x->count[i]);
-    log_notice(nf->log, "stats %s agent=%s:%u version=%u%s seq_lost=%llu", where, agent, x->id, x->version,
+    log_notice(nf->log, "stats [%s] agent=%s:%u version=%u%s seq_lost=%llu", where, agent, x->id, x->version,
                strbuf_cstr(s), (unsigned long long)x->seq_lost);
     strbuf_clear(s);
     put_refused(s, x->refused);
-    log_notice(nf->log, "stats %s agent=%s:%u refused%s", where, agent, x->id, strbuf_cstr(s));
+    log_notice(nf->log, "stats [%s] agent=%s:%u refused%s", where, agent, x->id, strbuf_cstr(s));
 }
 
 static uint64_t stats_list(const struct netflow *nf, const struct exporter_list *l, const char *where,
@@ -198,9 +198,9 @@ static void netflow_stats(void *state, const char *where)
     discarded += stats_list(nf, &nf->exporters.proven, where, &s);
     strbuf_clear(&s);
     put_refused(&s, nf->refused);
-    log_notice(nf->log, "stats %s refused%s exporters=%u exporters_evicted=%llu", where, strbuf_cstr(&s),
+    log_notice(nf->log, "stats [%s] refused%s exporters=%u exporters_evicted=%llu", where, strbuf_cstr(&s),
                nf->exporters.n, (unsigned long long)nf->exporters.evicted);
-    log_notice(nf->log, "stats %s time=%lld discarded_packets=%llu", where,
+    log_notice(nf->log, "stats [%s] time=%lld discarded_packets=%llu", where,
                (long long)(clock_wall_us() / US_PER_S), (unsigned long long)discarded);
     strbuf_free(&s);
 }

@@ -45,7 +45,7 @@ struct run {
     unsigned n_tmpl;
     struct datagram from;
     unsigned shown; /* flows compared */
-    char log_path[64];
+    char log_path[64], allow_path[64];
 };
 
 static void fail(struct run *r, const char *what, const char *a, const char *b)
@@ -534,6 +534,30 @@ static void set_key(struct run *r, char *args)
     r->w.log.debug = true;
 }
 
+/* Writes the allow list, one entry a word, and has it read: before the first datagram at start, then as at
+ * SIGUSR2. */
+static void allow(struct run *r, char *args)
+{
+    char *save;
+    send_datagram(r);
+    FILE *f = fopen(r->allow_path, "we");
+    if (!f)
+        die(r, strerror(errno));
+    for (char *word = strtok_r(args, " ", &save); word; word = strtok_r(NULL, " ", &save))
+        fprintf(f, "%s\n", word);
+    fclose(f);
+    r->w.c.collector_allow_file = r->allow_path;
+    if (r->state)
+        netflow_decoder.reload(r->state);
+}
+
+static void stats(struct run *r)
+{
+    send_datagram(r);
+    open_decoder(r);
+    netflow_decoder.stats(r->state, "192.0.2.1:2100");
+}
+
 static void from(struct run *r, const char *text)
 {
     send_datagram(r);
@@ -584,6 +608,10 @@ static void run_line(struct run *r, char *line)
         begin_datagram(r, 10, a);
     else if (!strcmp(line, "datagram"))
         send_datagram(r), r->d = (struct datagram_builder){ .count = -1, .length = -1 };
+    else if (!strcmp(line, "allow"))
+        allow(r, a);
+    else if (!strcmp(line, "stats"))
+        stats(r);
     else if (!strcmp(line, "flow"))
         put_v5_flow(r, a);
     else if (!strcmp(line, "template"))
@@ -629,6 +657,7 @@ static int run_case(const char *path)
     if (!f)
         die(&r, strerror(errno));
     snprintf(r.log_path, sizeof(r.log_path), "wire_netflow.%d.log", (int)getpid());
+    snprintf(r.allow_path, sizeof(r.allow_path), "wire_netflow.%d.allow", (int)getpid());
     unlink(r.log_path);
     struct log_sink *sink = log_sink_open(&(struct log_sink_conf){ .file = r.log_path }, &e);
     if (!sink)
@@ -644,6 +673,7 @@ static int run_case(const char *path)
     fake_worker_free(&r.w);
     log_sink_close(sink);
     unlink(r.log_path);
+    unlink(r.allow_path);
     printf("[%s ] %s\n", r.failed ? "  FAILED" : "      OK", path);
     return r.failed;
 }
