@@ -12,6 +12,7 @@ CPU is user + system time of the whole process tree, from start to end. No tunin
 cache and pipe sizes that its manual advises.
 """
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -27,10 +28,28 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 KEY = "src_host,dst_host,src_port,dst_port,proto"
-TARGETS = {  # ratio to Debian's pmacct that a row has to reach
-    "nf9-1k": 5, "nf9-100k": 8, "nf9-100k-json": 10, "nf9-1M": 6, "nf5-100k": 8, "ipfix-100k": 6, "pcap-print-100k": 12,
-    "pcap-nfprobe-100k": 20, "memory-1M": 6, "export-sqlite3": 5, "maxrate-nf9-100k": None,
-}
+# row, figure, whose figure ours is compared to, how many times better ours has to be
+RATIOS = [
+    ("nf9-1k", "cpu_per_M", "pmacct", 5),
+    ("nf9-100k", "cpu_per_M", "pmacct", 8),
+    ("nf9-100k-json", "cpu_per_M", "pmacct", 10),
+    ("nf9-1M", "cpu_per_M", "pmacct", 6),
+    ("nf5-100k", "cpu_per_M", "pmacct", 8),
+    ("ipfix-100k", "cpu_per_M", "pmacct", 6),
+    ("pcap-print-100k", "cpu_per_Mpkt", "pmacct", 12),
+    ("pcap-print-100k", "wall_s", "pmacct", 40),
+    ("pcap-nfprobe-100k", "cpu_per_Mpkt", "pmacct", 20),
+    ("pcap-nfprobe-100k", "cpu_per_Mpkt", "softflowd", 4),
+    ("memory-1M", "ingest_cpu_per_M", "pmacct", 10),
+    ("memory-1M", "dump_cpu_s", "pmacct", 6),
+    ("memory-1M", "lookup_ms", "pmacct", 20),
+    ("export-sqlite3", "purge_cpu_per_M", "pmacct", 5),
+    ("maxrate-nf9-100k", "max_rate", "null", 0.9),
+]
+# row, figure, the most (or for rates: the least) that ours may be
+LIMITS = [("nf9-1M", "rss_MiB", 200), ("memory-1M", "bytes_per_entry", 140), ("maxrate-nf9-100k", "max_rate", 3e6),
+          ("overload", "goodput", 0.95)]
+HIGHER_IS_BETTER = {"max_rate", "goodput"}
 
 
 def shared():
@@ -77,32 +96,40 @@ def run_shared(options, folder, work, peers):
         words += ["--row", row]
     status = subprocess.run(words).returncode
     runs = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
-    summarise(runs, list(peers))
+    summarise(runs)
     subprocess.run([sys.executable, tools / "bench/bench.py", "--table", results])
     return status or not runs
 
 
-def summarise(runs, peers):
-    """The median ratio of each row: Debian's figure over ours (of rates: ours over Debian's)."""
-    print(f"\n{'row':20} {'figure':18} {peers[0]:>12} {peers[-1]:>12} {'ratio':>7} {'target':>7}")
-    for row in dict.fromkeys(r["row"] for r in runs):
-        of = {}
-        for r in runs:
-            if r["row"] == row:
-                of.setdefault(r["peer"], {})[r["repeat"]] = r
-        figure = next(r["ratio"] for r in runs if r["row"] == row)
+def summarise(runs):
+    """For each target: the medians, the median of the ratios within each repeat, and whether it was reached."""
+    def values(row, peer, figure):
+        return {r["repeat"]: r["result"][figure] for r in runs
+                if r["row"] == row and r["peer"] == peer and r["result"].get(figure) is not None}
 
-        def values(peer):
-            return {i: r["result"].get(figure) for i, r in of.get(peer, {}).items() if r["result"].get(figure)}
-        ours, theirs = values(peers[-1]), values(peers[0])
-        rate = "rate" in figure
-        ratios = [ours[i] / theirs[i] if rate else theirs[i] / ours[i] for i in ours if i in theirs]
-        shown = [f"{statistics.median(v.values()):12.4g}" if v else f"{'-':>12}" for v in (theirs, ours)]
-        target = TARGETS.get(row)
+    def median(v):
+        return f"{statistics.median(v.values()):.4g}" if v else "-"
+
+    print(f"\n{'row':20} {'figure':18} {'peer':10} {'its':>10} {'ours':>10} {'ratio':>8} {'target':>8}")
+    rows = {r["row"] for r in runs}
+    for row, figure, peer, target in RATIOS:
+        ours, theirs = values(row, "new", figure), values(row, peer, figure)
+        if row not in rows or not ours:
+            continue
+        pairs = [(ours[i], theirs[i]) for i in ours if theirs.get(i)]
+        ratios = [o / t if figure in HIGHER_IS_BETTER else t / o for o, t in pairs if o and t]
         ratio = statistics.median(ratios) if ratios else None
-        verdict = "" if ratio is None or target is None else "reached" if ratio >= target else "MISSED"
-        print(f"{row:20} {figure:18} {shown[0]} {shown[1]} {f'{ratio:.1f}x' if ratio else '-':>7} "
-              f"{f'{target}x' if target else '':>7} {verdict}")
+        verdict = "" if ratio is None else "reached" if ratio >= target else "MISSED"
+        print(f"{row:20} {figure:18} {peer:10} {median(theirs):>10} {median(ours):>10} {f'{ratio:.2f}x' if ratio else '-':>8} "
+              f"{f'{target}x':>8} {verdict}")
+    for row, figure, limit in LIMITS:
+        ours = values(row, "new", figure)
+        if row in rows and ours:
+            value = statistics.median(ours.values())
+            good = value >= limit if figure in HIGHER_IS_BETTER else value <= limit
+            print(f"{row:20} {figure:18} {'limit':10} {limit:>10.4g} {value:>10.4g} {'':>8} {'':>8} {'reached' if good else 'MISSED'}")
+    lost = [f"{r['row']} #{r['repeat']}" for r in runs if r["peer"] == "new" and abs(r["result"].get("loss") or 0) > 1e-9]
+    print(f"lost something: {', '.join(lost)}" if lost else "nothing lost by this build")
 
 
 # --- with the project's own generator
@@ -197,6 +224,87 @@ def savefile(build, peer, prefix, work, keys=100000, count=1000000):
     return {"cpu_per_Mpkt": cpu / count * 1e6, "wall_s": time.monotonic() - began, "loss": 1 - sums_of(out)[0] / count}
 
 
+class Quota:
+    """A twentieth of one processor for a process tree (cgroup v1 or v2), so that a generator on the same machine can offer it five times
+    what it can take."""
+
+    def __init__(self):
+        base = pathlib.Path("/sys/fs/cgroup/cpu" if pathlib.Path("/sys/fs/cgroup/cpu/cgroup.procs").exists() else "/sys/fs/cgroup")
+        self.path = base / f"pmbench-{os.getpid()}"
+        self.path.mkdir()
+        if (self.path / "cpu.max").exists():
+            (self.path / "cpu.max").write_text("1000 20000")
+        else:
+            (self.path / "cpu.cfs_period_us").write_text("20000")
+            (self.path / "cpu.cfs_quota_us").write_text("1000")
+
+    def enter(self):
+        (self.path / "cgroup.procs").write_text(str(os.getpid()))
+
+    def close(self):
+        until(lambda: not (self.path / "cgroup.procs").read_text().strip())
+        self.path.rmdir()
+
+
+def ledger_of(log):
+    """From the last SIGUSR1: datagrams received, dropped by the kernel; records accounted and taken by the plugin."""
+    block = log.read_text().split("): +++\n")[-1]
+    socket_line = re.search(r"received_datagrams=(\d+) dropped_by_kernel=(\d+)", block)
+    plugin = dict(re.findall(r"ledger \[[^]]+\] (\w+) records=(\d+)", block))
+    return int(socket_line[1]), int(socket_line[2]), {k: int(v) for k, v in plugin.items()}
+
+
+def overload(build, peer, prefix, work, keys=10000, seconds=4):
+    """Offers half, once, twice and five times what it can take. At each, what was sent has to be accounted for to the record;
+    `goodput` is what reached the plugin at five times, relative to the best of all."""
+    if peer != "new":
+        return {"goodput": None, "loss": 0}
+    port, log, quota = free_port(), work / "daemon.log", Quota()
+    path = config(work, peer, f"daemonize: false\nnfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: print\naggregate: {KEY}\n"
+                  "print_output: csv\nprint_output_file: /dev/null\nprint_refresh_time: 3600\n")
+    with log.open("wb") as f:
+        child = subprocess.Popen([prefix / "sbin/nfacctd", "-f", path], stdout=f, stderr=f, preexec_fn=quota.enter, start_new_session=True)
+    try:
+        until(lambda: b"waiting for NetFlow" in log.read_bytes())
+        life, rates = {"datagrams": 0}, {}
+
+        def offer(*words):
+            began = time.monotonic()
+            text = subprocess.run([build / "bench/flowgen", "-p", "v9", "-t", f"127.0.0.1:{port}", "-k", str(keys), *words],
+                                  capture_output=True, text=True, check=True).stdout
+            sent = json.loads(text)
+            life["datagrams"] += sent["datagrams"]
+            before = rates.get("taken", 0)  # as of the last call
+
+            def settled():
+                turns = log.read_text().count("): ---\n")
+                child.send_signal(signal.SIGUSR1)
+                until(lambda: log.read_text().count("): ---\n") > turns)
+                received, dropped, plugin = ledger_of(log)
+                rates.update(taken=plugin["taken"], exact=received + dropped == life["datagrams"] and plugin["accounted"] ==
+                             sum(v for k, v in plugin.items() if k not in ("accounted", "taken", "confirmed")))
+                return plugin["taken"] == plugin["handed_over"] and received + dropped >= life["datagrams"]
+
+            until(settled)
+            return (rates["taken"] - before) / (time.monotonic() - began), rates["exact"]
+
+        capacity, exact = offer("-c", "10M")  # as fast as the generator goes: what gets through is all it can take
+        result, best = {"capacity": capacity}, capacity
+        for times in (0.5, 1, 2, 5):
+            rate = int(capacity * times)
+            got, right = offer("-r", str(rate), "-c", str(rate * seconds))
+            best, exact, result[f"at_{times:g}x"] = max(best, got), exact and right, got
+        result.update(goodput=result["at_5x"] / best, loss=0 if exact else 1)
+        return result
+    finally:
+        with contextlib.suppress(OSError):
+            os.killpg(child.pid, signal.SIGINT)
+        child.wait()
+        quota.close()
+
+
+# Rows that the bench of the reference material does not have.
+ONLY_OWN = {"overload"}
 OWN = {
     "nf9-1k": (ingest, "cpu_per_M", {"keys": 1000}),
     "nf9-100k": (ingest, "cpu_per_M", {}),
@@ -205,6 +313,7 @@ OWN = {
     "nf5-100k": (ingest, "cpu_per_M", {"proto": "v5"}),
     "ipfix-100k": (ingest, "cpu_per_M", {"proto": "ipfix"}),
     "pcap-print-100k": (savefile, "cpu_per_Mpkt", {}),
+    "overload": (overload, "goodput", {}),
 }
 
 
@@ -215,16 +324,16 @@ def run_own(options, peers):
             print(f"{row}: needs the bench of the reference material", file=sys.stderr)
             continue
         job, figure, more = OWN[row]
-        if options.quick:
+        if options.quick and row not in ONLY_OWN:
             more = {**more, "count": 100000, "keys": min(more.get("keys", 100000), 10000)}
         for repeat in range(options.repeat):
             for peer, prefix in peers.items():
                 with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
                     result = job(options.build, peer, prefix, pathlib.Path(folder), **more)
-                print(f"{row} {peer} #{repeat}: " + " ".join(f"{k}={v:.4g}" for k, v in result.items()), flush=True)
+                print(f"{row} {peer} #{repeat}: " + " ".join(f"{k}={v:.4g}" for k, v in result.items() if v is not None), flush=True)
                 bad += peer == "new" and abs(result["loss"]) > 1e-9
                 runs.append({"row": row, "peer": peer, "repeat": repeat, "ratio": figure, "result": result})
-    summarise(runs, list(peers))
+    summarise(runs)
     return bad or not runs
 
 
@@ -249,8 +358,14 @@ def main():
         else:
             print("Debian's pmacct cannot be had: figures of this build alone, no ratios", file=sys.stderr)
     folder = None if options.own else shared()
-    options.rows = options.rows or (list(TARGETS) if folder else list(OWN))
-    return run_shared(options, folder, work, peers) if folder else run_own(options, peers)
+    options.rows = options.rows or ([*dict.fromkeys(r[0] for r in RATIOS), *ONLY_OWN] if folder else list(OWN))
+    if not folder:
+        return run_own(options, peers)
+    own = [row for row in options.rows if row in ONLY_OWN]
+    options.rows = [row for row in options.rows if row not in ONLY_OWN]
+    status = run_shared(options, folder, work, peers) if options.rows else 0
+    options.rows = own
+    return status | (run_own(options, {"new": peers["new"]}) if own else 0)
 
 
 if __name__ == "__main__":
