@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Filters of a plugin: aggregate_filter (libpcap expressions, applied to packets and to flows) and pre_tag_filter (ranges of tags).
- * Compiled once at start; run by worker.c for each flow. */
+/* Filters of a plugin: aggregate_filter (libpcap expressions, applied to packets and to flows) and
+ * pre_tag_filter (ranges of tags). Compiled once at start; run by worker.c for each flow. */
 #ifndef CORE_FILTER_H
 #define CORE_FILTER_H
 
@@ -11,12 +11,13 @@
 
 struct filter; /* one or more expressions, a flow passes when one of them matches */
 
-/* Compiles a comma list of libpcap expressions (Ethernet). NULL with e set, naming the expression and libpcap's complaint. */
+/* Compiles a comma list of libpcap expressions (Ethernet). NULL with e set, naming the expression and
+ * libpcap's complaint. */
 struct filter *filter_compile(const char *expressions, struct err *e);
 void filter_free(struct filter *f);
 
-/* Does the flow pass? A captured Ethernet frame is filtered as it is; for anything else a frame with the flow's addresses,
- * ports, VLAN, label, protocol and flags is made up. */
+/* Does the flow pass? A captured Ethernet frame is filtered as it is; for anything else a frame with the
+ * flow's addresses, ports, VLAN, label, protocol and flags is made up. */
 bool filter_match(const struct filter *f, const struct flow *flow);
 
 struct tag_filter; /* a list of tags and ranges of tags */

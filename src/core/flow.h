@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One decoded flow or packet. Scratch of a worker: reused, never allocated per record. Integers in host order,
- * addresses, MACs and route distinguishers as on the wire. Members are ordered so that what is often asked for
- * together lies together and is copied at once (project.c). The name of a member is the name of its row in fields.def. */
+/* One decoded flow or packet. Scratch of a worker: reused, never allocated per record. Integers in host
+ * order, addresses, MACs and route distinguishers as on the wire. Members are ordered so that what is often
+ * asked for together lies together and is copied at once (project.c). The name of a member is the name of its
+ * row in fields.def. */
 #ifndef CORE_FLOW_H
 #define CORE_FLOW_H
 
@@ -9,7 +10,8 @@
 #include <stdint.h>
 #include "base/addr.h"
 
-/* Data of variable length: points into storage of the decoder that lives until the flow has been handed over. */
+/* Data of variable length: points into storage of the decoder that lives until the flow has been handed over.
+ */
 struct var {
     const void *p;
     uint32_t len; /* octets */
@@ -42,8 +44,8 @@ enum flow_kind {
 
 enum flow_direction { DIRECTION_UNKNOWN, DIRECTION_IN, DIRECTION_OUT };
 
-/* A route distinguisher of this type (first two octets) is no RD of RFC 4364 but a VRF id out of the flow, in the last four
- * octets; shown as vrfid:<n>. */
+/* A route distinguisher of this type (first two octets) is no RD of RFC 4364 but a VRF id out of the flow, in
+ * the last four octets; shown as vrfid:<n>. */
 enum { RD_TYPE_VRFID = 0xffff };
 
 /* Where an mpls_vpn_rd came from; JSON shows it. */
@@ -82,25 +84,26 @@ struct flow {
     uint8_t export_proto_version;
     uint32_t export_proto_seqno, export_proto_sysid;
     uint32_t path_delay_avg_usec, path_delay_min_usec, path_delay_max_usec;
-    int64_t timestamp_start, timestamp_end, timestamp_arrival, timestamp_export; /* µs since the epoch, 0: unknown */
+    int64_t timestamp_start, timestamp_end, timestamp_arrival,
+        timestamp_export; /* µs since the epoch, 0: unknown */
     int64_t timestamp_min, timestamp_max;
     struct class_name class;
     struct country src_host_country, dst_host_country;
     struct pocode src_host_pocode, dst_host_pocode;
     struct coords src_host_coords, dst_host_coords;
-    struct var std_comm, ext_comm, lrg_comm, src_std_comm, src_ext_comm, src_lrg_comm; /* text */
-    struct var as_path, src_as_path;                                                  /* text */
+    struct var std_comm, ext_comm, lrg_comm, src_std_comm, src_ext_comm, src_lrg_comm;            /* text */
+    struct var as_path, src_as_path;                                                              /* text */
     struct var label, vrf_name, ingress_vrf_name, egress_vrf_name, in_iface_name, out_iface_name; /* text */
     struct var mpls_label_stack;   /* uint32_t labels in host order, top first */
     struct var srv6_seg_ipv6_list; /* 16 octets a segment */
 
     /* Not primitives of the key. */
-    uint64_t packets, bytes, flows; /* flows: 32 bits of it travel */
+    uint64_t packets, bytes, flows;    /* flows: 32 bits of it travel */
     uint8_t tcpflags, tunnel_tcpflags; /* ORed over the aggregate */
     uint8_t kind;                      /* enum flow_kind */
-    uint16_t icmp_type;                /* ICMP type * 256 + code, as probes export it; 0 for other protocols */
-    bool renormalized;                 /* counters were multiplied already */
-    int64_t start_us;                  /* what decides the time bin; 0: bin of the moment it is taken in */
+    uint16_t icmp_type; /* ICMP type * 256 + code, as probes export it; 0 for other protocols */
+    bool renormalized;  /* counters were multiplied already */
+    int64_t start_us;   /* what decides the time bin; 0: bin of the moment it is taken in */
     int64_t end_us;
     const uint8_t *packet; /* the frame as captured (filters run on it), or NULL: a flow */
     uint32_t packet_len, packet_caplen;

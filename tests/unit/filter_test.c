@@ -12,7 +12,13 @@
 
 static struct flow v4(void)
 {
-    struct flow f = { .src_port = 40000, .dst_port = 443, .proto = 6, .tos = 8, .tcpflags = 0x12, .bytes = 1000, .packets = 2 };
+    struct flow f = { .src_port = 40000,
+                      .dst_port = 443,
+                      .proto = 6,
+                      .tos = 8,
+                      .tcpflags = 0x12,
+                      .bytes = 1000,
+                      .packets = 2 };
     addr_parse("10.0.0.1", &f.src_host);
     addr_parse("192.0.2.10", &f.dst_host);
     return f;
@@ -102,10 +108,17 @@ static const struct {
     uint64_t tag;
     bool passes; /* also: parses */
 } tags[] = {
-    { "5", 5, true },      { "5", 6, false },          { "5,10-20", 10, true },
-    { "5, 10-20", 20, true }, { "5,10-20", 21, false }, { "-7", 7, false },
-    { "-7", 8, true },     { "-10-20", 15, false },    { "-10-20, 30", 30, true },
-    { "0", 0, true },      { "18446744073709551615", UINT64_MAX, true },
+    { "5", 5, true },
+    { "5", 6, false },
+    { "5,10-20", 10, true },
+    { "5, 10-20", 20, true },
+    { "5,10-20", 21, false },
+    { "-7", 7, false },
+    { "-7", 8, true },
+    { "-10-20", 15, false },
+    { "-10-20, 30", 30, true },
+    { "0", 0, true },
+    { "18446744073709551615", UINT64_MAX, true },
 };
 static const char *const bad_tags[] = { "", "a", "5,", "20-10", "5;6", "99999999999999999999", "1 2" };
 
