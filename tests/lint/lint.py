@@ -132,9 +132,9 @@ def functions(path):
     """(name, line, length) of each function of a formatted C file: from its `{` in the first column to its `}`."""
     begin = name = None
     for number, line in enumerate(without_comments(text_of(path)).splitlines(), 1):
-        found = re.match(r"[A-Za-z_][^;={]*?\b(\w+)\(", line)
-        if found and begin is None:
-            name = found[1]
+        words = re.findall(r"\b(\w+)\(", re.sub(r"__attribute__\s*\(\(.*?\)\)", "", line)) if re.match(r"[A-Za-z_][^;={]*\(", line) else []
+        if words and begin is None:
+            name = words[0]
         if line.startswith("{") and name:
             begin = number
         if line.startswith("}") and begin:
