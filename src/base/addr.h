@@ -52,6 +52,29 @@ static inline bool addr_is_v4(const struct addr *a)
     return high == 0 && mid == htonl(0xffff);
 }
 
+/* An address in as few octets as it needs: 0 when never set, 4 for IPv4, 16. Writes them at p, where 16 must
+ * have room; returns how many. addr_expand is the way back. */
+static inline uint32_t addr_compact(const struct addr *a, uint8_t *p)
+{
+    if (__builtin_expect(addr_is_v4(a), 1)) {
+        memcpy(p, a->b + 12, 4);
+        return 4;
+    }
+    if (!addr_is_set(a))
+        return 0;
+    memcpy(p, a->b, 16);
+    return 16;
+}
+
+static inline void addr_expand(const uint8_t *p, uint32_t len, struct addr *a)
+{
+    memset(a, 0, sizeof(*a));
+    if (len == 4)
+        addr_set_v4(a, p);
+    else if (len == 16)
+        memcpy(a->b, p, 16);
+}
+
 static inline bool addr_equal(const struct addr *a, const struct addr *b) { return !memcmp(a->b, b->b, 16); }
 
 /* The 16 octets of an IPv6 address as on the wire (undoes the form of `::`). */

@@ -91,11 +91,12 @@ enum sum_kind { SUM_NONE, SUM_MAC, SUM_HOST, SUM_NET, SUM_AS, SUM_PORT };
 
 /* A parsed `aggregate`. */
 struct aggregate_spec {
-    struct fieldset set; /* for sums: the source field only */
-    bool flows;          /* the `flows` counter is shown */
-    bool none;           /* `none`: one grand total */
-    uint8_t sum;         /* enum sum_kind */
-    bool icmp_as_port;   /* ICMP type and code stand in dst_port, as exporters of flows have it */
+    struct fieldset set;  /* for sums: the source field only */
+    bool flows;           /* the `flows` counter is shown */
+    bool none;            /* `none`: one grand total */
+    uint8_t sum;          /* enum sum_kind */
+    bool whole_addresses; /* addresses stand in the key with all 16 octets, at fixed places */
+    bool icmp_as_port;    /* ICMP type and code stand in dst_port, as exporters of flows have it */
 };
 
 /* Finds a field by its word (any case); NULL if there is none. */

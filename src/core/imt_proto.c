@@ -84,10 +84,19 @@ void imt_hello_put(struct strbuf *s, const struct layout *l)
  * outputs load values by their kind without looking at the length again. */
 static bool column_fits(const struct column *c, const struct layout *l)
 {
-    if (c->field->flags & F_OR)
+    if (c->place == PLACE_ROW)
         return true;
-    uint16_t len = field_is_var(c->field) ? sizeof(uint16_t) : c->field->size;
+    uint16_t len = c->place == PLACE_ADDR ? 1 : c->place == PLACE_VAR ? sizeof(uint16_t) : c->field->size;
     return c->len == len && (uint32_t)c->off + c->len <= l->fixed;
+}
+
+static uint8_t place_of(const struct column *c)
+{
+    if (c->field->flags & F_OR)
+        return PLACE_ROW;
+    if (field_is_var(c->field))
+        return PLACE_VAR;
+    return (c->field->kind == FK_ADDR || c->field->kind == FK_NET) && c->len == 1 ? PLACE_ADDR : PLACE_FIXED;
 }
 
 static int column_get(struct cursor *body, struct layout *l, struct err *e)
@@ -105,10 +114,11 @@ static int column_get(struct cursor *body, struct layout *l, struct err *e)
         return err_set(e, ERR_UNSUPPORTED,
                        "the daemon is of another release: this client does not know its field '%.*s'", len,
                        name);
+    c->place = place_of(c);
     if (!column_fits(c, l) || layout_find(l, (enum field_id)(c->field - fields)))
         return err_set(e, ERR_FORMAT, "the table's description is wrong about '%s'", c->field->name);
     l->n++;
-    l->n_var += field_is_var(c->field);
+    l->n_tail += column_in_tail(c);
     return 0;
 }
 
@@ -206,15 +216,14 @@ bool imt_term_get(struct cursor *terms, struct imt_term *t)
 
 /* ---- ROWS */
 
-/* The bytes of the variable columns must all lie inside the key. */
+/* The octets of the tail must all lie inside the key, and those of an address be an address. */
 static bool tail_fits(const struct layout *l, const uint8_t *key, uint32_t key_len)
 {
     size_t need = l->fixed;
     for (unsigned i = 0; i < l->n; i++) {
-        uint16_t len;
-        if (!field_is_var(l->col[i].field))
-            continue;
-        memcpy(&len, key + l->col[i].off, sizeof(len));
+        uint32_t len = column_tail_len(&l->col[i], key);
+        if (l->col[i].place == PLACE_ADDR && len != 0 && len != 4 && len != 16)
+            return false;
         need += len;
     }
     return need <= key_len;
@@ -230,7 +239,7 @@ bool imt_row_get(struct cursor *body, const struct layout *l, struct row *out, u
         return false;
     memcpy(&r, p, sizeof(r));
     const uint8_t *key = cursor_take(body, r.key_len);
-    if (!key || r.key_len < l->fixed || (l->n_var && !tail_fits(l, key, r.key_len))) {
+    if (!key || r.key_len < l->fixed || (l->n_tail && !tail_fits(l, key, r.key_len))) {
         body->bad = true;
         return false;
     }

@@ -7,22 +7,29 @@
 
 static uint16_t align8(uint16_t n) { return (uint16_t)((n + 7u) & ~7u); }
 
-static bool is_or(const struct field *f) { return f->flags & F_OR; }
-
-/* In the order of struct flow, so that what is adjacent there is adjacent in the key and copied at once;
- * variable fields and then ORed ones, which have no place in the fixed part's copies, behind them. */
-static bool comes_before(const struct field *a, const struct field *b)
+static enum column_place place_of(const struct field *f, const struct aggregate_spec *spec)
 {
-    unsigned class_a = is_or(a) ? 2 : field_is_var(a), class_b = is_or(b) ? 2 : field_is_var(b);
-    return class_a != class_b ? class_a < class_b : a->off < b->off;
+    if (f->flags & F_OR)
+        return PLACE_ROW;
+    if (field_is_var(f))
+        return PLACE_VAR;
+    return (f->kind == FK_ADDR || f->kind == FK_NET) && !spec->whole_addresses ? PLACE_ADDR : PLACE_FIXED;
 }
 
-static void insert_column(struct layout *l, const struct field *f)
+/* In the order of struct flow, so that what is adjacent there is adjacent in the key and copied at once;
+ * behind them the lengths of what stands in the tail, and the columns that are not in the key. */
+static bool comes_before(const struct column *a, const struct column *b)
 {
+    return a->place != b->place ? a->place < b->place : a->field->off < b->field->off;
+}
+
+static void insert_column(struct layout *l, const struct field *f, const struct aggregate_spec *spec)
+{
+    struct column c = { .field = f, .place = place_of(f, spec) };
     unsigned at = l->n++;
-    for (; at && comes_before(f, l->col[at - 1].field); at--)
+    for (; at && comes_before(&c, &l->col[at - 1]); at--)
         l->col[at] = l->col[at - 1];
-    l->col[at] = (struct column){ .field = f };
+    l->col[at] = c;
 }
 
 static void place_columns(struct layout *l)
@@ -30,12 +37,14 @@ static void place_columns(struct layout *l)
     uint16_t at = 0;
     for (unsigned i = 0; i < l->n; i++) {
         struct column *c = &l->col[i];
-        if (is_or(c->field))
+        if (c->place == PLACE_ROW)
             continue;
         c->off = at;
-        c->len = field_is_var(c->field) ? (uint16_t)sizeof(uint16_t) : c->field->size;
+        c->len = c->place == PLACE_ADDR  ? 1
+                 : c->place == PLACE_VAR ? (uint16_t)sizeof(uint16_t)
+                                         : c->field->size;
         at = (uint16_t)(at + c->len);
-        l->n_var += field_is_var(c->field);
+        l->n_tail += column_in_tail(c);
         if (c->field->kind == FK_RD)
             l->rd_origin_off = at++; /* its neighbour in struct flow too */
     }
@@ -49,7 +58,7 @@ void layout_make(struct layout *l, const struct aggregate_spec *spec, bool with_
     l->bin_off = LAYOUT_NO_BIN;
     for (unsigned id = 0; id < FIELD_MAX; id++)
         if (fieldset_has(&spec->set, (enum field_id)id))
-            insert_column(l, &fields[id]);
+            insert_column(l, &fields[id], spec);
     place_columns(l);
     if (with_bin) {
         l->bin_off = l->fixed;
@@ -57,21 +66,35 @@ void layout_make(struct layout *l, const struct aggregate_spec *spec, bool with_
     }
 }
 
-static uint16_t var_len(const struct column *c, const uint8_t *key)
+uint32_t column_tail_len(const struct column *c, const uint8_t *key)
 {
     uint16_t len;
+    if (c->place == PLACE_ADDR)
+        return key[c->off];
+    if (c->place != PLACE_VAR)
+        return 0;
     memcpy(&len, key + c->off, sizeof(len));
     return len;
 }
 
-const uint8_t *layout_var(const struct layout *l, const struct column *c, const uint8_t *key, uint32_t *len)
+const uint8_t *layout_tail(const struct layout *l, const struct column *c, const uint8_t *key, uint32_t *len)
 {
     const uint8_t *p = key + l->fixed;
-    for (const struct column *before = l->col; before < c; before++)
-        if (field_is_var(before->field))
-            p += var_len(before, key);
-    *len = var_len(c, key);
+    for (const struct column *before = c; before-- > l->col && column_in_tail(before);)
+        p += column_tail_len(before, key);
+    *len = column_tail_len(c, key);
     return p;
+}
+
+void layout_addr(const struct layout *l, const struct column *c, const uint8_t *key, struct addr *out)
+{
+    uint32_t len;
+    if (c->place == PLACE_FIXED) {
+        memcpy(out, key + c->off, sizeof(*out));
+        return;
+    }
+    const uint8_t *p = layout_tail(l, c, key, &len);
+    addr_expand(p, len, out);
 }
 
 const struct column *layout_find(const struct layout *l, enum field_id id)

@@ -3,18 +3,28 @@
  * fills keys, the aggregation table compares them, every output reads them, and the memory plugin sends it to
  * its client.
  *
- * A key is `fixed` octets (a multiple of 8) and then, only if there are variable fields, their bytes back to
- * back in the order of the columns, zero-padded to a multiple of 8. In the fixed part a variable field is its
- * length, a uint16_t. Two flows belong to one aggregate when their keys are equal in length and bytes. */
+ * A key is `fixed` octets (a multiple of 8) and then the tail, the octets of addresses and of variable fields
+ * back to back in the order of the columns, zero-padded to a multiple of 8. In the fixed part an address is
+ * one octet, its length in the tail (0: never set, 4, 16), and a variable field a uint16_t, its length. A key
+ * is what decides how much memory a record touches: most addresses are IPv4. Two flows belong to one
+ * aggregate when their keys are equal in length and bytes. */
 #ifndef CORE_LAYOUT_H
 #define CORE_LAYOUT_H
 
 #include "core/fields.h"
 
+enum column_place {
+    PLACE_FIXED, /* the value stands in the fixed part */
+    PLACE_ADDR,  /* an address: its length in the fixed part, its octets in the tail */
+    PLACE_VAR,   /* a variable field: the same */
+    PLACE_ROW,   /* beside the counters (F_OR): not part of the key */
+};
+
 struct column {
     const struct field *field;
-    uint16_t off; /* in the key; of F_OR fields: unused */
-    uint16_t len; /* octets in the key (2 for variable fields) */
+    uint16_t off;  /* in the fixed part */
+    uint16_t len;  /* octets in the fixed part */
+    uint8_t place; /* enum column_place */
 };
 
 enum { LAYOUT_NO_BIN = 0xffff };
@@ -22,7 +32,7 @@ enum { LAYOUT_NO_BIN = 0xffff };
 struct layout {
     struct column col[FIELD_MAX];
     uint16_t n;             /* columns, ordered by place in the key; F_OR columns last */
-    uint16_t n_var;         /* variable ones among them */
+    uint16_t n_tail;        /* those among them that have octets in the tail */
     uint16_t fixed;         /* octets of the fixed part */
     uint16_t bin_off;       /* where the time bin stands (int64_t, seconds), or LAYOUT_NO_BIN */
     uint16_t rd_origin_off; /* where the origin of mpls_vpn_rd stands (one octet), when that is a column */
@@ -45,8 +55,19 @@ struct row {
 /* Lays the fields of spec out. `with_bin`: reserve the time bin. */
 void layout_make(struct layout *l, const struct aggregate_spec *spec, bool with_bin);
 
-/* The bytes of a variable column of a key; *len gets their number. */
-const uint8_t *layout_var(const struct layout *l, const struct column *c, const uint8_t *key, uint32_t *len);
+static inline bool column_in_tail(const struct column *c)
+{
+    return c->place == PLACE_ADDR || c->place == PLACE_VAR;
+}
+
+/* Octets that a column of the tail has in this key. */
+uint32_t column_tail_len(const struct column *c, const uint8_t *key);
+
+/* The octets of a column of the tail; *len gets their number. */
+const uint8_t *layout_tail(const struct layout *l, const struct column *c, const uint8_t *key, uint32_t *len);
+
+/* The address in a column of FK_ADDR or FK_NET, wherever it stands. */
+void layout_addr(const struct layout *l, const struct column *c, const uint8_t *key, struct addr *out);
 
 /* The column of a field, or NULL. */
 const struct column *layout_find(const struct layout *l, enum field_id id);

@@ -22,11 +22,18 @@ static void add_column(struct projection *p, const struct layout *l, const struc
                        const struct aggregate_spec *spec, const struct config *c)
 {
     const struct field *f = col->field;
-    if (f->flags & F_OR)
+    struct projection_step tail = { f->off, col->off, col->len };
+    switch ((enum column_place)col->place) {
+    case PLACE_ROW:
         return;
-    if (field_is_var(f)) {
-        p->var[p->n_var++] = (struct projection_step){ f->off, col->off, 2 };
+    case PLACE_VAR:
+        p->var[p->n_var++] = tail;
         return;
+    case PLACE_ADDR:
+        p->addr[p->n_addr++] = tail;
+        return;
+    case PLACE_FIXED:
+        break;
     }
     add_copy(p, f->off, col->off, col->len);
     if (f->kind == FK_RD)
@@ -61,13 +68,11 @@ void projection_make(struct projection *p, const struct layout *l, const struct 
         add_column(p, l, &l->col[i], spec, c);
     sort_steps(p);
     unsigned used = p->n ? p->step[p->n - 1].to + p->step[p->n - 1].len : 0;
-    for (unsigned i = 0; i < p->n_var; i++)
-        if (p->var[i].to + 2u > used)
-            used = p->var[i].to + 2u;
-    unsigned tail = used % 8;
-    p->last_used = (uint16_t)(used - tail);
-    p->last_mask = tail ? ~UINT64_C(0) >> (64 - 8 * tail) : 0; /* little endian: low octets come first */
-    p->zero_from = (uint16_t)(tail ? used - tail + 8 : used);
+    unsigned rest = used % 8;
+    p->last_word = (uint16_t)(used - rest);
+    p->last_mask = rest ? ~UINT64_C(0) >> (64 - 8 * rest) : 0; /* little endian: low octets come first */
+    p->zero_from = (uint16_t)(rest ? used - rest + 8 : used);
+    p->size_max = (uint16_t)(sizeof(struct record) + p->fixed + p->n_addr * sizeof(struct addr) + 8);
 }
 
 void projection_fix(const struct projection *p, const struct flow *f, uint8_t *key)
@@ -93,10 +98,8 @@ void projection_fix(const struct projection *p, const struct flow *f, uint8_t *k
     }
 }
 
-/* Lengths into the fixed part, bytes behind it, zeros up to the end of the record. */
-void projection_vars(const struct projection *p, const struct flow *f, uint8_t *key, uint8_t *end)
+uint8_t *projection_vars(const struct projection *p, const struct flow *f, uint8_t *key, uint8_t *d)
 {
-    uint8_t *d = key + p->fixed;
     for (unsigned i = 0; i < p->n_var; i++) {
         const struct var *v = (const struct var *)((const char *)f + p->var[i].from);
         uint16_t len = (uint16_t)v->len;
@@ -105,7 +108,7 @@ void projection_vars(const struct projection *p, const struct flow *f, uint8_t *
             memcpy(d, v->p, len);
         d += len;
     }
-    memset(d, 0, (size_t)(end - d));
+    return d;
 }
 
 void projection_swap(const struct projection *p, const struct flow *f, struct flow *swapped)

@@ -21,31 +21,29 @@ struct projection_fix {
 };
 
 struct projection {
-    uint16_t n, n_fix, n_var, fixed;
-    uint16_t last_used; /* octets of the last word of the fixed part that hold columns, 1..8 */
-    uint64_t last_mask; /* clears the rest of that word */
-    uint16_t zero_from; /* whole words between the columns' last word and `fixed` */
+    uint16_t n, n_fix, n_addr, n_var, fixed;
+    uint16_t size_max;  /* octets of a record whose variable fields are empty, at most */
+    uint16_t last_word; /* where the word starts that the copies end in */
+    uint64_t last_mask; /* its octets that columns have; 0: they end at a word */
+    uint16_t zero_from; /* whole words from here to `fixed` are no column's, or written later */
     bool has_bin;       /* records need their time */
     uint8_t sum;        /* enum sum_kind */
     struct projection_step step[FIELD_MAX];
     struct projection_fix fix[FIELD_MAX];
-    struct projection_step var[FIELD_MAX]; /* from: the struct var, to: its length in the key */
+    struct projection_step addr[FIELD_MAX]; /* from: the address, to: its length in the key */
+    struct projection_step var[FIELD_MAX];  /* from: the struct var, to: its length in the key */
 };
 
 /* Compiles the layout of a plugin with the value forms that its configuration asks for. */
 void projection_make(struct projection *p, const struct layout *l, const struct aggregate_spec *spec,
                      const struct config *c);
 
-/* Octets that the record of f takes, with header and padding; a multiple of 8. */
+/* Octets that the record of f takes at most, with header and padding. */
 static inline uint32_t projection_size(const struct projection *p, const struct flow *f)
 {
-    uint32_t size = (uint32_t)sizeof(struct record) + p->fixed;
-    if (__builtin_expect(p->n_var != 0, 0)) {
-        uint32_t more = 0;
-        for (unsigned i = 0; i < p->n_var; i++)
-            more += ((const struct var *)((const char *)f + p->var[i].from))->len;
-        size += (more + 7) & ~7u;
-    }
+    uint32_t size = p->size_max;
+    for (unsigned i = 0; __builtin_expect(i < p->n_var, 0); i++)
+        size += ((const struct var *)((const char *)f + p->var[i].from))->len;
     return size;
 }
 
@@ -61,16 +59,50 @@ static inline void projection_copy(const struct projection *p, const uint8_t *fr
     }
 }
 
-/* Lengths into the fixed part, octets behind it, zeros up to the end of the record. */
-void projection_vars(const struct projection *p, const struct flow *f, uint8_t *key, uint8_t *end);
+/* What no column has in the words behind the copies is zero. */
+static inline void projection_clear(const struct projection *p, uint8_t *key)
+{
+    if (p->last_mask) {
+        uint64_t w;
+        memcpy(&w, key + p->last_word, 8);
+        w &= p->last_mask;
+        memcpy(key + p->last_word, &w, 8);
+    }
+    for (unsigned i = p->zero_from; i < p->fixed; i += 8)
+        memset(key + i, 0, 8);
+}
+
+/* Addresses into the tail; returns its end. */
+static inline uint8_t *projection_addrs(const struct projection *p, const struct flow *f, uint8_t *key)
+{
+    uint8_t *d = key + p->fixed;
+    for (unsigned i = 0; i < p->n_addr; i++) {
+        uint32_t n = addr_compact((const struct addr *)((const char *)f + p->addr[i].from), d);
+        key[p->addr[i].to] = (uint8_t)n;
+        d += n;
+    }
+    return d;
+}
+
+/* Variable fields into the tail from d on; returns its end. */
+uint8_t *projection_vars(const struct projection *p, const struct flow *f, uint8_t *key, uint8_t *d);
 /* Values that take another form than in the flow. */
 void projection_fix(const struct projection *p, const struct flow *f, uint8_t *key);
 
-/* Fills rec, which has room for `size` octets as projection_size said and RING_SLACK more. */
-static inline void projection_run(const struct projection *p, const struct flow *f, struct record *rec,
-                                  uint32_t size)
+/* Fills rec, which has room for as much as projection_size said and RING_SLACK more; record_size(rec) says
+ * what it took. */
+static inline void projection_run(const struct projection *p, const struct flow *f, struct record *rec)
 {
-    *rec = (struct record){ .units = size / RECORD_UNIT & 0xfff,
+    uint8_t *key = rec->key;
+    projection_copy(p, (const uint8_t *)f, key);
+    projection_clear(p, key);
+    uint8_t *d = projection_addrs(p, f, key);
+    if (__builtin_expect(p->n_var != 0, 0))
+        d = projection_vars(p, f, key, d);
+    memset(d, 0, 8); /* the padding */
+    if (__builtin_expect(p->n_fix != 0, 0))
+        projection_fix(p, f, key);
+    *rec = (struct record){ .units = (uint32_t)(d - (uint8_t *)rec + 7) / RECORD_UNIT & 0xfff,
                             .kind = f->kind & 3,
                             .direction = f->sampling_direction & 3,
                             .tcpflags = f->tcpflags,
@@ -79,23 +111,6 @@ static inline void projection_run(const struct projection *p, const struct flow 
                             .packets = f->packets,
                             .bytes = f->bytes,
                             .start_us = f->start_us };
-    uint8_t *key = rec->key;
-    projection_copy(p, (const uint8_t *)f, key);
-    if (__builtin_expect(p->n_var != 0, 0)) {
-        memset(key + p->zero_from, 0,
-               (size_t)(p->fixed - p->zero_from)); /* before the tail: copies may reach into it */
-        projection_vars(p, f, key, (uint8_t *)rec + size);
-    }
-    if (p->last_mask) {
-        uint64_t w;
-        memcpy(&w, key + p->last_used, 8);
-        w &= p->last_mask;
-        memcpy(key + p->last_used, &w, 8);
-    }
-    for (unsigned i = p->zero_from; i < p->fixed; i += 8)
-        memset(key + i, 0, 8);
-    if (__builtin_expect(p->n_fix != 0, 0))
-        projection_fix(p, f, key);
 }
 
 /* For sums: puts the destination's value in the place of the source's, in a copy of f. */

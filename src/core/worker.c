@@ -68,7 +68,7 @@ static void put(struct outlet *o, const struct flow *f)
         lose(o, ring_abandoned(o->ring) ? LOSS_NO_PLUGIN : LOSS_RING_FULL, f);
         return;
     }
-    projection_run(&o->projection, f, rec, size);
+    projection_run(&o->projection, f, rec);
     ring_commit(o->ring, rec);
 }
 

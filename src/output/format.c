@@ -12,11 +12,11 @@ static const struct format_ops *const ops_of[] = {
     [FORMAT_JSON] = &format_json,
 };
 
-const uint8_t *fcol_bytes(const struct fcol *c, const struct format *f, const struct row *r, uint32_t *len)
+const uint8_t *fcol_bytes(struct fcol *c, const struct format *f, const struct row *r, uint32_t *len)
 {
     if (c->var && c->where == IN_KEY)
-        return layout_var(f->layout, c->column, r->key, len);
-    const uint8_t *v = fcol_value(c, r);
+        return layout_tail(f->layout, c->column, r->key, len);
+    const uint8_t *v = fcol_value(c, f, r);
     *len = c->where == NOWHERE ? 0 : (uint32_t)strnlen((const char *)v, c->size);
     return v;
 }
@@ -37,6 +37,8 @@ void fcol_init(struct fcol *fc, const struct format *f, const struct column *c)
     snprintf(fc->title, sizeof(fc->title), "%s", c->field->title);
     if (c >= f->absent && c < f->absent + FIELD_MAX) {
         fc->where = NOWHERE;
+    } else if (c->place == PLACE_ADDR) {
+        fc->where = IN_TAIL;
     } else if (c->field->flags & F_OR) {
         fc->where = IN_ROW;
         fc->off = c->field == &fields[FIELD_tcpflags] ? offsetof(struct row, tcpflags)
@@ -193,6 +195,6 @@ void format_value(struct format *f, const struct column *c, const struct row *r,
         const uint8_t *v = fcol_bytes(&fc, f, r, &len);
         fc.put_var(f, v, len, out);
     } else if (strbuf_room(out, fc.max + 64u)) {
-        out->len = (size_t)(fc.put(&fc, f, fcol_value(&fc, r), out->p + out->len) - out->p);
+        out->len = (size_t)(fc.put(&fc, f, fcol_value(&fc, f, r), out->p + out->len) - out->p);
     }
 }

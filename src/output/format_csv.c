@@ -72,7 +72,7 @@ static int csv_careful(struct format *f, struct fcol *c, const struct row *r, st
 {
     size_t at = out->len;
     if (c->put) {
-        out->len = (size_t)(c->put(c, f, fcol_value(c, r), out->p + out->len) - out->p);
+        out->len = (size_t)(c->put(c, f, fcol_value(c, f, r), out->p + out->len) - out->p);
     } else {
         uint32_t len;
         const uint8_t *v = fcol_bytes(c, f, r, &len);
@@ -92,7 +92,7 @@ static void csv_row(struct format *f, const struct row *r, struct strbuf *out)
     const char sep = f->st.separator;
     for (struct fcol *c = f->col, *end = f->col + f->n; c < end; c++) {
         if (__builtin_expect(c->put && !c->check, 1)) {
-            p = c->put(c, f, fcol_value(c, r), p);
+            p = c->put(c, f, fcol_value(c, f, r), p);
         } else {
             out->len = (size_t)(p - out->p);
             if (csv_careful(f, c, r, out) == -1) {

@@ -14,7 +14,12 @@ typedef char *put_fn(struct fcol *c, const struct format *f, const uint8_t *v, c
 /* Writes a value of any size. */
 typedef void put_var_fn(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out);
 
-enum where { IN_KEY, IN_ROW, NOWHERE }; /* NOWHERE: a column that was not asked for (client -a): zeros */
+enum where {
+    IN_KEY,
+    IN_TAIL,
+    IN_ROW,
+    NOWHERE
+}; /* IN_TAIL: an address; NOWHERE: not asked for (client -a): zeros */
 enum hide { HIDE_NEVER, HIDE_ON_EVENT, HIDE_UNBINNED };
 
 enum { PREFIX_MAX = 96, PREFIX_STEP = 32 };
@@ -33,6 +38,7 @@ struct fcol {
     bool check;  /* csv: may hold what has to be quoted */
     uint8_t prefix_len;
     struct time_cache tc;
+    struct addr addr; /* of the row in hand */
     char title[32];
     char prefix[PREFIX_MAX]; /* JSON: `, "name": `; copied in steps of PREFIX_STEP */
 };
@@ -90,16 +96,21 @@ struct fcol *format_add(struct format *f, const struct column *c);
 struct fcol *format_add_counter(struct format *f, const char *title, uint16_t off, uint16_t width);
 void format_add_counters(struct format *f);
 
-static inline const uint8_t *fcol_value(const struct fcol *c, const struct row *r)
+/* The octets of a value of fixed size; those of an address are put together in c. */
+static inline const uint8_t *fcol_value(struct fcol *c, const struct format *f, const struct row *r)
 {
     static const uint8_t nothing[16];
-    if (__builtin_expect(c->where == IN_KEY, 1))
+    if (c->where == IN_KEY)
         return r->key + c->off;
+    if (c->where == IN_TAIL) {
+        layout_addr(f->layout, c->column, r->key, &c->addr);
+        return c->addr.b;
+    }
     return c->where == IN_ROW ? (const uint8_t *)r + c->off : nothing;
 }
 
 /* The octets of a value for put_var. */
-const uint8_t *fcol_bytes(const struct fcol *c, const struct format *f, const struct row *r, uint32_t *len);
+const uint8_t *fcol_bytes(struct fcol *c, const struct format *f, const struct row *r, uint32_t *len);
 
 /* Decimal, inlined for the small numbers that rows are full of. */
 static inline char *put_u64(char *p, uint64_t v)

@@ -457,7 +457,7 @@ static void json_row(struct format *f, const struct row *r, struct strbuf *out)
         p = put_prefix(c, skip, p);
         skip = 0;
         if (__builtin_expect(c->put != NULL, 1)) {
-            p = c->put(c, f, fcol_value(c, r), p);
+            p = c->put(c, f, fcol_value(c, f, r), p);
         } else {
             uint32_t len;
             const uint8_t *v = fcol_bytes(c, f, r, &len);

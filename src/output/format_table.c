@@ -52,7 +52,7 @@ static void table_row(struct format *f, const struct row *r, struct strbuf *out)
     for (struct fcol *c = f->col, *end = f->col + f->n; c < end; c++) {
         char *from = p;
         if (__builtin_expect(c->put != NULL, 1)) {
-            p = c->put(c, f, fcol_value(c, r), p);
+            p = c->put(c, f, fcol_value(c, f, r), p);
         } else {
             uint32_t len;
             size_t at = out->len = (size_t)(p - out->p);

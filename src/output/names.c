@@ -176,12 +176,12 @@ int64_t names_time(const struct names *n, const struct row *r, int64_t purge_us)
 
 /* ---- expansion */
 
-static void add_peer(struct strbuf *s, const struct column *c, const struct row *r)
+static void add_peer(struct strbuf *s, const struct layout *l, const struct column *c, const struct row *r)
 {
     struct addr a = { 0 };
     char text[ADDR_TEXT];
     if (c && r->key)
-        memcpy(&a, r->key + c->off, sizeof(a));
+        layout_addr(l, c, r->key, &a);
     size_t len = addr_text(&a, text);
     for (size_t i = 0; i < len; i++)
         text[i] = text[i] == '.' || text[i] == ':' ? '_' : text[i];
@@ -250,7 +250,7 @@ int names_expand(const struct names *n, const struct row *r, int64_t at_us, char
         const struct part *p = &n->part[i];
         switch (p->id) {
         case VAR_PEER_SRC_IP:
-            add_peer(&s, n->column[p->id], r);
+            add_peer(&s, n->layout, n->column[p->id], r);
             break;
         case VAR_TAG:
         case VAR_TAG2:
@@ -289,7 +289,7 @@ static void mark_of(const struct names *n, const uint8_t *key, struct mark *m)
     if (n->column[VAR_TAG2])
         memcpy(&m->tag2, key + n->column[VAR_TAG2]->off, sizeof(m->tag2));
     if (n->column[VAR_PEER_SRC_IP])
-        memcpy(&m->peer, key + n->column[VAR_PEER_SRC_IP]->off, sizeof(m->peer));
+        layout_addr(n->layout, n->column[VAR_PEER_SRC_IP], key, &m->peer);
 }
 
 /* Finds groups by mark while a batch is parted. */

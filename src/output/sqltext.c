@@ -144,14 +144,14 @@ static void value_u8(struct sqltext *t, struct sql_col *c, const struct row *r, 
 {
     (void)t;
     v->type = SQL_INT;
-    v->i = *fcol_value(&c->fc, r);
+    v->i = *fcol_value(&c->fc, t->format, r);
 }
 
 static void value_u16(struct sqltext *t, struct sql_col *c, const struct row *r, struct sql_value *v)
 {
     (void)t;
     uint16_t n;
-    memcpy(&n, fcol_value(&c->fc, r), sizeof(n));
+    memcpy(&n, fcol_value(&c->fc, t->format, r), sizeof(n));
     v->type = SQL_INT;
     v->i = n;
 }
@@ -160,7 +160,7 @@ static void value_u32(struct sqltext *t, struct sql_col *c, const struct row *r,
 {
     (void)t;
     uint32_t n;
-    memcpy(&n, fcol_value(&c->fc, r), sizeof(n));
+    memcpy(&n, fcol_value(&c->fc, t->format, r), sizeof(n));
     v->type = SQL_INT;
     v->i = n;
 }
@@ -169,7 +169,7 @@ static void value_u64(struct sqltext *t, struct sql_col *c, const struct row *r,
 {
     (void)t;
     uint64_t n;
-    memcpy(&n, fcol_value(&c->fc, r), sizeof(n));
+    memcpy(&n, fcol_value(&c->fc, t->format, r), sizeof(n));
     value_unsigned(v, n);
 }
 
@@ -177,14 +177,14 @@ static void value_real(struct sqltext *t, struct sql_col *c, const struct row *r
 {
     (void)t;
     v->type = SQL_REAL;
-    memcpy(&v->d, fcol_value(&c->fc, r), sizeof(v->d));
+    memcpy(&v->d, fcol_value(&c->fc, t->format, r), sizeof(v->d));
 }
 
 /* Text of bounded size, as csv has it. */
 static void value_text(struct sqltext *t, struct sql_col *c, const struct row *r, struct sql_value *v)
 {
     struct strbuf *s = &t->scratch;
-    char *p = s->p + s->len, *end = c->fc.put(&c->fc, t->format, fcol_value(&c->fc, r), p);
+    char *p = s->p + s->len, *end = c->fc.put(&c->fc, t->format, fcol_value(&c->fc, t->format, r), p);
     v->type = SQL_TEXT;
     v->text.p = p;
     v->text.len = (uint32_t)(end - p);
@@ -207,7 +207,7 @@ static void value_var(struct sqltext *t, struct sql_col *c, const struct row *r,
 static void value_host(struct sqltext *t, struct sql_col *c, const struct row *r, struct sql_value *v)
 {
     struct addr a;
-    memcpy(&a, fcol_value(&c->fc, r), sizeof(a));
+    memcpy(&a, fcol_value(&c->fc, t->format, r), sizeof(a));
     v->type = SQL_INT;
     v->i = 0;
     if (addr_is_v4(&a)) {
@@ -244,7 +244,7 @@ static void set_time(struct sqltext *t, struct time_cache *tc, int64_t at_us, st
 static void value_time(struct sqltext *t, struct sql_col *c, const struct row *r, struct sql_value *v)
 {
     int64_t at_us;
-    memcpy(&at_us, fcol_value(&c->fc, r), sizeof(at_us));
+    memcpy(&at_us, fcol_value(&c->fc, t->format, r), sizeof(at_us));
     set_time(t, &c->fc.tc, at_us, v);
 }
 
@@ -252,7 +252,7 @@ static void value_residual(struct sqltext *t, struct sql_col *c, const struct ro
 {
     (void)t;
     int64_t at_us;
-    memcpy(&at_us, fcol_value(&c->fc, r), sizeof(at_us));
+    memcpy(&at_us, fcol_value(&c->fc, t->format, r), sizeof(at_us));
     v->type = SQL_INT;
     v->i = (at_us % US_PER_S + US_PER_S) % US_PER_S;
 }
@@ -596,24 +596,19 @@ void sqltext_set_now(struct sqltext *t, int64_t now_us)
     t->updated_len = (uint32_t)time_text(now_us, &t->stamps, false, &tc, t->updated);
 }
 
-/* Octets of variable columns in a key; labels grow to 11 characters for 4 octets. */
-static size_t var_octets(const struct sqltext *t, const struct row *r)
+/* Octets of columns in the tail of a key; labels grow to 11 characters for 4 octets. */
+static size_t tail_octets(const struct sqltext *t, const struct row *r)
 {
     size_t n = 0;
-    for (unsigned i = 0; t->layout->n_var && i < t->layout->n; i++) {
-        const struct column *c = &t->layout->col[i];
-        uint16_t len = 0;
-        if (field_is_var(c->field))
-            memcpy(&len, r->key + c->off, sizeof(len));
-        n += len;
-    }
+    for (unsigned i = 0; t->layout->n_tail && i < t->layout->n; i++)
+        n += column_tail_len(&t->layout->col[i], r->key);
     return n * 3;
 }
 
 bool sqltext_values(struct sqltext *t, const struct row *r, struct sql_value *v)
 {
     strbuf_clear(&t->scratch);
-    if (!strbuf_room(&t->scratch, t->room + var_octets(t, r))) /* once: values point into it */
+    if (!strbuf_room(&t->scratch, t->room + tail_octets(t, r))) /* once: values point into it */
         return false;
     for (unsigned i = 0; i < t->n; i++)
         t->col[i].value(t, &t->col[i], r, &v[i]);

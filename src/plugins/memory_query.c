@@ -139,12 +139,12 @@ static bool term_compile(const struct layout *l, const struct imt_term *t, uint6
         if (t->len != sizeof(uint8_t))
             return false;
         extra_put(q, x);
-    } else if (field_is_var(c->field)) {
-        if (t->len > UINT16_MAX)
+    } else if (column_in_tail(c)) {
+        if (c->place == PLACE_ADDR ? t->len != 0 && t->len != 4 && t->len != 16 : t->len > UINT16_MAX)
             return false;
         extra_put(q, x);
-        q->never |=
-            !overlay((uint8_t *)mask, (uint8_t *)value, c->off, (const uint8_t *)&var_len, sizeof(var_len));
+        /* c->len low octets of the length: little endian */
+        q->never |= !overlay((uint8_t *)mask, (uint8_t *)value, c->off, (const uint8_t *)&var_len, c->len);
     } else {
         if (t->len != c->len)
             return false;
@@ -291,17 +291,17 @@ static int shapes_fill(struct queries *q, struct err *e)
     return 0;
 }
 
-/* Do the terms outside the fixed part name every variable column? */
+/* Do the terms outside the fixed part name every column of the tail? */
 static bool tail_named(const struct layout *l, const struct query *one)
 {
     unsigned seen = 0;
     for (unsigned i = 0; i < l->n; i++)
-        for (unsigned k = 0; k < one->n_extra && field_is_var(l->col[i].field); k++)
+        for (unsigned k = 0; k < one->n_extra && column_in_tail(&l->col[i]); k++)
             if (one->extra[k].column == i) {
                 seen++;
                 break;
             }
-    return seen == l->n_var;
+    return seen == l->n_tail;
 }
 
 static bool all_exact(const struct queries *q)
@@ -389,7 +389,7 @@ static inline const uint8_t *extra_of(const struct layout *l, uint16_t column, c
     }
     const struct column *c = &l->col[column];
     if (!(c->field->flags & F_OR))
-        return layout_var(l, c, e->key, len);
+        return layout_tail(l, c, e->key, len);
     *len = 1;
     return c->field == &fields[FIELD_tcpflags] ? &e->tcpflags : &e->tunnel_tcpflags;
 }
@@ -488,7 +488,7 @@ static bool key_build(struct queries *q, const struct query *one)
     strbuf_clear(&q->key);
     strbuf_add(&q->key, q->scratch, q->words * sizeof(*q->scratch));
     for (unsigned i = 0; i < q->l->n; i++)
-        for (unsigned k = 0; k < one->n_extra && field_is_var(q->l->col[i].field); k++)
+        for (unsigned k = 0; k < one->n_extra && column_in_tail(&q->l->col[i]); k++)
             if (one->extra[k].column == i) {
                 strbuf_add(&q->key, one->extra[k].value, one->extra[k].len);
                 break;

@@ -215,7 +215,7 @@ static int check(const struct config_set *set, const struct plugin_conf *pc, str
     spec->flows = nc.exported.flows;
     spec->none = false;
     spec->sum = SUM_NONE;
-    spec->icmp_as_port = true;
+    spec->icmp_as_port = spec->whole_addresses = true;
     return 0;
 }
 

@@ -180,8 +180,21 @@ static bool never_set(const uint8_t *p, uint32_t len)
     return true;
 }
 
-static void query_put(const struct query_list *q, const struct value *v, const int *column,
-                      struct strbuf *out)
+/* A value as the key of this table holds it. */
+static void term_put(struct strbuf *out, const struct layout *l, int column, const uint8_t *p, uint32_t len)
+{
+    uint8_t octets[sizeof(struct addr)];
+    if (column != IMT_TERM_FLOWS && l->col[column].place == PLACE_ADDR && len == sizeof(struct addr)) {
+        struct addr a;
+        memcpy(&a, p, sizeof(a));
+        len = addr_compact(&a, octets);
+        p = octets;
+    }
+    imt_term_put(out, (uint16_t)column, p, len);
+}
+
+static void query_put(const struct query_list *q, const struct value *v, const struct layout *l,
+                      const int *column, struct strbuf *out)
 {
     uint16_t terms = 0;
     bool never = false;
@@ -194,7 +207,7 @@ static void query_put(const struct query_list *q, const struct value *v, const i
     for (unsigned i = 0; i < q->wants->n && !never; i++) {
         if (v[i].kind != VALUE_GIVEN || column[i] == -1)
             continue;
-        imt_term_put(out, (uint16_t)column[i], q->octets.p + v[i].at, v[i].len);
+        term_put(out, l, column[i], (const uint8_t *)q->octets.p + v[i].at, v[i].len);
         terms++;
     }
     imt_query_end(out, at, terms);
@@ -212,7 +225,7 @@ int query_list_request(const struct query_list *q, const struct layout *l, enum 
     }
     size_t at = imt_request_begin(out, op, flags, (uint16_t)q->n);
     for (unsigned i = 0; i < q->n; i++)
-        query_put(q, &q->value[i * q->wants->n], column, out);
+        query_put(q, &q->value[i * q->wants->n], l, column, out);
     imt_end(out, at);
     if (out->failed || out->len - at > IMT_HEADER + IMT_REQUEST_MAX)
         return err_set(e, ERR_LIMIT, "the queries are too long for one request: ask in several");

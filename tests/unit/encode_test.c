@@ -219,6 +219,7 @@ static struct rig *rig_new(uint8_t version, const char *aggregate, const struct 
     static const struct config plain;
     assert_non_null(r);
     assert_int_equal(aggregate_parse(aggregate, 'P', &spec, &dropped, &e), 0);
+    spec.whole_addresses = true; /* as nfprobe has it */
     layout_make(&r->layout, &spec, false);
     projection_make(&r->projection, &r->layout, &spec, &plain);
     r->conf = *more;
@@ -252,7 +253,7 @@ static bool add(struct rig *r, struct export_flow f)
 {
     _Alignas(8) uint8_t room[2048];
     struct record *rec = (struct record *)room;
-    projection_run(&r->projection, &r->flow, rec, projection_size(&r->projection, &r->flow));
+    projection_run(&r->projection, &r->flow, rec);
     f.key = rec->key;
     if (!f.first_us) {
         f.first_us = BOOT + 1234567;

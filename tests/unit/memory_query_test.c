@@ -32,7 +32,7 @@ static void entry_random(struct made *m, uint64_t *seed)
     const char *path = paths[rnd(seed) % 5], *label = labels[rnd(seed) % 3];
     memset(m->key, 0, sizeof(m->key));
     addr_set_v4(&a, ip);
-    made_set(m, FIELD_src_host, &a, sizeof(a));
+    made_address(m, FIELD_src_host, &a);
     made_u16(m, FIELD_src_port, (uint16_t)(rnd(seed) % 6));
     made_u8(m, FIELD_proto, rnd(seed) % 2 ? 6 : 17);
     made_var(m, FIELD_as_path, path, (uint16_t)strlen(path));
@@ -90,8 +90,8 @@ static void query_put(struct strbuf *s, struct made *m, unsigned which, bool nev
         if (c->field->flags & F_OR) {
             p = &m->row.tcpflags;
             len = 1;
-        } else if (field_is_var(c->field)) {
-            p = layout_var(l, c, m->key, &len);
+        } else if (column_in_tail(c)) {
+            p = layout_tail(l, c, m->key, &len);
         }
         imt_term_put(s, column(l, ids[i]), p, len);
         n++;
@@ -125,8 +125,8 @@ static bool matches(const struct layout *l, struct cursor terms, const struct ag
             p = (const uint8_t *)&e->flows;
         else if (l->col[t.column].field->flags & F_OR)
             p = &e->tcpflags;
-        else if (field_is_var(l->col[t.column].field))
-            p = layout_var(l, &l->col[t.column], e->key, &len);
+        else if (column_in_tail(&l->col[t.column]))
+            p = layout_tail(l, &l->col[t.column], e->key, &len);
         else
             p = e->key + l->col[t.column].off;
         if (len != t.len || memcmp(p, t.value, len) != 0)
@@ -303,7 +303,7 @@ static void dumps_are_cut_into_blocks(void **state)
     made_init(&m, "src_host, src_port", false);
     strbuf_init(&s, 4096);
     for (uint32_t i = 0; i < 30000; i++) {
-        made_set(&m, FIELD_src_host, &i, sizeof(i));
+        made_tail(&m, FIELD_src_host, &i, sizeof(i));
         table_add(t, &m);
     }
     size_t plain = imt_request_begin(&s, IMT_OP_TABLE, 0, 0);
@@ -325,7 +325,7 @@ static void dumps_are_cut_into_blocks(void **state)
     struct answer *a = answer_new(&m.layout, t, &r, &e);
     assert_false(answer_step(a, &out, 1));
     for (uint32_t i = 30000; i < 40000; i++) {
-        made_set(&m, FIELD_src_host, &i, sizeof(i));
+        made_tail(&m, FIELD_src_host, &i, sizeof(i));
         table_add(t, &m);
     }
     while (!answer_step(a, &out, 0))
@@ -345,7 +345,7 @@ static void unfit_queries_are_refused(void **state)
     static const struct {
         uint16_t column;
         uint32_t len;
-    } rows[] = { { 0, 0 }, { 0, 15 }, { 0, 17 }, { 99, 1 }, { IMT_TERM_FLOWS, 4 }, { 1, 1 } };
+    } rows[] = { { 1, 3 }, { 1, 15 }, { 1, 17 }, { 99, 1 }, { IMT_TERM_FLOWS, 4 }, { 0, 1 }, { 0, 0 } };
     made_init(&m, "src_host, src_port", false);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct strbuf s;

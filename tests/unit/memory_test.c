@@ -44,12 +44,12 @@ static void feed(struct served *s, unsigned n)
         struct addr a;
         memset(buf, 0, sizeof(buf));
         *r = (struct record){ .packets = 1, .bytes = s->next, .flows = 1 };
-        record_set_key_len(r, s->m.layout.fixed);
         addr_set_v4(&a, ip);
         memset(s->m.key, 0, sizeof(s->m.key));
-        made_set(&s->m, FIELD_src_host, &a, sizeof(a));
+        made_address(&s->m, FIELD_src_host, &a);
         made_u16(&s->m, FIELD_src_port, (uint16_t)(1000 + s->next % 10));
-        memcpy(r->key, s->m.key, s->m.layout.fixed);
+        record_set_key_len(r, s->m.key_len);
+        memcpy(r->key, s->m.key, s->m.key_len);
         const struct sums sum = s->pl.ops->take(&s->pl, buf, record_size(r));
         assert_int_equal(sum.bytes, s->next);
     }

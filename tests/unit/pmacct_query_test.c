@@ -119,6 +119,8 @@ static void printed_values_find_themselves(void **state)
         assert_int_equal(value_put(c->field, values[i].text, true, &octets, &e), 0);
         if (c->field->flags & F_OR)
             m.row.tcpflags = (uint8_t)octets.p[0];
+        else if (c->place == PLACE_ADDR)
+            made_address(&m, (enum field_id)(c->field - fields), (const struct addr *)octets.p);
         else if (field_is_var(c->field))
             made_var(&m, (enum field_id)(c->field - fields), octets.len ? octets.p : "",
                      (uint16_t)octets.len);

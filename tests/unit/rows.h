@@ -49,31 +49,39 @@ static inline void made_u8(struct made *m, enum field_id id, uint8_t v) { made_s
 static inline void made_u16(struct made *m, enum field_id id, uint16_t v) { made_set(m, id, &v, sizeof(v)); }
 static inline void made_u32(struct made *m, enum field_id id, uint32_t v) { made_set(m, id, &v, sizeof(v)); }
 static inline void made_u64(struct made *m, enum field_id id, uint64_t v) { made_set(m, id, &v, sizeof(v)); }
+/* Columns of the tail have to be set once each, in the order of the columns. */
+static inline void made_tail(struct made *m, enum field_id id, const void *v, uint16_t n)
+{
+    const struct column *c = made_column(m, id);
+    uint32_t used = 0;
+    for (const struct column *before = m->layout.col; before < c; before++)
+        used += column_tail_len(before, m->key);
+    memcpy(m->key + c->off, &n, c->len); /* little endian: the low octet comes first */
+    memcpy(m->key + m->layout.fixed + used, v, n);
+    m->key_len = m->layout.fixed + ((used + n + 7) & ~7u);
+}
+
+static inline void made_var(struct made *m, enum field_id id, const void *v, uint16_t n)
+{
+    made_tail(m, id, v, n);
+}
+
+static inline void made_address(struct made *m, enum field_id id, const struct addr *a)
+{
+    uint8_t octets[16];
+    uint32_t n = addr_compact(a, octets);
+    if (made_column(m, id)->place == PLACE_ADDR)
+        made_tail(m, id, octets, (uint16_t)n);
+    else
+        made_set(m, id, a, sizeof(*a));
+}
+
 static inline void made_addr(struct made *m, enum field_id id, const char *text)
 {
     struct addr a = { 0 };
     if (addr_parse(text, &a) == -1)
         abort();
-    made_set(m, id, &a, sizeof(a));
-}
-
-/* Variable columns have to be set once each, in the order of the columns. */
-static inline void made_var(struct made *m, enum field_id id, const void *v, uint16_t n)
-{
-    uint32_t used = 0;
-    for (unsigned i = 0; i < m->layout.n; i++) {
-        const struct column *c = &m->layout.col[i];
-        if (c->field == &fields[id])
-            break;
-        if (field_is_var(c->field)) {
-            uint16_t len;
-            memcpy(&len, m->key + c->off, sizeof(len));
-            used += len;
-        }
-    }
-    memcpy(m->key + made_column(m, id)->off, &n, sizeof(n));
-    memcpy(m->key + m->layout.fixed + used, v, n);
-    m->key_len = m->layout.fixed + ((used + n + 7) & ~7u);
+    made_address(m, id, &a);
 }
 
 static inline void made_bin(struct made *m, int64_t at_s)
