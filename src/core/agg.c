@@ -181,10 +181,10 @@ static struct agg_entry *entry_new(struct agg *t, const uint8_t *key, uint32_t k
     return e;
 }
 
-/* The entry of a key; made when it is new. */
-static inline struct agg_entry *entry_get(struct agg *t, uint32_t hash, const uint8_t *key, uint32_t key_len)
+/* The entry of a key, looked for from slot `at` on; made when it is new. */
+static inline struct agg_entry *entry_get(struct agg *t, uint32_t hash, uint64_t at, const uint8_t *key,
+                                          uint32_t key_len)
 {
-    uint64_t at = hash & t->mask;
     for (; t->slots[at]; at = (at + 1) & t->mask) {
         if (t->slots[at] >> 32 != hash)
             continue;
@@ -218,27 +218,32 @@ static inline void entry_add(struct agg_entry *e, const struct record *r, struct
     s->flows += r->flows;
 }
 
-/* Three passes over a group: hashes, and the slots come; entries come; add. Memory latency is paid once a
- * group. */
+/* Three passes over a group: hashes, and the slots come; the first slot of that hash, or an empty one, and
+ * the entry comes; add. Memory latency is paid once a group. What is added meanwhile fills slots from the
+ * found ones on, never before them. */
 static void add_group(struct agg *t, const struct record *const *rec, unsigned n, struct sums *s)
 {
     uint32_t hash[GROUP];
+    uint64_t at[GROUP];
     if (t->count + n > t->grow_at)
         slots_grow(t);
     for (unsigned i = 0; i < n; i++) {
         hash[i] = key_hash(rec[i]->key, record_key_len(rec[i]));
-        __builtin_prefetch(&t->slots[hash[i] & t->mask]);
+        at[i] = hash[i] & t->mask;
+        __builtin_prefetch(&t->slots[at[i]]);
     }
     for (unsigned i = 0; i < n; i++) {
-        uint64_t slot = t->slots[hash[i] & t->mask];
+        uint64_t slot;
+        while ((slot = t->slots[at[i]]) && slot >> 32 != hash[i])
+            at[i] = (at[i] + 1) & t->mask;
         if (slot) {
             const char *e = (const char *)entry_at(t, (uint32_t)slot);
             __builtin_prefetch(e, 1);
-            __builtin_prefetch(e + 64);
+            __builtin_prefetch(e + 64, 1);
         }
     }
     for (unsigned i = 0; i < n; i++)
-        entry_add(entry_get(t, hash[i], rec[i]->key, record_key_len(rec[i])), rec[i], s);
+        entry_add(entry_get(t, hash[i], at[i], rec[i]->key, record_key_len(rec[i])), rec[i], s);
 }
 
 struct sums agg_add(struct agg *t, const uint8_t *recs, size_t bytes)
@@ -266,7 +271,8 @@ void agg_merge(struct agg *t, const struct agg_entry *from)
 {
     if (t->count >= t->grow_at)
         slots_grow(t);
-    struct agg_entry *e = entry_get(t, key_hash(from->key, from->key_len), from->key, from->key_len);
+    uint32_t hash = key_hash(from->key, from->key_len);
+    struct agg_entry *e = entry_get(t, hash, hash & t->mask, from->key, from->key_len);
     e->packets += from->packets;
     e->bytes += from->bytes;
     e->flows += from->flows;
