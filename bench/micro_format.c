@@ -4,48 +4,40 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/project.h"
 #include "output/format.h"
 
-enum { ROWS = 4096, ROUNDS = 256 };
+enum { ROWS = 4096, ROUNDS = 256, SLOT = 256 };
 
 static const struct {
     const char *name;
     enum format_kind kind;
 } kinds[] = { { "csv", FORMAT_CSV }, { "json", FORMAT_JSON }, { "table", FORMAT_TABLE } };
 
-static void put(uint8_t *key, const struct layout *l, enum field_id id, const void *v, size_t n)
+/* A record as the core makes it, in SLOT octets. */
+static void fill(uint8_t *slot, const struct projection *p, bool v6)
 {
-    memcpy(key + layout_find(l, id)->off, v, n);
-}
-
-static void fill(uint8_t *key, const struct layout *l, bool v6)
-{
+    struct flow f = { .src_port = (uint16_t)random(),
+                      .dst_port = (uint16_t)(random() % 1024),
+                      .in_iface = (uint32_t)random() % 1000,
+                      .out_iface = (uint32_t)random() % 1000,
+                      .proto = random() & 1 ? 6 : 17,
+                      .tos = (uint8_t)random() };
     uint8_t octets[16] = { 0x20, 0x01, 0x0d, 0xb8 };
-    struct addr src, dst;
     for (int i = 4; i < 16; i++)
         octets[i] = (uint8_t)random();
     if (v6) {
-        addr_set_v6(&src, octets);
+        addr_set_v6(&f.src_host, octets);
         octets[15]++;
-        addr_set_v6(&dst, octets);
+        addr_set_v6(&f.dst_host, octets);
     } else {
-        addr_set_v4(&src, octets + 4);
-        addr_set_v4(&dst, octets + 8);
+        addr_set_v4(&f.src_host, octets + 4);
+        addr_set_v4(&f.dst_host, octets + 8);
     }
-    uint16_t sport = (uint16_t)random(), dport = (uint16_t)(random() % 1024);
-    uint32_t in = (uint32_t)random() % 1000, out = (uint32_t)random() % 1000;
-    uint8_t proto = random() & 1 ? 6 : 17, tos = (uint8_t)random();
-    put(key, l, FIELD_src_host, &src, sizeof(src));
-    put(key, l, FIELD_dst_host, &dst, sizeof(dst));
-    put(key, l, FIELD_src_port, &sport, sizeof(sport));
-    put(key, l, FIELD_dst_port, &dport, sizeof(dport));
-    put(key, l, FIELD_proto, &proto, sizeof(proto));
-    put(key, l, FIELD_tos, &tos, sizeof(tos));
-    put(key, l, FIELD_in_iface, &in, sizeof(in));
-    put(key, l, FIELD_out_iface, &out, sizeof(out));
+    projection_run(p, &f, (struct record *)slot);
 }
 
-static void measure(const struct layout *l, uint8_t *keys, const char *what, int kind)
+static void measure(const struct layout *l, const uint8_t *slots, const char *what, int kind)
 {
     struct format_style st = { .kind = kinds[kind].kind, .separator = ',', .event_type = "purge" };
     struct format *f = format_new(l, &st);
@@ -56,7 +48,7 @@ static void measure(const struct layout *l, uint8_t *keys, const char *what, int
     for (int round = 0; round < ROUNDS; round++) {
         strbuf_clear(&out);
         for (int i = 0; i < ROWS; i++) {
-            struct row r = { .key = keys + (size_t)i * l->fixed,
+            struct row r = { .key = ((const struct record *)(slots + (size_t)i * SLOT))->key,
                              .packets = (uint64_t)i,
                              .bytes = (uint64_t)i * 700 };
             format_row(f, &r, &out);
@@ -74,21 +66,24 @@ int main(void)
 {
     struct aggregate_spec spec;
     struct layout l;
+    struct projection p;
+    static const struct config plain;
     struct err e;
     bool dropped = false;
     if (aggregate_parse("src_host,dst_host,src_port,dst_port,proto,tos,in_iface,out_iface", 'N', &spec,
                         &dropped, &e))
         return 1;
     layout_make(&l, &spec, false);
-    uint8_t *keys = calloc(ROWS, l.fixed);
-    if (!keys)
+    projection_make(&p, &l, &spec, &plain);
+    uint8_t *slots = calloc(ROWS, SLOT);
+    if (!slots)
         return 1;
     for (int v6 = 0; v6 < 2; v6++) {
         for (size_t i = 0; i < ROWS; i++)
-            fill(keys + i * l.fixed, &l, v6);
+            fill(slots + i * SLOT, &p, v6);
         for (int kind = 0; kind < 3; kind++)
-            measure(&l, keys, v6 ? "IPv6" : "IPv4", kind);
+            measure(&l, slots, v6 ? "IPv6" : "IPv4", kind);
     }
-    free(keys);
+    free(slots);
     return 0;
 }

@@ -23,17 +23,16 @@ void addr_get_v6(const struct addr *a, uint8_t octets16[16])
         memcpy(octets16, a->b, 16);
 }
 
-static char *put_octet(char *p, unsigned v)
+/* Without branches: how long an octet is cannot be foreseen. Writes 4 octets, of which the text may have 3.
+ */
+static inline char *put_octet(char *p, uint32_t v)
 {
-    if (v >= 100) {
-        *p++ = (char)('0' + v / 100);
-        v %= 100;
-        *p++ = (char)('0' + v / 10);
-    } else if (v >= 10) {
-        *p++ = (char)('0' + v / 10);
-    }
-    *p++ = (char)('0' + v % 10);
-    return p;
+    uint32_t len = 1 + (v >= 10) + (v >= 100), tens = v * 205 >> 11; /* v / 10 */
+    uint32_t hundreds = v * 41 >> 12;                                /* v / 100 */
+    uint32_t text = hundreds | (tens - hundreds * 10) << 8 | (v - tens * 10) << 16 | UINT32_C(0x30303030);
+    text >>= 8 * (3 - len);
+    memcpy(p, &text, 4);
+    return p + len;
 }
 
 static char *put_v4(char *p, const uint8_t *b)

@@ -78,54 +78,42 @@ const char *strbuf_cstr(struct strbuf *s)
     return s->p;
 }
 
-static const char two_digits[201] = "0001020304050607080910111213141516171819"
-                                    "2021222324252627282930313233343536373839"
-                                    "4041424344454647484950515253545556575859"
-                                    "6061626364656667686970717273747576777879"
-                                    "8081828384858687888990919293949596979899";
-
-static const uint64_t powers[20] = {
-    0, /* so that 0 has a digit too */
-    10ull,
-    100ull,
-    1000ull,
-    10000ull,
-    100000ull,
-    1000000ull,
-    10000000ull,
-    100000000ull,
-    1000000000ull,
-    10000000000ull,
-    100000000000ull,
-    1000000000000ull,
-    10000000000000ull,
-    100000000000000ull,
-    1000000000000000ull,
-    10000000000000000ull,
-    100000000000000000ull,
-    1000000000000000000ull,
-    10000000000000000000ull,
-};
-
-/* Decimal digits of v: log10(2) is about 1233/4096, which errs by one at most. */
-static size_t digits_of(uint64_t v)
+/* The eight decimal digits of v (< 10^8), one an octet, the most significant one in the lowest octet: both
+ * halves, then all quarters, then all digits at once. Numbers in rows have any length, and a branch on it is
+ * mispredicted more often than not. */
+static inline uint64_t eight_digits(uint32_t v)
 {
-    unsigned n = (64 - (unsigned)__builtin_clzll(v | 1)) * 1233 >> 12;
-    return n + (v >= powers[n]);
+    uint64_t four = v / 10000 | (uint64_t)(v % 10000) << 32;
+    uint64_t hundreds = four * 10486 >> 20 & UINT64_C(0x0000007f0000007f);
+    uint64_t two = hundreds | (four - hundreds * 100) << 16;
+    uint64_t tens = two * 103 >> 10 & UINT64_C(0x000f000f000f000f);
+    return tens | (two - tens * 10) << 8;
+}
+
+enum { EIGHT = 100000000 };
+static const uint64_t zeros = UINT64_C(0x3030303030303030); /* "00000000" */
+
+/* v < 10^8, without leading zeros; writes 8 octets. */
+static inline size_t put_short(uint32_t v, char *buf)
+{
+    uint64_t digits = eight_digits(v);
+    unsigned skip = (unsigned)__builtin_ctzll(digits | UINT64_C(1) << 56) / 8;
+    digits = (digits | zeros) >> 8 * skip;
+    memcpy(buf, &digits, 8);
+    return 8 - skip;
+}
+
+static inline void put_long(uint32_t v, char *buf)
+{
+    uint64_t digits = eight_digits(v) | zeros;
+    memcpy(buf, &digits, 8);
 }
 
 size_t u64_text(uint64_t v, char *buf)
 {
-    size_t n = digits_of(v);
-    char *at = buf + n;
-    while (v >= 100) {
-        at -= 2;
-        memcpy(at, two_digits + v % 100 * 2, 2);
-        v /= 100;
-    }
-    if (v >= 10)
-        memcpy(buf, two_digits + v * 2, 2);
-    else
-        *buf = (char)('0' + v);
-    return n;
+    if (__builtin_expect(v < EIGHT, 1))
+        return put_short((uint32_t)v, buf);
+    size_t n = v < (uint64_t)EIGHT * EIGHT ? put_short((uint32_t)(v / EIGHT), buf) : u64_text(v / EIGHT, buf);
+    put_long((uint32_t)(v % EIGHT), buf + n);
+    return n + 8;
 }

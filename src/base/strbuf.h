@@ -53,7 +53,8 @@ void strbuf_printf(struct strbuf *s, const char *fmt, ...) __attribute__((format
 /* The text, NUL-terminated; owned by s. */
 const char *strbuf_cstr(struct strbuf *s);
 
-/* Writes v in decimal, without a NUL, at most 20 characters; returns how many. */
+/* Writes v in decimal, without a NUL, at most 20 characters; returns how many. What stands behind them, up to
+ * 8 octets in all, is overwritten. */
 size_t u64_text(uint64_t v, char *buf);
 
 #endif

@@ -21,7 +21,7 @@ enum {
     FEW = BATCH / 2,              /* less than this: let more come together before reading on */
     NAP_MS = 1,
     LONG_NAP_MS =
-        5, /* with a buffer of LONG_NAP_RCVBUF, which holds that of the highest rate many times over */
+        10, /* with a buffer of LONG_NAP_RCVBUF, which holds that of the highest rate many times over */
     LONG_NAP_RCVBUF = 8 << 20,
     IDLE_NAPS = 2, /* naps without a datagram until we wait for the next one */
     RCVBUF_DEFAULT = 32 << 20,
