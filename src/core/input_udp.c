@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Datagrams from a UDP socket, in batches. Under load the socket is read without going through the event
  * loop; when only a few datagrams were there, the next look comes a millisecond later instead of a wake-up
- * for each. */
+ * for each. Bursts are read at once: what the sender has just written is in the caches, and its buffers go
+ * back to their processor without an interrupt. */
 #include "core/input.h"
 
 #include <errno.h>
@@ -18,11 +19,9 @@ enum {
     DATAGRAM_MAX = 65536,
     STRIDE = DATAGRAM_MAX + 1536, /* no power of two: buffers that alias in the caches cost a miss a line */
     ROUNDS = 16,                  /* batches between two looks at the event loop */
-    FEW = BATCH / 2,              /* less than this: let more come together before reading on */
-    NAP_MS = 1,
-    LONG_NAP_MS =
-        10, /* with a buffer of LONG_NAP_RCVBUF, which holds that of the highest rate many times over */
-    LONG_NAP_RCVBUF = 8 << 20,
+    FEW = BATCH / 2,              /* less than this: the socket is about empty */
+    WORTH = 6,     /* so many a wake-up pay for it: they are read at once, while they are in the caches */
+    NAP_MS = 1,    /* when fewer came: more come together before the next look */
     IDLE_NAPS = 2, /* naps without a datagram until we wait for the next one */
     RCVBUF_DEFAULT = 32 << 20,
     DROPS_EACH_US = 1000000,
@@ -134,7 +133,7 @@ static void nap(struct input *in)
     if (!s->napping)
         uv_poll_stop(&s->poll);
     s->napping = true;
-    uv_timer_start(&s->nap, on_nap_over, s->rcvbuf >= LONG_NAP_RCVBUF ? LONG_NAP_MS : NAP_MS, 0);
+    uv_timer_start(&s->nap, on_nap_over, NAP_MS, 0);
 }
 
 static void on_readable(uv_poll_t *p, int status, int events)
@@ -147,9 +146,10 @@ static void on_readable(uv_poll_t *p, int status, int events)
 static void wait_for_more(struct input *in)
 {
     struct udp_state *s = in->state;
-    s->napping = false;
     s->idle_naps = 0;
-    uv_poll_start(&s->poll, UV_READABLE, on_readable);
+    if (s->napping) /* starting it again would cost a system call */
+        uv_poll_start(&s->poll, UV_READABLE, on_readable);
+    s->napping = false;
 }
 
 static void look_at_drops(struct input *in)
@@ -168,7 +168,8 @@ static void look_at_drops(struct input *in)
     s->kernel_drops = m.drops;
 }
 
-/* Reads what is there, then either goes on next turn of the loop, naps, or waits. */
+/* Reads what is there, then waits for more; naps first where that saves wake-ups, or where plugins need time.
+ */
 static void watch(struct input *in)
 {
     struct udp_state *s = in->state;
@@ -184,14 +185,10 @@ static void watch(struct input *in)
     }
     look_at_drops(in);
     s->idle_naps = total ? 0 : s->idle_naps + 1;
-    if (n >= FEW && !pause) {
-        if (s->napping)
-            wait_for_more(in); /* readable at once: the loop sees signals and timers in between */
-    } else if (s->idle_naps < IDLE_NAPS) {
+    if (pause || (total < WORTH && s->idle_naps < IDLE_NAPS))
         nap(in);
-    } else {
-        wait_for_more(in);
-    }
+    else
+        wait_for_more(in); /* the loop sees signals and timers in between */
 }
 
 static int udp_start(struct input *in, struct err *e)
@@ -200,6 +197,7 @@ static int udp_start(struct input *in, struct err *e)
     if (uv_poll_init(in->loop, &s->poll, s->fd) != 0 || uv_timer_init(in->loop, &s->nap) != 0)
         return err_set(e, ERR_SYS, "cannot watch the socket of %s", s->where);
     s->poll.data = s->nap.data = in;
+    s->napping = true; /* not watched yet */
     wait_for_more(in);
     return 0;
 }
