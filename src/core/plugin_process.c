@@ -15,7 +15,7 @@
 #include "core/privs.h"
 
 enum {
-    NAP_MS = 40, /* the ring is looked at again after this, so that traffic costs no wake-up a batch */
+    NAP_MS = 100, /* the ring is looked at again after this: large batches find a table's memory warm */
     TICK_MS = 100,
     GRACE_MS = 1500, /* after SIGINT: the core, if it was meant too, says quit meanwhile */
 };

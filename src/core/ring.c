@@ -119,7 +119,7 @@ bool ring_has_room(struct ring *r, uint32_t size)
 /* The consumer's line is read only when what we last saw there says so. */
 static bool filling(struct ring *r)
 {
-    return r->head - r->tail_seen > r->size / 4 && ring_room(r) < r->size - r->size / 4;
+    return r->head - r->tail_seen > r->size / 2 && ring_room(r) < r->size / 2;
 }
 
 void ring_publish(struct ring *r)

@@ -121,7 +121,7 @@ uint8_t *ring_peek(struct ring *r, size_t *bytes);
 void ring_release(struct ring *r, size_t bytes, const struct sums *taken);
 /* Says that the consumer does something else, and what ring_fd shall wake it for. With RING_WAKE_ANY: true:
  * nothing arrived meanwhile, sleep; false: go on reading, no wake-up comes. */
-enum ring_wake { RING_WAKE_ANY = 1, RING_WAKE_FILLING = 2 /* a quarter of the ring is full */ };
+enum ring_wake { RING_WAKE_ANY = 1, RING_WAKE_FILLING = 2 /* half of the ring is full */ };
 bool ring_sleep(struct ring *r, enum ring_wake when);
 /* The eventfd that becomes readable when something was published to a sleeping consumer; the consumer reads
  * it with ring_woken. */

@@ -111,7 +111,7 @@ static void a_napping_consumer_is_woken_when_it_fills(void **state)
     put(r, 0, 64);
     ring_publish(r);
     assert_int_equal(poll(&p, 1, 0), 0);
-    while (ring_backlog(r) <= ring_size(r) / 4)
+    while (ring_backlog(r) <= ring_size(r) / 2)
         put(r, 1, 64);
     ring_publish(r);
     assert_int_equal(poll(&p, 1, 0), 1);
