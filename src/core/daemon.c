@@ -106,7 +106,9 @@ static int open_log(struct daemon *d, struct err *e)
                                 .syslog = c->syslog,
                                 .syslog_ident = c->syslog_ident,
                                 .stamp_stderr = c->log_stderr_tstamp,
-                                .utc = c->timestamps_utc };
+                                .utc = c->timestamps_utc,
+                                .modes = &d->host.modes };
+    d->host.modes = file_modes_of(c->files_umask, c->files_uid, c->files_gid);
     d->sink = log_sink_open(&lc, e);
     if (!d->sink)
         return -1;
@@ -126,13 +128,30 @@ static void log_banner(struct daemon *d)
                  realpath(d->conf.path, path) ? path : d->conf.path);
 }
 
+/* "WARN: text" at the level it names. */
+static void log_early(const struct log *l, const char *line)
+{
+    static const struct {
+        const char *word;
+        enum log_level level;
+    } levels[] = { { "INFO: ", LOG_LV_INFO }, { "WARN: ", LOG_LV_WARN }, { "ERROR: ", LOG_LV_ERROR } };
+    for (unsigned i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+        size_t n = strlen(levels[i].word);
+        if (!strncmp(line, levels[i].word, n)) {
+            log_at(l, levels[i].level, "%s", line + n);
+            return;
+        }
+    }
+    log_warn(l, "%s", line);
+}
+
 /* stderr has shown these already: a log file or syslog gets them too. */
 static void replay_early(struct daemon *d)
 {
     if (!d->conf.core.logfile && !d->conf.core.syslog)
         return;
     for (const char *const *line = d->early; line && *line; line++)
-        log_warn(&d->log, "%s", *line);
+        log_early(&d->log, *line);
 }
 
 /* The parent waits until the daemon is ready (0) or has failed (its status), so that a start script knows. */
@@ -236,7 +255,6 @@ static int start_plugins(struct daemon *d, struct err *e)
     d->host.core = &d->conf.core;
     d->host.sink = d->sink;
     d->host.log = d->log;
-    d->host.modes = file_modes_of(d->conf.core.files_umask, d->conf.core.files_uid, d->conf.core.files_gid);
     d->host.on_ready = on_all_ready;
     d->host.on_over = on_plugins_over;
     d->host.owner = d;

@@ -48,6 +48,8 @@ static bool take_some(struct process *x)
     if (bytes == 0)
         return false;
     struct sums s = x->pl.ops->take(&x->pl, recs, bytes);
+    if (x->pl.c->debug_internal_msg)
+        log_debug(&x->pl.log, "batch received len=%zu records=%" PRIu64, bytes, s.records);
     ring_release(x->pl.ring, bytes, &s);
     return true;
 }

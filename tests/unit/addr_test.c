@@ -160,11 +160,33 @@ static void test_mac(void **state)
     assert_string_equal(text, "00:11:a2:ff:0f:f0");
 }
 
+/* As few octets as an address needs, and the same address back. */
+static void test_compact(void **state)
+{
+    static const struct {
+        const char *text;
+        uint32_t len;
+    } rows[] = { { "10.0.0.1", 4 }, { "0.0.0.0", 4 },      { "255.255.255.255", 4 },  { "::", 16 },
+                 { "::1", 16 },     { "2001:db8::1", 16 }, { "::ffff:192.0.2.1", 4 }, { NULL, 0 } };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct addr a = { 0 }, back;
+        uint8_t octets[16];
+        if (rows[i].text)
+            assert_int_equal(addr_parse(rows[i].text, &a), 0);
+        assert_int_equal(addr_compact(&a, octets), rows[i].len);
+        addr_expand(octets, rows[i].len, &back);
+        assert_true(addr_equal(&a, &back));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text), cmocka_unit_test(test_text_is_inet_ntop), cmocka_unit_test(test_unset),
-        cmocka_unit_test(test_mask), cmocka_unit_test(test_sockaddr),          cmocka_unit_test(test_mac),
+        cmocka_unit_test(test_text),     cmocka_unit_test(test_text_is_inet_ntop),
+        cmocka_unit_test(test_unset),    cmocka_unit_test(test_mask),
+        cmocka_unit_test(test_sockaddr), cmocka_unit_test(test_mac),
+        cmocka_unit_test(test_compact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
