@@ -30,9 +30,11 @@ struct daemon {
     struct log log;
     struct host host;
     struct aggregate_spec *aggregates; /* one for each plugin instance */
-    struct outlet *outlets;
-    unsigned n_outlets;
-    struct worker *worker;
+    struct outlet *outlets; /* those of the first worker, one for each plugin, then those of the next ... */
+    unsigned n_outlets;     /* open ones */
+    struct ring **rings;    /* those to the first plugin, one for each worker, then those to the next ... */
+    struct worker **workers;
+    unsigned n_workers;
     struct input input;
     uv_loop_t loop;
     bool loop_made;
@@ -89,12 +91,16 @@ static int check_all(struct daemon *d, struct err *e)
 
 static int allocate(struct daemon *d, struct err *e)
 {
-    unsigned n = d->conf.n_plugins;
+    unsigned n = d->conf.n_plugins, w = d->spec->workers ? d->spec->workers(&d->conf.core) : 1;
+    d->n_workers = w;
+    d->workers = calloc(w, sizeof(*d->workers));
+    d->rings = calloc((size_t)w * n + 1, sizeof(struct ring *));
     d->aggregates = calloc(n + 1, sizeof(*d->aggregates));
-    d->outlets = calloc(n + 1, sizeof(*d->outlets));
+    d->outlets = calloc((size_t)w * n + 1, sizeof(*d->outlets));
     d->host.plugins = calloc(n + 1, sizeof(*d->host.plugins));
     d->host.n = n;
-    return d->aggregates && d->outlets && d->host.plugins ? 0 : err_sys(e, "no memory");
+    return d->workers && d->rings && d->aggregates && d->outlets && d->host.plugins ? 0
+                                                                                    : err_sys(e, "no memory");
 }
 
 /* ---- log and process */
@@ -195,18 +201,34 @@ static void tell_parent(struct daemon *d, char status)
 
 /* ---- start */
 
-static int open_outlets(struct daemon *d, struct err *e)
+/* A worker and its outlets. */
+static int open_worker(struct daemon *d, unsigned w, struct err *e)
 {
-    for (; d->n_outlets < d->conf.n_plugins; d->n_outlets++) {
+    unsigned n = d->conf.n_plugins;
+    for (unsigned i = 0; i < n; i++, d->n_outlets++) {
         struct err why = { 0 };
-        const struct plugin_conf *pc = &d->conf.plugins[d->n_outlets];
-        if (outlet_open(&d->outlets[d->n_outlets], pc, &d->aggregates[d->n_outlets], &why) == -1) {
-            outlet_close(&d->outlets[d->n_outlets]);
+        struct outlet *o = &d->outlets[d->n_outlets];
+        const struct plugin_conf *pc = &d->conf.plugins[i];
+        if (outlet_open(o, pc, &d->aggregates[i], &why) == -1) {
+            outlet_close(o);
             return err_set(e, why.code, "plugin '%s-%s': %s", pc->name, pc->type, why.text);
         }
+        d->rings[i * d->n_workers + w] = o->ring;
     }
-    d->worker = worker_new(&d->conf.core, &d->log, d->outlets, d->n_outlets);
-    return d->worker ? 0 : err_sys(e, "no memory for a worker");
+    d->workers[w] = worker_new(&d->conf.core, &d->log, &d->outlets[w * n], n);
+    return d->workers[w] ? 0 : err_sys(e, "no memory for a worker");
+}
+
+static int open_workers(struct daemon *d, struct err *e)
+{
+    for (unsigned w = 0; w < d->n_workers; w++)
+        if (open_worker(d, w, e) == -1)
+            return -1;
+    for (unsigned i = 0; i < d->conf.n_plugins; i++) {
+        d->host.plugins[i].rings = &d->rings[i * d->n_workers];
+        d->host.plugins[i].n_rings = d->n_workers;
+    }
+    return 0;
 }
 
 static const struct input_ops *choose_input(const struct daemon *d)
@@ -224,7 +246,9 @@ static int open_input(struct daemon *d, struct err *e)
     const struct decoder_ops *dec = d->spec->decoder;
     struct input *in = &d->input;
     *in = (struct input){ .ops = choose_input(d),
-                          .worker = d->worker,
+                          .worker = d->workers[0],
+                          .workers = d->workers,
+                          .n_workers = d->n_workers,
                           .c = &d->conf.core,
                           .log = &d->log,
                           .loop = &d->loop,
@@ -238,7 +262,7 @@ static int open_input(struct daemon *d, struct err *e)
     in->decoder_state = dec ? calloc(1, dec->state_size) : NULL;
     if (!in->state || (dec && !in->decoder_state))
         return err_sys(e, "no memory for the input");
-    if (dec && dec->open(in->decoder_state, d->worker, e) == -1)
+    if (dec && dec->open(in->decoder_state, in->worker, e) == -1)
         return -1;
     return in->ops->open(in, e);
 }
@@ -295,8 +319,8 @@ static void log_stats(struct daemon *d)
 {
     log_notice(&d->log, "+++");
     d->input.ops->stats(&d->input);
-    for (unsigned i = 0; i < d->n_outlets; i++)
-        outlet_log_ledger(&d->outlets[i], &d->log);
+    for (unsigned i = 0; i < d->conf.n_plugins; i++)
+        outlet_log_ledger(&d->outlets[i], d->n_workers, d->conf.n_plugins, &d->log);
     log_notice(&d->log, "---");
 }
 
@@ -400,7 +424,7 @@ static int set_priority(struct daemon *d, struct err *e)
 static int run(struct daemon *d, struct err *e)
 {
     const struct config *c = &d->conf.core;
-    if (set_priority(d, e) == -1 || open_outlets(d, e) == -1 || start_plugins(d, e) == -1)
+    if (set_priority(d, e) == -1 || open_workers(d, e) == -1 || start_plugins(d, e) == -1)
         return -1;
     if (c->pidfile && pidfile_write(c->pidfile, &d->host.modes, e) == -1)
         return -1;
@@ -429,7 +453,8 @@ static void shut(struct daemon *d)
         pidfile_remove(d->conf.core.pidfile);
     for (unsigned i = 0; i < d->n_outlets; i++)
         outlet_close(&d->outlets[i]);
-    worker_free(d->worker);
+    for (unsigned w = 0; w < d->n_workers; w++)
+        worker_free(d->workers[w]);
     free(d->input.state);
     free(d->input.decoder_state);
 }
@@ -492,6 +517,8 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
     log_sink_close(d.sink);
     free(d.aggregates);
     free(d.outlets);
+    free(d.workers);
+    free(d.rings);
     free(d.host.plugins);
     config_free(&d.conf);
     return status;

@@ -14,6 +14,8 @@ struct daemon_spec {
     const struct plugin_ops *const *plugins; /* NULL-terminated: what is built in */
     const struct input_ops *const *inputs;   /* NULL-terminated, in order of precedence */
     const struct decoder_ops *decoder;       /* NULL for packet daemons */
+    /* How many workers, each with rings of its own to all plugins, the inputs can use. NULL: one. */
+    unsigned (*workers)(const struct config *c);
     /* Rules over several keys that are this daemon's alone. May be NULL. */
     int (*check)(const struct config_set *set, struct err *e);
 };

@@ -11,7 +11,6 @@
 #include <sys/types.h>
 #include <uv.h>
 #include "base/files.h"
-#include "base/files.h"
 #include "core/outlet.h"
 #include "core/plugin.h"
 
@@ -41,7 +40,9 @@ struct host_report {
 struct host_plugin {
     const struct plugin_ops *ops;
     const struct plugin_conf *conf;
-    struct outlet *outlet;
+    const struct outlet *outlet; /* of the first worker: specification and layout are the same for all */
+    struct ring **rings;         /* one for each worker */
+    unsigned n_rings;
     /* core */
     int control;      /* our end of the control socket, -1: none */
     uv_poll_t *watch; /* on it; freed when it is closed */

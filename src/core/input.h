@@ -37,7 +37,9 @@ struct decoder_ops {
 
 struct input {
     const struct input_ops *ops;
-    struct worker *worker;
+    struct worker *worker;   /* workers[0] */
+    struct worker **workers; /* more than one where the daemon says so; each is one thread's at a time */
+    unsigned n_workers;
     const struct config *c;
     const struct log *log;
     uv_loop_t *loop;

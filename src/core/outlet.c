@@ -88,14 +88,31 @@ static void log_sums(const struct log *l, const struct outlet *o, const char *wh
                o->name, o->type, what, s->records, s->packets, s->bytes, s->flows);
 }
 
-void outlet_log_ledger(const struct outlet *o, const struct log *l)
+static void ledger_add(struct ring_ledger *all, const struct ring_ledger *one)
 {
-    struct ring_ledger ring;
-    ring_ledger(o->ring, &ring);
-    log_sums(l, o, "accounted", &o->accounted);
+    sums_add(&all->handed, &one->handed);
+    sums_add(&all->taken, &one->taken);
+    sums_add(&all->confirmed, &one->confirmed);
+    sums_add(&all->lost, &one->lost);
+}
+
+void outlet_log_ledger(const struct outlet *o, unsigned workers, unsigned stride, const struct log *l)
+{
+    struct ring_ledger ring = { 0 };
+    struct sums accounted = { 0 }, loss[LOSS_MAX] = { 0 };
+    for (unsigned w = 0; w < workers; w++) {
+        const struct outlet *of = &o[w * stride];
+        struct ring_ledger one;
+        ring_ledger(of->ring, &one);
+        ledger_add(&ring, &one);
+        sums_add(&accounted, &of->accounted);
+        for (unsigned i = 0; i < LOSS_MAX; i++)
+            sums_add(&loss[i], &of->loss[i]);
+    }
+    log_sums(l, o, "accounted", &accounted);
     for (unsigned i = 0; i < LOSS_MAX; i++)
-        if (o->loss[i].records)
-            log_sums(l, o, loss_names[i], &o->loss[i]);
+        if (loss[i].records)
+            log_sums(l, o, loss_names[i], &loss[i]);
     log_sums(l, o, "handed_over", &ring.handed);
     log_sums(l, o, "taken", &ring.taken);
     log_sums(l, o, "confirmed", &ring.confirmed);

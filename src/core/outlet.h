@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The core's end of one plugin: filters, projection, ring, and the counters of what did not get through.
- * daemon.c makes them, worker.c runs them, host.c keeps the process behind them alive. */
+/* One worker's way to one plugin: filters, projection, ring, and the counters of what did not get through.
+ * daemon.c makes them, worker.c runs them, host.c keeps the process behind them alive. Nothing of it is
+ * shared between workers. */
 #ifndef CORE_OUTLET_H
 #define CORE_OUTLET_H
 
@@ -42,8 +43,9 @@ void outlet_close(struct outlet *o);
 /* Adds what the outlet's filters and projection read to *needs. */
 void outlet_needs(const struct outlet *o, struct fieldset *needs);
 
-/* Logs the outlet's ledger at NOTICE. */
-void outlet_log_ledger(const struct outlet *o, const struct log *l);
+/* Logs a plugin's ledger at NOTICE: the sums over the outlets that `workers` workers have to it, o[0],
+ * o[stride], o[2 * stride] ... */
+void outlet_log_ledger(const struct outlet *o, unsigned workers, unsigned stride, const struct log *l);
 
 /* A worker over n outlets, which stay the caller's. */
 struct worker *worker_new(const struct config *c, const struct log *l, struct outlet *outlets, unsigned n);

@@ -23,7 +23,7 @@ struct plugin {
     const struct aggregate_spec *spec;
     const struct layout *layout; /* of the keys in its records */
     struct log log;
-    struct ring *ring; /* only to confirm sums; the host reads it */
+    struct ring *ring; /* only to confirm sums; the host reads it, and those of further workers */
     uv_loop_t *loop;   /* of this process */
     bool file_input;   /* the daemon reads a capture file: records come as fast as they are taken */
     void *state;       /* ops->state_size octets, zeroed */

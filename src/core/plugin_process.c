@@ -23,13 +23,22 @@ enum {
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR2 };
 enum { N_SIGNALS = sizeof(signals) / sizeof(signals[0]) };
 
+struct process;
+
+struct ring_watch {
+    uv_poll_t poll;
+    struct process *x;
+    struct ring *ring;
+};
+
 struct process {
     struct plugin pl;
     struct host *h;
     struct host_plugin *p;
     uv_loop_t loop;
     int control;
-    uv_poll_t control_watch, ring_watch;
+    uv_poll_t control_watch;
+    struct ring_watch *rings; /* one for each of p->rings */
     uv_timer_t nap, tick, grace;
     uv_signal_t sig[N_SIGNALS];
     bool idle_nap; /* the last look found nothing */
@@ -40,29 +49,46 @@ struct process {
 
 static void pump(struct process *x);
 
-/* Takes what is in the ring (some ms of work at most: it is small); false when there was nothing. */
-static bool take_some(struct process *x)
+/* Takes what is in a ring (some ms of work at most: it is small); false when there was nothing. */
+static bool take_from(struct process *x, struct ring *r)
 {
     size_t bytes;
-    uint8_t *recs = ring_peek(x->pl.ring, &bytes);
+    uint8_t *recs = ring_peek(r, &bytes);
     if (bytes == 0)
         return false;
     struct sums s = x->pl.ops->take(&x->pl, recs, bytes);
     if (x->pl.c->debug_internal_msg)
         log_debug(&x->pl.log, "batch received len=%zu records=%" PRIu64, bytes, s.records);
-    ring_release(x->pl.ring, bytes, &s);
+    ring_release(r, bytes, &s);
     return true;
+}
+
+static bool take_some(struct process *x)
+{
+    bool some = false;
+    for (unsigned i = 0; i < x->p->n_rings; i++)
+        some |= take_from(x, x->p->rings[i]);
+    return some;
+}
+
+/* False: something arrived meanwhile in one of them. */
+static bool sleep_on_all(struct process *x, enum ring_wake when)
+{
+    bool sleep = true;
+    for (unsigned i = 0; i < x->p->n_rings; i++)
+        sleep &= ring_sleep(x->p->rings[i], when);
+    return sleep;
 }
 
 static void on_nap(uv_timer_t *t) { pump(t->data); }
 
 static void on_ring(uv_poll_t *w, int status, int events)
 {
-    struct process *x = w->data;
+    struct ring_watch *rw = w->data;
     (void)status;
     (void)events;
-    ring_woken(x->pl.ring);
-    pump(x);
+    ring_woken(rw->ring);
+    pump(rw->x);
 }
 
 /* While records come the ring is looked at each NAP_MS, or when it is filling up; when none came, the next
@@ -74,7 +100,7 @@ static void pump(struct process *x)
     bool some = take_some(x);
     bool sleep = !some && x->idle_nap;
     x->idle_nap = !some;
-    if (ring_sleep(x->pl.ring, sleep ? RING_WAKE_ANY : RING_WAKE_FILLING) && sleep)
+    if (sleep_on_all(x, sleep ? RING_WAKE_ANY : RING_WAKE_FILLING) && sleep)
         return;
     uv_timer_start(&x->nap, on_nap, NAP_MS, 0);
 }
@@ -140,18 +166,32 @@ static void on_control(uv_poll_t *w, int status, int events)
     }
 }
 
+static int watch_rings(struct process *x)
+{
+    x->rings = calloc(x->p->n_rings, sizeof(*x->rings));
+    if (!x->rings)
+        return -1;
+    for (unsigned i = 0; i < x->p->n_rings; i++) {
+        struct ring_watch *w = &x->rings[i];
+        *w = (struct ring_watch){ .x = x, .ring = x->p->rings[i] };
+        if (uv_poll_init(&x->loop, &w->poll, ring_fd(w->ring)))
+            return -1;
+        w->poll.data = w;
+        uv_poll_start(&w->poll, UV_READABLE, on_ring);
+    }
+    return 0;
+}
+
 static int hang_in(struct process *x)
 {
     uv_loop_t *l = &x->loop;
-    if (uv_poll_init(l, &x->control_watch, x->control) ||
-        uv_poll_init(l, &x->ring_watch, ring_fd(x->pl.ring)))
+    if (uv_poll_init(l, &x->control_watch, x->control) || watch_rings(x) == -1)
         return -1;
     uv_timer_init(l, &x->nap);
     uv_timer_init(l, &x->tick);
     uv_timer_init(l, &x->grace);
-    x->control_watch.data = x->ring_watch.data = x->nap.data = x->tick.data = x->grace.data = x;
+    x->control_watch.data = x->nap.data = x->tick.data = x->grace.data = x;
     uv_poll_start(&x->control_watch, UV_READABLE, on_control);
-    uv_poll_start(&x->ring_watch, UV_READABLE, on_ring);
     uv_timer_start(&x->nap, on_nap, 0, 0);
     uv_timer_start(&x->tick, on_tick, TICK_MS, TICK_MS);
     for (unsigned i = 0; i < N_SIGNALS; i++) {
@@ -208,6 +248,7 @@ static void process_close(struct process *x)
     uv_loop_close(&x->loop);
     if (x->pidfile[0])
         pidfile_remove(x->pidfile);
+    free(x->rings);
     free(x->pl.state);
 }
 
@@ -223,7 +264,7 @@ int plugin_process(struct host *h, struct host_plugin *p, int control)
                             .c = &p->conf->c,
                             .spec = &p->outlet->spec,
                             .layout = &p->outlet->layout,
-                            .ring = p->outlet->ring,
+                            .ring = p->rings[0],
                             .loop = &x.loop,
                             .file_input = h->file_input };
     log_init(&x.pl.log, h->sink, p->conf->name, p->conf->type, p->conf->c.debug);
