@@ -322,6 +322,7 @@ static void log_stats(struct daemon *d)
     for (unsigned i = 0; i < d->conf.n_plugins; i++)
         outlet_log_ledger(&d->outlets[i], d->n_workers, d->conf.n_plugins, &d->log);
     log_notice(&d->log, "---");
+    host_tell_all(&d->host, HOST_STATS);
 }
 
 static void reload(struct daemon *d)

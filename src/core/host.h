@@ -15,7 +15,7 @@
 #include "core/plugin.h"
 
 /* core -> spawner: GO, END. spawner -> core: STARTED (with the plugin's control socket), EXITED, GIVEN_UP.
- * core -> plugin: PURGE_AND_QUIT, REOPEN_LOG, RELOAD. plugin -> core: READY. */
+ * core -> plugin: PURGE_AND_QUIT, REOPEN_LOG, RELOAD, STATS. plugin -> core: READY. */
 enum host_msg {
     HOST_GO = 1,
     HOST_END,
@@ -26,6 +26,7 @@ enum host_msg {
     HOST_QUIT,
     HOST_REOPEN_LOG,
     HOST_RELOAD,
+    HOST_STATS,
 };
 
 /* Body of HOST_STARTED, HOST_EXITED, HOST_GIVEN_UP. */

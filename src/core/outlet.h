@@ -30,6 +30,7 @@ struct outlet {
     int64_t full_since_us; /* monotonic; 0: it has room */
     uint32_t sample_skip;  /* records to pass over until the next that is taken */
     uint64_t random;
+    uint32_t seen, unsent;      /* plugins that ask for frames: what struct record_packet tells next */
     struct sums accounted;      /* records that came here */
     struct sums loss[LOSS_MAX]; /* and what became of those that were not handed over */
     struct log_limit full_limit;

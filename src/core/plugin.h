@@ -25,6 +25,7 @@ struct plugin {
     struct log log;
     struct ring *ring; /* only to confirm sums; the host reads it, and those of further workers */
     uv_loop_t *loop;   /* of this process */
+    unsigned instance; /* which one of its type, in the order of the configuration: 0, 1 ... */
     bool file_input;   /* the daemon reads a capture file: records come as fast as they are taken */
     void *state;       /* ops->state_size octets, zeroed */
 };
@@ -55,6 +56,9 @@ struct plugin_ops {
     void (*finish)(struct plugin *pl);
     /* SIGUSR2 / MSG_RELOAD. May be NULL. */
     void (*reload)(struct plugin *pl);
+    /* SIGUSR1: logs its own counters at NOTICE, those of what it lost first of all. The ledger of the ring is
+     * the core's. May be NULL. */
+    void (*stats)(struct plugin *pl);
     /* Frees all. Never fails. May be NULL. */
     void (*close)(struct plugin *pl);
 };

@@ -163,6 +163,8 @@ static void on_control(uv_poll_t *w, int status, int events)
         log_sink_reopen(x->h->sink);
     } else if (m.type == HOST_RELOAD) {
         reload(x);
+    } else if (m.type == HOST_STATS && x->pl.ops->stats) {
+        x->pl.ops->stats(&x->pl);
     }
 }
 
@@ -252,6 +254,14 @@ static void process_close(struct process *x)
     free(x->pl.state);
 }
 
+static unsigned instance_of(const struct host *h, const struct host_plugin *p)
+{
+    unsigned n = 0;
+    for (const struct host_plugin *q = h->plugins; q < p; q++)
+        n += q->ops == p->ops;
+    return n;
+}
+
 int plugin_process(struct host *h, struct host_plugin *p, int control)
 {
     struct process x;
@@ -259,6 +269,7 @@ int plugin_process(struct host *h, struct host_plugin *p, int control)
     x = (struct process){ .h = h, .p = p, .control = control };
     x.pl = (struct plugin){ .ops = p->ops,
                             .name = p->conf->name,
+                            .instance = instance_of(h, p),
                             .daemon = h->daemon,
                             .progname = h->progname,
                             .c = &p->conf->c,

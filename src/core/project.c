@@ -111,6 +111,18 @@ uint8_t *projection_vars(const struct projection *p, const struct flow *f, uint8
     return d;
 }
 
+void projection_run_packet(const struct projection *p, const struct flow *f,
+                           const struct record_packet *packet, struct record *rec)
+{
+    projection_run(p, f, rec);
+    uint8_t *at = (uint8_t *)rec + record_size(rec), *end = at + record_packet_room(packet->caplen);
+    if (packet->caplen)
+        memcpy(at, f->packet, packet->caplen);
+    memset(at + packet->caplen, 0, (size_t)(end - at) - packet->caplen);
+    memcpy(end - sizeof(*packet), packet, sizeof(*packet));
+    rec->units = (uint32_t)(end - (uint8_t *)rec) / RECORD_UNIT & 0xfff;
+}
+
 void projection_swap(const struct projection *p, const struct flow *f, struct flow *swapped)
 {
     *swapped = *f;

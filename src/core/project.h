@@ -113,6 +113,11 @@ static inline void projection_run(const struct projection *p, const struct flow 
                             .start_us = f->start_us };
 }
 
+/* As projection_run, and behind the key the frame: `p` says what of it, which has to be in f->packet. rec has
+ * room for projection_size and record_packet_room more. */
+void projection_run_packet(const struct projection *p, const struct flow *f,
+                           const struct record_packet *packet, struct record *rec);
+
 /* For sums: puts the destination's value in the place of the source's, in a copy of f. */
 void projection_swap(const struct projection *p, const struct flow *f, struct flow *swapped);
 

@@ -40,6 +40,30 @@ static inline void record_set_key_len(struct record *r, uint32_t key_len)
     r->units = ((uint32_t)sizeof(*r) + key_len) / RECORD_UNIT & 0xfff;
 }
 
+/* The last octets of a record of a plugin that asked for frames (aggregate_spec.headers): what makes the
+ * record a sample. Before it stand the frame's first octets, padded to a multiple of 8. */
+struct record_packet {
+    uint32_t seen;   /* packets that passed the plugin's filters since its last record, this one included */
+    uint32_t lost;   /* samples among those that found no room */
+    uint32_t len;    /* octets of the frame on the wire */
+    uint16_t caplen; /* octets of it that are here */
+    uint16_t dlt;    /* its link type */
+};
+_Static_assert(sizeof(struct record_packet) == 16, "no padding in records");
+
+static inline uint32_t record_packet_room(uint32_t caplen)
+{
+    return (caplen + 7u) / RECORD_UNIT * RECORD_UNIT + (uint32_t)sizeof(struct record_packet);
+}
+static inline const struct record_packet *record_packet(const struct record *r)
+{
+    return (const struct record_packet *)((const uint8_t *)r + record_size(r)) - 1;
+}
+static inline const uint8_t *record_frame(const struct record *r)
+{
+    return (const uint8_t *)r + record_size(r) - record_packet_room(record_packet(r)->caplen);
+}
+
 struct sums {
     uint64_t records, packets, bytes, flows;
 };

@@ -72,6 +72,30 @@ static void put(struct outlet *o, const struct flow *f)
     ring_commit(o->ring, rec);
 }
 
+/* For plugins that ask for frames. */
+static void put_packet(struct outlet *o, const struct flow *f)
+{
+    struct record_packet p = {
+        .seen = o->seen, .lost = o->unsent, .len = f->packet_len, .dlt = (uint16_t)f->packet_dlt
+    };
+    if (f->packet)
+        p.caplen = f->packet_caplen < o->spec.headers ? (uint16_t)f->packet_caplen : o->spec.headers;
+    uint32_t size = projection_size(&o->projection, f) + record_packet_room(p.caplen);
+    struct record *rec = size > RECORD_SIZE_MAX ? NULL : ring_reserve(o->ring, size);
+    if (!rec) {
+        lose(o,
+             size > RECORD_SIZE_MAX    ? LOSS_TOO_LONG
+             : ring_abandoned(o->ring) ? LOSS_NO_PLUGIN
+                                       : LOSS_RING_FULL,
+             f);
+        o->unsent++;
+        return;
+    }
+    projection_run_packet(&o->projection, f, &p, rec);
+    ring_commit(o->ring, rec);
+    o->seen = o->unsent = 0;
+}
+
 /* Both halves of a sum_*: keyed by the source, then by the destination in the source's place. */
 static void put_sum(struct worker *w, struct outlet *o, const struct flow *f)
 {
@@ -110,6 +134,7 @@ static void put_specially(struct worker *w, struct outlet *o, struct flow *f)
         lose(o, LOSS_FILTERED, f);
         return;
     }
+    o->seen++;
     if (o->c->sampling_rate > 1 && !sampled(o, (uint32_t)o->c->sampling_rate)) {
         lose(o, LOSS_SAMPLED_OUT, f);
         return;
@@ -119,7 +144,9 @@ static void put_specially(struct worker *w, struct outlet *o, struct flow *f)
         f->tag = o->c->post_tag;
     if (o->c->post_tag2)
         f->tag2 = o->c->post_tag2;
-    if (o->spec.sum != SUM_NONE)
+    if (o->spec.headers)
+        put_packet(o, f);
+    else if (o->spec.sum != SUM_NONE)
         put_sum(w, o, f);
     else
         put(o, f);

@@ -188,6 +188,99 @@ static void a_full_ring_loses_nothing_uncounted(void **state)
     done(&b);
 }
 
+static struct bench *open_frames(struct bench *b, uint16_t headers, int rate)
+{
+    struct aggregate_spec spec = { .headers = headers, .whole_addresses = true };
+    struct err e = { 0 };
+    fieldset_add(&spec.set, FIELD_vlan);
+    fieldset_add(&spec.set, FIELD_src_host);
+    b->conf[0] = (struct plugin_conf){ .type = "sfprobe", .name = "test", .c = { .sampling_rate = rate } };
+    b->n = 1;
+    if (outlet_open(&b->out[0], &b->conf[0], &spec, &e) == -1)
+        fail_msg("%s", e.text);
+    go(b);
+    return b;
+}
+
+/* Each record brings the frame's first octets, whatever their number, behind an intact key. */
+static void frames_travel_with_records(void **state)
+{
+    (void)state;
+    struct bench b = { 0 };
+    uint8_t frame[200];
+    for (unsigned i = 0; i < sizeof(frame); i++)
+        frame[i] = (uint8_t)(i * 7 + 1);
+    open_frames(&b, 128, 0);
+    struct flow f = flow(1);
+    f.packets = 1;
+    f.packet = frame;
+    f.packet_dlt = 113;
+    for (unsigned n = 0; n <= sizeof(frame); n++) {
+        f.vlan = (uint16_t)(n + 1000);
+        f.packet_caplen = n;
+        f.packet_len = n + 3;
+        worker_flow(b.w, &f);
+    }
+    worker_flush(b.w);
+    size_t bytes;
+    const uint8_t *p = ring_peek(b.out[0].ring, &bytes), *end = p + bytes;
+    const struct column *vlan = layout_find(&b.out[0].layout, FIELD_vlan),
+                        *src = layout_find(&b.out[0].layout, FIELD_src_host);
+    unsigned n = 0;
+    for (; p < end; n++) {
+        const struct record *r = (const struct record *)p;
+        const struct record_packet *rp = record_packet(r);
+        unsigned want = n < 128 ? n : 128;
+        uint16_t tag;
+        memcpy(&tag, r->key + vlan->off, 2);
+        assert_int_equal(tag, n + 1000);
+        assert_memory_equal(r->key + src->off, &f.src_host, 16);
+        assert_int_equal(rp->caplen, want);
+        assert_int_equal(rp->len, n + 3);
+        assert_int_equal(rp->dlt, 113);
+        assert_int_equal(rp->seen, 1);
+        assert_memory_equal(record_frame(r), frame, want);
+        assert_true(record_frame(r) == r->key + b.out[0].layout.fixed);
+        p += record_size(r);
+    }
+    assert_int_equal(n, sizeof(frame) + 1);
+    drain(&b.out[0]);
+    assert_identity(&b.out[0]);
+    done(&b);
+}
+
+/* What samples say was seen and lost adds up to what came, however many found no room. */
+static void samples_count_what_they_stand_for(void **state)
+{
+    (void)state;
+    enum { N = 300000, RATE = 3 };
+    struct bench b = { 0 };
+    uint8_t frame[256] = { 0 };
+    uint64_t seen = 0, lost = 0, samples = 0;
+    struct flow f = flow(1);
+    f.packet = frame;
+    f.packet_caplen = f.packet_len = sizeof(frame);
+    open_frames(&b, 256, RATE);
+    for (unsigned i = 1; i <= N; i++) {
+        worker_flow(b.w, &f);
+        if (i % (N / 3) != 0)
+            continue;
+        worker_flush(b.w);
+        size_t bytes;
+        const uint8_t *p = ring_peek(b.out[0].ring, &bytes), *end = p + bytes;
+        for (; p < end; p += record_size((const struct record *)p), samples++) {
+            seen += record_packet((const struct record *)p)->seen;
+            lost += record_packet((const struct record *)p)->lost;
+        }
+        drain(&b.out[0]);
+    }
+    assert_int_equal(seen + b.out[0].seen, N);
+    assert_int_equal(lost + b.out[0].unsent, b.out[0].loss[LOSS_RING_FULL].records);
+    assert_true(lost > 0 && samples > 0);
+    assert_identity(&b.out[0]);
+    done(&b);
+}
+
 static void data_too_long_is_counted(void **state)
 {
     (void)state;
@@ -208,9 +301,13 @@ static void data_too_long_is_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_plugin_gets_its_own), cmocka_unit_test(sums_enter_both_sides),
-        cmocka_unit_test(sampling_is_unbiased),     cmocka_unit_test(a_full_ring_loses_nothing_uncounted),
+        cmocka_unit_test(each_plugin_gets_its_own),
+        cmocka_unit_test(sums_enter_both_sides),
+        cmocka_unit_test(sampling_is_unbiased),
+        cmocka_unit_test(a_full_ring_loses_nothing_uncounted),
         cmocka_unit_test(data_too_long_is_counted),
+        cmocka_unit_test(frames_travel_with_records),
+        cmocka_unit_test(samples_count_what_they_stand_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
