@@ -154,3 +154,17 @@ void allow_free(struct allow *a)
         free(a->slot);
     free(a);
 }
+
+void allow_reload(struct allow **a, const char *path, const struct log *l)
+{
+    struct err e;
+    log_info(l, "[%s] (re)loading map.", path);
+    struct allow *more = allow_load(path, &e);
+    if (!more) {
+        log_warn(l, "%s. Rolling back the old allow list: it stays in force", e.text);
+        return;
+    }
+    allow_free(*a);
+    *a = more;
+    log_info(l, "[%s] map successfully (re)loaded.", path);
+}

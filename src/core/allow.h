@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include "base/addr.h"
 #include "base/err.h"
+#include "base/log.h"
 
 struct allow; /* immutable once loaded */
 
@@ -14,6 +15,10 @@ struct allow; /* immutable once loaded */
  * with allow_free. */
 struct allow *allow_load(const char *path, struct err *e);
 void allow_free(struct allow *a);
+
+/* SIGUSR2: reads the file anew into *a, and says so; what is wrong with it is logged, and the old list stays.
+ */
+void allow_reload(struct allow **a, const char *path, const struct log *l);
 
 bool allow_match(const struct allow *a, const struct addr *from);
 

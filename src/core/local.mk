@@ -18,4 +18,5 @@ libcore_a_SOURCES = \
 	src/core/privs.c src/core/privs.h \
 	src/core/project.c src/core/project.h \
 	src/core/ring.c src/core/ring.h \
+	src/core/senders.c src/core/senders.h \
 	src/core/worker.c src/core/worker.h

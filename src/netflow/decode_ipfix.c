@@ -20,6 +20,6 @@ enum nf_drop decode_ipfix(struct netflow *nf, const struct datagram *d, struct c
         return why;
     const enum seq_verdict v = message_sequence(nf, 0);
     const enum nf_drop end = decode_sets(nf, body);
-    exporter_sequence_next(m->x, v, m->seq, m->units, !m->lost_units && end == NF_DROP_NONE);
+    sender_sequence_next(&m->x->s, v, m->seq, m->units, !m->lost_units && end == NF_DROP_NONE);
     return end;
 }

@@ -161,11 +161,11 @@ static void unknown_template(struct netflow *nf, uint16_t id)
     x->count[NF_COUNT_UNKNOWN_SETS]++;
     nf->m.lost_units = true;
     log_debug(nf->log, "Discarded NetFlow v9/IPFIX packet (R: unknown template %u [%s:%u])", id,
-              addr_str(&x->from, agent), x->id);
+              addr_str(&x->s.from, agent), x->s.id);
     log_limited(
         nf->log, &x->say_unknown, LOG_LV_WARN,
         "data for template %u, which %s has not sent yet (version %u, source id %u): skipped until it does",
-        id, addr_str(&x->from, agent), x->version, x->id);
+        id, addr_str(&x->s.from, agent), x->s.version, x->s.id);
 }
 
 /* RFC 7011 §3.3.1 wants zeros behind the last record; some sites take anything else for a broken set. */
@@ -180,7 +180,7 @@ static bool padding_refused(struct netflow *nf, const struct tmpl *t, struct cur
     nf->m.x->count[NF_COUNT_PADDED_SETS]++;
     nf->m.lost_units = true;
     log_debug(nf->log, "Discarded NetFlow v9/IPFIX flowset (R: malformed non-zero %zu-byte padding [%s:%u]).",
-              cursor_left(&set), addr_str(&nf->m.x->from, agent), nf->m.x->id);
+              cursor_left(&set), addr_str(&nf->m.x->s.from, agent), nf->m.x->s.id);
     return true;
 }
 
@@ -210,7 +210,7 @@ static void data_set(struct netflow *nf, uint16_t id, struct cursor set)
     if (cut) {
         x->count[NF_COUNT_CUT_SETS]++;
         nf->m.lost_units = true;
-        say_fault(nf, &x->say_fault, LOG_LV_INFO,
+        say_fault(nf, &x->s.say_fault, LOG_LV_INFO,
                   "unable to read next Data Flowset (incomplete NetFlow v9/IPFIX packet)");
     }
 }

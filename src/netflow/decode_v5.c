@@ -100,7 +100,7 @@ enum nf_drop decode_v5(struct netflow *nf, const struct datagram *d, struct curs
     m->rate = nf->ext_rate ? nf->ext_rate : (sampling & 0x3fff) ? (sampling & 0x3fff) : message_rate(nf, 0);
     const enum seq_verdict v = message_sequence(nf, m->uptime);
     v5_records(nf, c, n);
-    exporter_sequence_next(m->x, v, m->seq, count, count == n);
+    sender_sequence_next(&m->x->s, v, m->seq, count, count == n);
     m->x->count[NF_COUNT_RECORDS] += n;
     m->x->count[NF_COUNT_ACCOUNTED] += n;
     if (n)

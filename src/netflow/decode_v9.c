@@ -17,6 +17,6 @@ enum nf_drop decode_v9(struct netflow *nf, const struct datagram *d, struct curs
     if (why != NF_DROP_NONE)
         return why;
     const enum seq_verdict v = message_sequence(nf, m->uptime);
-    exporter_sequence_next(m->x, v, m->seq, 1, true);
+    sender_sequence_next(&m->x->s, v, m->seq, 1, true);
     return decode_sets(nf, c);
 }

@@ -45,10 +45,10 @@ static void either(struct addr *v4, const struct addr *v6)
 const struct addr *exporter_address(const struct netflow *nf, const struct exporter *x)
 {
     if (nf->c->ignore_exporter_address)
-        return &x->from;
+        return &x->s.from;
     return addr_is_set(&x->address)          ? &x->address
            : addr_is_set(&x->agent->address) ? &x->agent->address
-                                             : &x->from;
+                                             : &x->s.from;
 }
 
 static void exporter_in_record(struct netflow *nf)

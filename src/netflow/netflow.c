@@ -35,7 +35,7 @@ void say_fault(struct netflow *nf, struct log_limit *limit, enum log_level lv, c
 {
     char agent[ADDR_TEXT];
     log_limited(nf->log, limit, lv, "%s: nfacctd=%s:%d agent=%s:%u seq=%u", text, nf->collector,
-                nf->c->collector_port, addr_str(&nf->m.x->from, agent), nf->m.x->id, nf->m.seq);
+                nf->c->collector_port, addr_str(&nf->m.x->s.from, agent), nf->m.x->s.id, nf->m.seq);
 }
 
 static void say_refused(struct netflow *nf, const struct datagram *d, enum nf_drop why)
@@ -53,7 +53,8 @@ static void say_evicted(struct netflow *nf, unsigned n)
         log_limited(nf->log, &nf->say_evicted, LOG_LV_WARN,
                     "%u exporters known, %zu MiB of templates and options: forgetting those that were silent "
                     "for longest (%llu so far)",
-                    nf->exporters.n, nf->exporters.memory >> 20, (unsigned long long)nf->exporters.evicted);
+                    nf->exporters.senders.n, nf->exporters.senders.memory >> 20,
+                    (unsigned long long)nf->exporters.senders.evicted);
 }
 
 void settle(struct netflow *nf)
@@ -82,8 +83,8 @@ enum nf_drop message_begin(struct netflow *nf, const struct datagram *d)
         return NF_DROP_NO_MEMORY;
     if (evicted)
         say_evicted(nf, evicted);
-    m->x->packets++;
-    m->x->bytes += d->len;
+    m->x->s.packets++;
+    m->x->s.bytes += d->len;
     m->limit_us = (m->export_us ? m->export_us : m->now_us) + FUTURE_US;
     return NF_DROP_NONE;
 }
@@ -93,11 +94,11 @@ enum seq_verdict message_sequence(struct netflow *nf, uint32_t uptime)
     struct exporter *x = nf->m.x;
     uint32_t expected;
     char agent[ADDR_TEXT];
-    const enum seq_verdict v = exporter_sequence(x, nf->m.seq, uptime, &expected);
+    const enum seq_verdict v = sender_sequence(&x->s, nf->m.seq, uptime, &expected);
     if (__builtin_expect(v != SEQ_GOOD, 0) && !nf->c->disable_sanity_checks)
-        log_limited(nf->log, &x->say_sequence, LOG_LV_INFO,
+        log_limited(nf->log, &x->s.say_sequence, LOG_LV_INFO,
                     "expecting flow '%u' but received '%u' collector=%s:%d agent=%s:%u", expected, nf->m.seq,
-                    nf->collector, nf->c->collector_port, addr_str(&x->from, agent), x->id);
+                    nf->collector, nf->c->collector_port, addr_str(&x->s.from, agent), x->s.id);
     return v;
 }
 
@@ -132,7 +133,7 @@ static void netflow_datagram(void *state, const struct datagram *d)
         x->count[NF_COUNT_DATAGRAMS]++;
     } else if (x) {
         x->refused[why]++;
-        say_fault(nf, &x->say_fault, LOG_LV_INFO, drops[why].text);
+        say_fault(nf, &x->s.say_fault, LOG_LV_INFO, drops[why].text);
     } else {
         nf->refused[why]++;
         say_refused(nf, d, why);
@@ -159,29 +160,25 @@ static void stats_exporter(const struct netflow *nf, const struct exporter *x, c
                            struct strbuf *s)
 {
     char agent[ADDR_TEXT];
-    addr_str(&x->from, agent);
-    log_notice(nf->log,
-               "stats [%s] agent=%s:%u time=%lld packets=%llu bytes=%llu seq_good=%llu seq_jmp_fwd=%llu "
-               "seq_jmp_bck=%llu",
-               where, agent, x->id, (long long)(clock_wall_us() / US_PER_S), (unsigned long long)x->packets,
-               (unsigned long long)x->bytes, (unsigned long long)x->seq_good,
-               (unsigned long long)x->seq_forward, (unsigned long long)x->seq_back);
+    addr_str(&x->s.from, agent);
+    sender_stats(&x->s, nf->log, where);
     strbuf_clear(s);
     for (unsigned i = 0; i < NF_COUNT_MAX; i++)
         if (x->count[i] || i <= NF_COUNT_OPTIONS)
             strbuf_printf(s, " %s=%llu", counts[i], (unsigned long long)x->count[i]);
-    log_notice(nf->log, "stats [%s] agent=%s:%u version=%u%s seq_lost=%llu", where, agent, x->id, x->version,
-               strbuf_cstr(s), (unsigned long long)x->seq_lost);
+    log_notice(nf->log, "stats [%s] agent=%s:%u version=%u%s seq_lost=%llu", where, agent, x->s.id,
+               x->s.version, strbuf_cstr(s), (unsigned long long)x->s.seq_lost);
     strbuf_clear(s);
     put_refused(s, x->refused);
-    log_notice(nf->log, "stats [%s] agent=%s:%u refused%s", where, agent, x->id, strbuf_cstr(s));
+    log_notice(nf->log, "stats [%s] agent=%s:%u refused%s", where, agent, x->s.id, strbuf_cstr(s));
 }
 
-static uint64_t stats_list(const struct netflow *nf, const struct exporter_list *l, const char *where,
+static uint64_t stats_list(const struct netflow *nf, const struct sender_list *l, const char *where,
                            struct strbuf *s)
 {
     uint64_t discarded = 0;
-    for (const struct exporter *x = l->oldest; x; x = x->newer) {
+    for (const struct sender *each = l->oldest; each; each = each->newer) {
+        const struct exporter *x = (const struct exporter *)each;
         stats_exporter(nf, x, where, s);
         discarded += sum_refused(x->refused);
     }
@@ -194,12 +191,12 @@ static void netflow_stats(void *state, const char *where)
     struct strbuf s;
     strbuf_init(&s, 4096);
     uint64_t discarded = sum_refused(nf->refused);
-    discarded += stats_list(nf, &nf->exporters.unproven, where, &s);
-    discarded += stats_list(nf, &nf->exporters.proven, where, &s);
+    discarded += stats_list(nf, &nf->exporters.senders.unproven, where, &s);
+    discarded += stats_list(nf, &nf->exporters.senders.proven, where, &s);
     strbuf_clear(&s);
     put_refused(&s, nf->refused);
     log_notice(nf->log, "stats [%s] refused%s exporters=%u exporters_evicted=%llu", where, strbuf_cstr(&s),
-               nf->exporters.n, (unsigned long long)nf->exporters.evicted);
+               nf->exporters.senders.n, (unsigned long long)nf->exporters.senders.evicted);
     log_notice(nf->log, "stats [%s] time=%lld discarded_packets=%llu", where,
                (long long)(clock_wall_us() / US_PER_S), (unsigned long long)discarded);
     strbuf_free(&s);
@@ -249,19 +246,8 @@ static void netflow_tick(void *state, int64_t now_us)
 static void netflow_reload(void *state)
 {
     struct netflow *nf = state;
-    struct err e;
-    const char *path = nf->c->collector_allow_file;
-    if (!path)
-        return;
-    log_info(nf->log, "[%s] (re)loading map.", path);
-    struct allow *more = allow_load(path, &e);
-    if (!more) {
-        log_warn(nf->log, "%s. Rolling back the old allow list: it stays in force", e.text);
-        return;
-    }
-    allow_free(nf->allow);
-    nf->allow = more;
-    log_info(nf->log, "[%s] map successfully (re)loaded.", path);
+    if (nf->c->collector_allow_file)
+        allow_reload(&nf->allow, nf->c->collector_allow_file, nf->log);
 }
 
 static void netflow_close(void *state)

@@ -159,10 +159,10 @@ static void good_check(struct run *r, const struct good *g)
     unsigned evicted;
     const struct exporter *x =
         exporters_get(&r->nf->exporters, &g->d.from, g->version, 0, r->nf->clock_us, &evicted);
-    check(x->packets == g->sent, "a good exporter was forgotten, or its datagrams were lost");
+    check(x->s.packets == g->sent, "a good exporter was forgotten, or its datagrams were lost");
     check(x->count[NF_COUNT_DATAGRAMS] == g->sent, "a good datagram was refused");
     check(x->count[NF_COUNT_ACCOUNTED] == g->sent * GOOD_RECORDS, "good records were lost");
-    check(x->seq_good == g->sent, "a good sequence was taken for a gap");
+    check(x->s.seq_good == g->sent, "a good sequence was taken for a gap");
 }
 
 /* ---- mutations */
@@ -258,8 +258,8 @@ static void look(struct run *r, uint64_t i, size_t *peak)
     if (now > *peak)
         *peak = now;
     check(now < memory_max, "memory grows past its bound");
-    check(r->nf->exporters.memory <= limits.memory, "the decoder's own count passes its bound");
-    check(r->nf->exporters.n <= limits.exporters, "too many exporters");
+    check(r->nf->exporters.senders.memory <= limits.memory, "the decoder's own count passes its bound");
+    check(r->nf->exporters.senders.n <= limits.exporters, "too many exporters");
     for (unsigned g = 0; g < 3; g++)
         good_check(r, &r->good[g]);
     if (i % 1000000 == 0 && i)
@@ -282,6 +282,7 @@ static void begin(struct run *r)
     r->nf = calloc(1, netflow_decoder.state_size);
     check(r->nf && netflow_decoder.open(r->nf, &r->w, &e) == 0, "the decoder does not open");
     r->nf->exporters.limits = limits;
+    r->nf->exporters.senders.limits = (struct sender_limits){ limits.exporters, limits.memory };
     for (unsigned g = 0; g < 3; g++) {
         const uint8_t v4[4] = { 192, 0, 2, (uint8_t)(1 + g) };
         r->good[g].version = version[g];
@@ -297,8 +298,8 @@ static void end(struct run *r)
     for (unsigned i = 1; i < NF_DROP_MAX; i++)
         refused += r->nf->refused[i];
     printf("flows %llu, exporters %u, evicted %llu, refused without exporter %llu\n",
-           (unsigned long long)r->w.count, r->nf->exporters.n, (unsigned long long)r->nf->exporters.evicted,
-           (unsigned long long)refused);
+           (unsigned long long)r->w.count, r->nf->exporters.senders.n,
+           (unsigned long long)r->nf->exporters.senders.evicted, (unsigned long long)refused);
     netflow_decoder.close(r->nf);
     free(r->nf);
     fake_worker_free(&r->w);

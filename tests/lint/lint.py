@@ -18,17 +18,19 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# Which folders of src/ a folder may include from, besides itself. base <- config <- core <- packet <- netflow, core <- output <- plugins.
+# Which folders of src/ a folder may include from, besides itself. base <- config <- core <- packet <- {netflow, sflow}, core <- output <- plugins.
 MAY_INCLUDE = {
     "base": set(),
     "config": {"base"},
     "core": {"base", "config"},
     "packet": {"base", "config", "core"},
     "netflow": {"base", "config", "core", "packet"},
+    "sflow": {"base", "config", "core", "packet"},
     "output": {"base", "config", "core"},
-    "plugins": {"base", "config", "core", "packet", "netflow", "output"},
-    "nfacctd": {"base", "config", "core", "packet", "netflow", "output", "plugins"},
-    "pmacctd": {"base", "config", "core", "packet", "netflow", "output", "plugins"},
+    "plugins": {"base", "config", "core", "packet", "netflow", "sflow", "output"},
+    "nfacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins"},
+    "sfacctd": {"base", "config", "core", "packet", "sflow", "output", "plugins"},
+    "pmacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins"},
     "pmacct": {"base", "config", "core", "output"},
 }
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 1000, 100

@@ -33,7 +33,7 @@ static void found_again(void **state)
     assert_ptr_equal(get(&xs, 1, 0, 5, &evicted), a);
     assert_ptr_equal(a->agent, b->agent);
     assert_true(a->agent != c->agent);
-    assert_int_equal(xs.n, 3);
+    assert_int_equal(xs.senders.n, 3);
     assert_int_equal(xs.n_agents, 2);
     exporters_free(&xs);
 }
@@ -49,15 +49,15 @@ static void flood(void **state)
     struct exporter *good = get(&xs, 1, 0, 0, &evicted);
     exporters_prove(&xs, good);
     exporters_prove(&xs, good);
-    good->packets = 42;
+    good->s.packets = 42;
     for (uint32_t i = 0; i < 100000; i++) {
         get(&xs, 1000 + i, i, 0, &evicted);
         gone += evicted;
     }
-    assert_int_equal(xs.n, 100);
+    assert_int_equal(xs.senders.n, 100);
     assert_int_equal(gone, 100000 - 99);
-    assert_int_equal(xs.evicted, gone);
-    assert_int_equal(get(&xs, 1, 0, 0, &evicted)->packets, 42);
+    assert_int_equal(xs.senders.evicted, gone);
+    assert_int_equal(get(&xs, 1, 0, 0, &evicted)->s.packets, 42);
     assert_true(xs.n_agents <= 100);
     exporters_free(&xs);
 }
@@ -97,17 +97,17 @@ static void memory(void **state)
         for (uint64_t k = 0; k < 400; k++)
             options_set_text(&x->options, OPTION_IFACE, k, "name", 4);
         assert_true(exporters_settle(&xs, x, &evicted));
-        assert_true(xs.memory <= limits.memory);
+        assert_true(xs.senders.memory <= limits.memory);
     }
-    assert_true(xs.n < 50);
+    assert_true(xs.senders.n < 50);
     for (uint64_t k = 0; k < 20000; k++) /* too much even when it is alone */
         options_set_text(&x->options, OPTION_IFACE, k, "name", 4);
     assert_false(exporters_settle(&xs, x, &evicted));
     assert_int_equal(x->options.n, 0);
-    assert_true(xs.n > 1); /* nobody else had to go */
-    assert_true(xs.memory <= limits.memory);
+    assert_true(xs.senders.n > 1); /* nobody else had to go */
+    assert_true(xs.senders.memory <= limits.memory);
     exporters_free(&xs);
-    assert_int_equal(xs.memory, 0);
+    assert_int_equal(xs.senders.memory, 0);
 }
 
 static void lookup_order(void **state)
@@ -144,13 +144,13 @@ static void sequence(void **state)
         { UINT32_MAX, 5000, 1, true, SEQ_GOOD },
         { 0, 6000, 1, true, SEQ_GOOD }, /* wrapped */
     };
-    struct exporter x = { 0 };
+    struct sender x = { 0 };
     uint32_t expected;
     (void)state;
     for (unsigned i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
-        const enum seq_verdict v = exporter_sequence(&x, row[i].seq, row[i].uptime, &expected);
+        const enum seq_verdict v = sender_sequence(&x, row[i].seq, row[i].uptime, &expected);
         assert_int_equal(v, row[i].verdict);
-        exporter_sequence_next(&x, v, row[i].seq, row[i].units, row[i].known);
+        sender_sequence_next(&x, v, row[i].seq, row[i].units, row[i].known);
     }
     assert_int_equal(x.seq_good, 7);
     assert_int_equal(x.seq_forward, 1);

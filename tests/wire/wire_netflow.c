@@ -441,10 +441,10 @@ static bool counter(const struct netflow *nf, const char *name, uint64_t *v)
     const struct {
         const char *name;
         uint64_t v;
-    } others[] = { { "exporters", nf->exporters.n },      { "evicted", nf->exporters.evicted },
-                   { "packets", x ? x->packets : 0 },     { "good", x ? x->seq_good : 0 },
-                   { "forward", x ? x->seq_forward : 0 }, { "back", x ? x->seq_back : 0 },
-                   { "lost", x ? x->seq_lost : 0 } };
+    } others[] = { { "exporters", nf->exporters.senders.n }, { "evicted", nf->exporters.senders.evicted },
+                   { "packets", x ? x->s.packets : 0 },      { "good", x ? x->s.seq_good : 0 },
+                   { "forward", x ? x->s.seq_forward : 0 },  { "back", x ? x->s.seq_back : 0 },
+                   { "lost", x ? x->s.seq_lost : 0 } };
     for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         if (!strcmp(name, others[i].name)) {
             *v = others[i].v;
