@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The message log: one JSON object a line, or a message, as things happen (sFlow counters; BGP, BMP and
+ * telemetry events): into files, to RabbitMQ, to Kafka, or several of them. Runs in the core, so nothing here
+ * waits: what a sink cannot take at once is kept for a moment, then dropped and counted. */
+#ifndef OUTPUT_MSGLOG_H
+#define OUTPUT_MSGLOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/addr.h"
+#include "base/err.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/strbuf.h"
+
+/* What a name (file, topic, routing key, message key) may refer to. Addresses: NULL where there is none. */
+struct msglog_topic {
+    const struct addr *peer_src_ip; /* $peer_src_ip; in file names the characters . : / become _ */
+    uint16_t peer_src_port;         /* $peer_tcp_port, $peer_src_udp_port; 0: none */
+    const struct addr *bmp_router;  /* $bmp_router */
+    uint16_t bmp_router_port;       /* $bmp_router_port */
+    uint32_t peer_as;               /* $peer_as */
+};
+
+/* The keys of one stream; strings are the configuration's and outlive the log. */
+struct msglog_conf {
+    const char *name; /* of the stream, for messages: "sfacctd_counter" */
+    struct {
+        const char *path;        /* *_file, NULL: none; strftime conversions and $ variables */
+        bool utc;                /* conversions in UTC */
+        unsigned max_open;       /* files kept open at a time; 0: 256 */
+        struct file_modes modes; /* of files and directories that are made */
+    } file;
+    struct {
+        const char *routing_key; /* *_amqp_routing_key, NULL: none; $ variables */
+        const char *host, *vhost, *user, *passwd, *exchange;
+        const char *exchange_type; /* word */
+        int port, routing_key_rr, frame_max, heartbeat_s, retry_s;
+        bool persistent;
+    } amqp;
+    struct {
+        const char *topic; /* *_kafka_topic, NULL: none; $ variables */
+        const char *broker_host, *partition_key, *config_file;
+        int broker_port, partition, topic_rr, retry_s;
+    } kafka;
+};
+
+/* Lost and written, for the ledger. */
+struct msglog_counts {
+    uint64_t written; /* messages that a sink has taken */
+    uint64_t lost;    /* messages dropped: a sink refused, or was away for too long */
+};
+
+struct msglog_sink_ops;
+struct msglog;
+
+/* One kind of place that messages go to. The file's stands in msglog_file.c; others hang themselves into the
+ * table of msglog.c. */
+struct msglog_sink_ops {
+    const char *name; /* "file", "amqp", "kafka" */
+    size_t state_size;
+    /* Does the configuration ask for it? */
+    bool (*wanted)(const struct msglog_conf *c);
+    /* state: zeroed. Must not wait for a server: what is away now is tried again in tick. -1: the
+     * configuration is wrong, e says how. */
+    int (*open)(void *state, const struct msglog_conf *c, const struct log *l, struct err *e);
+    /* Takes a copy of the text, or says false: the message is lost and counted. Must not wait. */
+    bool (*write)(void *state, const struct msglog_topic *t, const char *text, size_t len);
+    void (*flush)(void *state);                 /* end of a batch of writes. May be NULL */
+    void (*tick)(void *state, int64_t mono_us); /* each second or so. May be NULL */
+    void (*reopen)(void *state);                /* SIGHUP. May be NULL */
+    /* What was taken and is lost after all since the last call. May be NULL */
+    uint64_t (*lost_later)(void *state);
+    void (*close)(void *state); /* waits two seconds at most for what is on its way */
+};
+
+/* NULL with e set if a name is wrong or a file cannot be opened; a stream that asks for no sink is a log that
+ * writes nowhere (msglog_wanted says so). `l` has to outlive it. Free with msglog_close. */
+struct msglog *msglog_open(const struct msglog_conf *c, const struct log *l, struct err *e);
+
+/* Is there any sink? */
+bool msglog_wanted(const struct msglog_conf *c);
+
+/* One message: text without a newline at its end. */
+void msglog_write(struct msglog *m, const struct msglog_topic *t, const char *text, size_t len);
+
+/* After a batch of messages: hands over what was gathered. */
+void msglog_flush(struct msglog *m);
+
+void msglog_tick(struct msglog *m, int64_t mono_us);
+void msglog_reopen(struct msglog *m); /* SIGHUP */
+
+/* One NOTICE a sink: "stats [<where>] <name> sink=file written=N lost=N". */
+void msglog_stats(struct msglog *m, const char *where);
+struct msglog_counts msglog_counts(const struct msglog *m);
+void msglog_close(struct msglog *m); /* NULL is fine */
+
+#endif

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: BSD-2-Clause
+noinst_LIBRARIES += libsflow.a
+libsflow_a_SOURCES = src/sflow/sflow.h
