@@ -3,7 +3,8 @@ noinst_LIBRARIES += libconfig.a
 libconfig_a_SOURCES = src/config/config.h src/config/keys.def src/config/keys.h src/config/keys.c \
 	src/config/store.h src/config/store.c src/config/lex.h src/config/lex.c src/config/values.h src/config/values.c \
 	src/config/suggest.h src/config/suggest.c src/config/flags.h src/config/flags.c src/config/parse.h src/config/parse.c \
-	src/config/plugins.c src/config/apply.c src/config/doc.h src/config/doc.c
+	src/config/plugins.c src/config/apply.c src/config/doc.h src/config/doc.c \
+	src/config/mapfile.h src/config/mapfile.c src/config/mapvalue.c
 
 dist_doc_DATA += CONFIG-KEYS docs/keys-status.md
 

@@ -4,3 +4,7 @@ check_PROGRAMS += tests/fuzz/fuzz_config
 TESTS += tests/fuzz/fuzz_config
 tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c
 tests_fuzz_fuzz_config_LDADD = $(FUZZ_LIBS) libconfig.a libbase.a $(DAEMON_LIBS)
+check_PROGRAMS += tests/fuzz/fuzz_mapfile
+TESTS += tests/fuzz/fuzz_mapfile
+tests_fuzz_fuzz_mapfile_SOURCES = tests/fuzz/fuzz_mapfile.c
+tests_fuzz_fuzz_mapfile_LDADD = $(FUZZ_LIBS) libconfig.a libbase.a $(DAEMON_LIBS)
