@@ -20,7 +20,9 @@ int packet_feed_open(struct packet_feed *pf, struct worker *w, const char *name,
     const struct config *c = worker_config(w);
     *pf = (struct packet_feed){ .worker = w, .log = worker_log(w), .by_arrival = c->time_new, .multiply = 1 };
     log_info(pf->log, "[%s,0] link type is: %d", name, dlt);
-    if (packet_decoder_open(&pf->decoder, dlt, worker_needs(w), e) == -1)
+    struct packet_options o;
+    packet_options_from(&o, c, worker_needs(w));
+    if (packet_decoder_open(&pf->decoder, dlt, &o, e) == -1)
         return -1;
     if (!packet_decoder_has_mac(&pf->decoder))
         warn_of_missing_mac(pf, name);

@@ -238,7 +238,7 @@ static const struct link_type link_types[] = {
     { DLT_EN10MB, true, ethernet },  { DLT_LINUX_SLL, true, linux_sll }, { DLT_LINUX_SLL2, true, linux_sll2 },
     { DLT_RAW, false, ip_decode },   { LINKTYPE_RAW, false, ip_decode }, { OPENBSD_RAW, false, ip_decode },
     { DLT_IPV4, false, ip4_decode }, { DLT_IPV6, false, ip6_decode },    { DLT_NULL, false, null_loop },
-    { DLT_LOOP, false, null_loop },  { DLT_PPP, false, link_ppp },
+    { DLT_LOOP, false, null_loop },  { DLT_PPP, false, link_ppp },       { DLT_MPLS, false, mpls },
 };
 
 /* ---- the decoder */
@@ -273,8 +273,14 @@ static bool link_layer_only(const struct fieldset *needs)
     return has_link_field;
 }
 
-int packet_decoder_open(struct packet_decoder *d, int dlt, const struct fieldset *needs, struct err *e)
+void packet_options_from(struct packet_options *o, const struct config *c, const struct fieldset *needs)
 {
+    *o = (struct packet_options){ .needs = needs, .sampled = c->ext_sampling_rate > 1 };
+}
+
+int packet_decoder_open(struct packet_decoder *d, int dlt, const struct packet_options *o, struct err *e)
+{
+    const struct fieldset *needs = o->needs;
     *d = (struct packet_decoder){ .dlt = dlt };
     for (size_t i = 0; i < ARRAY_LEN(link_types); i++)
         if (link_types[i].dlt == dlt)
@@ -287,6 +293,26 @@ int packet_decoder_open(struct packet_decoder *d, int dlt, const struct fieldset
         fieldset_has(needs, FIELD_tcpflags))
         d->want |= WANT_L4;
     return 0;
+}
+
+void packet_decoder_close(struct packet_decoder *d) { d->link = NULL; }
+
+/* sFlow version 5 §5.3, enum header_protocol. */
+static const struct {
+    uint8_t protocol;
+    int dlt;
+} sflow_links[] = {
+    { 1, DLT_EN10MB }, { 3, DLT_IEEE802 },      { 4, DLT_FDDI },        { 5, DLT_FRELAY },
+    { 7, DLT_PPP },    { 10, DLT_ATM_RFC1483 }, { 11, DLT_IPV4 },       { 12, DLT_IPV6 },
+    { 13, DLT_MPLS },  { 14, DLT_PPP_SERIAL },  { 15, DLT_IEEE802_11 },
+};
+
+int packet_dlt_of_sflow(uint32_t header_protocol)
+{
+    for (size_t i = 0; i < ARRAY_LEN(sflow_links); i++)
+        if (sflow_links[i].protocol == header_protocol)
+            return sflow_links[i].dlt;
+    return -1;
 }
 
 bool packet_decoder_has_mac(const struct packet_decoder *d) { return d->link->has_mac; }

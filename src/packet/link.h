@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include "base/cursor.h"
 #include "base/err.h"
+#include "config/config.h"
 #include "core/fields.h"
 #include "core/flow.h"
 
@@ -35,6 +36,20 @@ enum packet_want {
     WANT_L4 = 2, /* ports, TCP flags, ICMP type */
 };
 
+/* What is asked of a decoder. All zero but `needs`: headers as far as the fields need them, no more. */
+struct packet_options {
+    const struct fieldset *needs; /* fields that somebody counts by; read by packet_decoder_open only */
+    const char *tunnels;          /* as tunnel_0 is written, NULL: none; kept, not copied */
+    bool unknown_etype;           /* frames without IP are counted as well: aggregate_unknown_etype */
+    bool fragments;               /* later fragments get the ports of their first one, if ports are needed */
+    bool force_fragments;         /* and if they are not, too */
+    bool sampled;                 /* packets are missing: fragments do not wait for their first one */
+    size_t frag_octets;           /* of memory for fragments, 0: the default */
+};
+
+/* The options as a packet daemon's or collector's configuration has them. */
+void packet_options_from(struct packet_options *o, const struct config *c, const struct fieldset *needs);
+
 struct link_type;
 
 /* One for each capture. */
@@ -48,9 +63,15 @@ struct packet_decoder {
     uint32_t labels[PACKET_LABELS_MAX]; /* MPLS labels of the last frame, what flow.mpls_label_stack shows */
 };
 
-/* Prepares a decoder for a link type (DLT_* of libpcap, or the LINKTYPE_* of a file) and for the fields that
- * are asked for. -1: the link type is not supported ("data link not supported: N"). */
-int packet_decoder_open(struct packet_decoder *d, int dlt, const struct fieldset *needs, struct err *e);
+/* Prepares a decoder for a link type (DLT_* of libpcap, or the LINKTYPE_* of a file) and for what is asked.
+ * -1: the link type is not supported ("data link not supported: N"), the tunnels make no sense, no memory. */
+int packet_decoder_open(struct packet_decoder *d, int dlt, const struct packet_options *o, struct err *e);
+void packet_decoder_close(
+    struct packet_decoder *d); /* also of one that is all zero, or could not be opened */
+
+/* The link type of a header that sFlow sampled, by its header_protocol (sFlow version 5 §5.3); -1: none that
+ * is decoded. */
+int packet_dlt_of_sflow(uint32_t header_protocol);
 
 /* Does the link layer have MAC addresses and VLAN tags? */
 bool packet_decoder_has_mac(const struct packet_decoder *d);

@@ -11,7 +11,7 @@ int udp_feed_open(struct udp_feed *uf, struct input *in, int dlt, struct err *e)
     for (unsigned i = 0; i < sizeof(reads) / sizeof(reads[0]); i++)
         fieldset_add(&needs, reads[i]);
     *uf = (struct udp_feed){ .in = in };
-    return packet_decoder_open(&uf->decoder, dlt, &needs, e);
+    return packet_decoder_open(&uf->decoder, dlt, &(struct packet_options){ .needs = &needs }, e);
 }
 
 void udp_feed_take(struct udp_feed *uf, const uint8_t *frame, uint32_t caplen, uint32_t len)

@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fieldset_add(&needs, data[1] & 1 ? FIELD_src_mac : FIELD_src_host);
     if (data[1] & 2)
         fieldset_add(&needs, FIELD_src_port);
-    if (packet_decoder_open(&d, links[data[0] % (sizeof(links) / sizeof(links[0]))], &needs, NULL) == -1)
+    if (packet_decoder_open(&d, links[data[0] % (sizeof(links) / sizeof(links[0]))],
+                            &(struct packet_options){ .needs = &needs }, NULL) == -1)
         return 0;
     uint32_t n = (uint32_t)size - 2;
     packet_decode(&d, data + 2, n, data[1] & 4 ? n + 1400 : n, &f);

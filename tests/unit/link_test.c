@@ -321,7 +321,7 @@ static void open_decoder(struct packet_decoder *d, const struct row *r)
     struct err e;
     bool dropped;
     assert_int_equal(aggregate_parse(r->aggregate, 'P', &spec, &dropped, &e), 0);
-    assert_int_equal(packet_decoder_open(d, r->dlt, &spec.set, &e), 0);
+    assert_int_equal(packet_decoder_open(d, r->dlt, &(struct packet_options){ .needs = &spec.set }, &e), 0);
 }
 
 static void same_addr(const char *text, const struct addr *a)
@@ -462,7 +462,7 @@ static void unknown_link_types_are_refused(void **state)
     struct packet_decoder d;
     struct fieldset needs = { { 0 } };
     struct err e;
-    assert_int_equal(packet_decoder_open(&d, 147, &needs, &e), -1);
+    assert_int_equal(packet_decoder_open(&d, 147, &(struct packet_options){ .needs = &needs }, &e), -1);
     assert_string_equal(e.text, "data link not supported: 147");
 }
 
