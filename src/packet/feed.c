@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include "base/strbuf.h"
+#include "packet/nflog.h"
 
 static void warn_of_missing_mac(const struct packet_feed *pf, const char *name)
 {
@@ -48,12 +49,12 @@ static void set_times(struct packet_feed *pf, int64_t at_us)
     f->timestamp_start = f->timestamp_arrival = pf->by_arrival ? worker_now(pf->worker) : at_us;
 }
 
-void packet_feed_take(struct packet_feed *pf, const uint8_t *frame, uint32_t caplen, uint32_t len,
-                      int64_t at_us)
+/* What was decoded (or was not) goes its way. */
+static inline void hand_on(struct packet_feed *pf, enum packet_drop why, uint32_t caplen, uint32_t len,
+                           int64_t at_us)
 {
     struct flow *f = &pf->flow;
     pf->packets++;
-    enum packet_drop why = packet_decode(&pf->decoder, frame, caplen, len, f);
     if (__builtin_expect(why != PACKET_OK, 0)) {
         if (why == PACKET_SHORT_IP4)
             tell_short(pf, "IPv4", caplen, len);
@@ -68,6 +69,17 @@ void packet_feed_take(struct packet_feed *pf, const uint8_t *frame, uint32_t cap
         f->renormalized = true;
     }
     worker_flow(pf->worker, f);
+}
+
+void packet_feed_take(struct packet_feed *pf, const uint8_t *frame, uint32_t caplen, uint32_t len,
+                      int64_t at_us)
+{
+    hand_on(pf, packet_decode(&pf->decoder, frame, caplen, len, &pf->flow), caplen, len, at_us);
+}
+
+void packet_feed_take_nflog(struct packet_feed *pf, const struct nflog_packet *p, int64_t at_us)
+{
+    hand_on(pf, packet_decode_nflog(&pf->decoder, p, &pf->flow), p->payload_len, nflog_wire_len(p), at_us);
 }
 
 void packet_feed_stats(const struct packet_feed *pf, const char *name)

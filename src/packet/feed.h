@@ -27,6 +27,9 @@ int packet_feed_open(struct packet_feed *pf, struct worker *w, const char *name,
 void packet_feed_take(struct packet_feed *pf, const uint8_t *frame, uint32_t caplen, uint32_t len,
                       int64_t at_us);
 
+/* As packet_feed_take, for a message of NFLOG; the feed was opened for DLT_NFLOG. */
+void packet_feed_take_nflog(struct packet_feed *pf, const struct nflog_packet *p, int64_t at_us);
+
 /* One NOTICE with the count of packets by what became of them. */
 void packet_feed_stats(const struct packet_feed *pf, const char *name);
 

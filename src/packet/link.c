@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <pcap/dlt.h>
 #include "packet/ip.h"
+#include "packet/nflog.h"
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -232,6 +233,32 @@ static enum packet_drop link_ppp(struct dissect *x)
     return ppp(x);
 }
 
+/* What the kernel's netfilter logged: the packet from its network header on, and beside it what was known of
+ * the link. Its Ethertype is 1 or 4 for frames that have a length in its place, as with cooked captures. */
+static enum packet_drop nflog_payload(struct dissect *x, const struct nflog_packet *p)
+{
+    struct flow *f = x->f;
+    uint32_t wire = nflog_wire_len(p);
+    nflog_link(p, f);
+    x->tagged = p->have & 1u << NFLOG_A_VLAN;
+    x->frame = p->payload;
+    x->len = wire;
+    x->c = cursor_of(p->payload, p->payload_len);
+    f->bytes = (uint64_t)p->link_len + wire;
+    bool ip = p->protocol == ETYPE_IP4 || p->protocol == ETYPE_IP6 || p->protocol == 0;
+    f->packet = ip ? p->payload : NULL; /* anything else is no frame of any link type */
+    f->packet_len = wire;
+    f->packet_caplen = p->payload_len;
+    f->packet_dlt = DLT_RAW;
+    return p->protocol ? cooked_next(x, p->protocol) : ip_decode(x);
+}
+
+static enum packet_drop nflog(struct dissect *x)
+{
+    struct nflog_packet p;
+    return nflog_parse(x->c, &p) == NFLOG_OK ? nflog_payload(x, &p) : PACKET_SHORT_LINK;
+}
+
 enum { LINKTYPE_RAW = 101, OPENBSD_RAW = 14 };
 
 static const struct link_type link_types[] = {
@@ -239,6 +266,7 @@ static const struct link_type link_types[] = {
     { DLT_RAW, false, ip_decode },   { LINKTYPE_RAW, false, ip_decode }, { OPENBSD_RAW, false, ip_decode },
     { DLT_IPV4, false, ip4_decode }, { DLT_IPV6, false, ip6_decode },    { DLT_NULL, false, null_loop },
     { DLT_LOOP, false, null_loop },  { DLT_PPP, false, link_ppp },       { DLT_MPLS, false, mpls },
+    { DLT_NFLOG, true, nflog },
 };
 
 /* ---- the decoder */
@@ -330,6 +358,15 @@ static inline void forget(struct flow *f)
     f->icmp_type = 0;
 }
 
+/* A frame without IP counts where nothing of IP is asked for. */
+static inline enum packet_drop conclude(struct packet_decoder *d, enum packet_drop why)
+{
+    if (!(d->want & WANT_IP) && why == PACKET_NOT_IP)
+        why = PACKET_OK;
+    d->count[why]++;
+    return why;
+}
+
 enum packet_drop packet_decode(struct packet_decoder *d, const uint8_t *frame, uint32_t caplen, uint32_t len,
                                struct flow *f)
 {
@@ -341,9 +378,13 @@ enum packet_drop packet_decode(struct packet_decoder *d, const uint8_t *frame, u
     f->packet_caplen = caplen;
     f->packet_dlt = d->dlt;
     struct dissect x = { .d = d, .f = f, .c = cursor_of(frame, caplen), .frame = frame, .len = len };
-    enum packet_drop why = d->link->fn(&x);
-    if (!(d->want & WANT_IP) && why == PACKET_NOT_IP)
-        why = PACKET_OK;
-    d->count[why]++;
-    return why;
+    return conclude(d, d->link->fn(&x));
+}
+
+enum packet_drop packet_decode_nflog(struct packet_decoder *d, const struct nflog_packet *p, struct flow *f)
+{
+    forget(f);
+    f->packets = 1;
+    struct dissect x = { .d = d, .f = f };
+    return conclude(d, nflog_payload(&x, p));
 }

@@ -83,4 +83,9 @@ bool packet_decoder_has_mac(const struct packet_decoder *d);
 enum packet_drop packet_decode(struct packet_decoder *d, const uint8_t *frame, uint32_t caplen, uint32_t len,
                                struct flow *f);
 
+struct nflog_packet; /* packet/nflog.h */
+
+/* As packet_decode, for a message of NFLOG that was parsed already; d was opened with DLT_NFLOG. */
+enum packet_drop packet_decode_nflog(struct packet_decoder *d, const struct nflog_packet *p, struct flow *f);
+
 #endif

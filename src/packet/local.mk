@@ -7,5 +7,6 @@ libpacket_a_SOURCES = \
 	src/packet/input_savefile.c src/packet/input_savefile.h \
 	src/packet/ip.c src/packet/ip.h \
 	src/packet/link.c src/packet/link.h \
+	src/packet/nflog.c src/packet/nflog.h \
 	src/packet/pcapmap.c src/packet/pcapmap.h \
 	src/packet/udp_feed.c src/packet/udp_feed.h
