@@ -12,5 +12,6 @@ libbase_a_SOURCES = \
 	src/base/msg.c src/base/msg.h \
 	src/base/nearest.c src/base/nearest.h \
 	src/base/sock.c src/base/sock.h \
+	src/base/spool.c src/base/spool.h \
 	src/base/strbuf.c src/base/strbuf.h \
 	src/base/title.c src/base/title.h

@@ -82,6 +82,9 @@ struct config {
     const char *print_output_file, *print_output_lock_file, *print_output_separator, *print_latest_file;
     bool print_output_file_append, print_markers, print_write_empty_file;
 
+    const char *spool_dir;  /* NULL: the default directory where that exists */
+    int64_t spool_max_size; /* octets, 0: 1 GiB */
+
     /* memory */
     const char *imt_path;
     int imt_buckets, imt_mem_pools_number, imt_mem_pools_size; /* hints */

@@ -94,6 +94,8 @@ static void ledger_add(struct ring_ledger *all, const struct ring_ledger *one)
     sums_add(&all->taken, &one->taken);
     sums_add(&all->confirmed, &one->confirmed);
     sums_add(&all->lost, &one->lost);
+    sums_add(&all->spooled, &one->spooled);
+    sums_add(&all->dropped, &one->dropped);
 }
 
 void outlet_log_ledger(const struct outlet *o, unsigned workers, unsigned stride, const struct log *l)
@@ -118,4 +120,8 @@ void outlet_log_ledger(const struct outlet *o, unsigned workers, unsigned stride
     log_sums(l, o, "confirmed", &ring.confirmed);
     if (ring.lost.records)
         log_sums(l, o, "lost_with_plugin", &ring.lost);
+    if (ring.spooled.records)
+        log_sums(l, o, "in_spool", &ring.spooled);
+    if (ring.dropped.records)
+        log_sums(l, o, "dropped", &ring.dropped);
 }

@@ -30,6 +30,7 @@ struct ring_shared {
     struct snapshot lost;                   /* core, when no consumer lives */
     _Alignas(64) struct snapshot taken;     /* consumer */
     _Alignas(64) struct snapshot confirmed; /* the consumer's writer thread; core when no consumer lives */
+    struct snapshot spooled, dropped;       /* the consumer's writer thread */
 };
 
 static struct sums snapshot_read(const struct snapshot *s, uint64_t *tail)
@@ -195,12 +196,24 @@ void ring_woken(struct ring *r)
 
 void ring_confirm(struct ring *r, const struct sums *done) { snapshot_write(&r->sh->confirmed, done, 0); }
 
+void ring_set_spooled(struct ring *r, const struct sums *now)
+{
+    struct sums was = snapshot_read(&r->sh->spooled, NULL);
+    struct sums add = { now->records - was.records, now->packets - was.packets, now->bytes - was.bytes,
+                        now->flows - was.flows };
+    snapshot_write(&r->sh->spooled, &add, 0);
+}
+
+void ring_add_dropped(struct ring *r, const struct sums *more) { snapshot_write(&r->sh->dropped, more, 0); }
+
 void ring_ledger(const struct ring *r, struct ring_ledger *out)
 {
     out->handed = snapshot_read(&r->sh->handed, NULL);
     out->taken = snapshot_read(&r->sh->taken, NULL);
     out->confirmed = snapshot_read(&r->sh->confirmed, NULL);
     out->lost = snapshot_read(&r->sh->lost, NULL);
+    out->spooled = snapshot_read(&r->sh->spooled, NULL);
+    out->dropped = snapshot_read(&r->sh->dropped, NULL);
 }
 
 struct sums ring_plugin_died(struct ring *r)

@@ -154,9 +154,15 @@ void ring_woken(struct ring *r);
 /* Sums that a sink confirmed (adds to what the header holds). Any thread of the plugin, one at a time. */
 void ring_confirm(struct ring *r, const struct sums *done);
 
+/* What the plugin's spool holds now, and what it or the sink gave up. As ring_confirm. */
+void ring_set_spooled(struct ring *r, const struct sums *now);
+void ring_add_dropped(struct ring *r, const struct sums *more);
+
 /* ---- ledger, any side */
 struct ring_ledger {
     struct sums handed, taken, confirmed, lost; /* lost: with killed plugins */
+    struct sums spooled;                        /* of all that waits on disk, also from earlier runs */
+    struct sums dropped; /* confirmed as safe in the spool, or never, and then given up */
 };
 void ring_ledger(const struct ring *r, struct ring_ledger *out);
 

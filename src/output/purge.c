@@ -5,6 +5,7 @@
  * costs memory for keys, never data. */
 #include "output/purge.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,12 +15,15 @@
 #include <unistd.h>
 
 #include "output/bins.h"
+#include "output/spooled.h"
 #include "output/trigger.h"
 
 enum {
     QUEUE_DEFAULT = 10,
     LAST_TRIES = 3, /* of a batch that the sink refuses while the daemon ends */
     LAST_PAUSE_US = 500 * 1000,
+    RETRY_FIRST_S = 1, /* after a sink refused what is in the spool; doubles */
+    RETRY_MAX_S = 60,
 };
 #define WAITING_MAX ((size_t)1 << 30) /* octets of tables that a failing sink may pile up */
 
@@ -54,6 +58,9 @@ struct purger {
 
     /* of the writer */
     struct triggers triggers;
+    struct spooled *spooled; /* NULL: none */
+    struct job *held; /* the oldest batch of the spool, which the sink has refused, as it is in memory */
+    int retry_s;      /* seconds until the sink is asked again, 0: nothing to ask it for */
 };
 
 int64_t writer_id(void) { return gettid(); }
@@ -165,9 +172,10 @@ static void log_end(const struct plugin *pl, const struct batch *b, uint64_t wri
              b->writer, written, rows, et);
 }
 
-/* The ledger shows what is lost here as never confirmed. */
 static void job_drop(struct purger *p, struct job *j, const char *why)
 {
+    if (p->pl->ring)
+        ring_add_dropped(p->pl->ring, &j->sums);
     log_error(&p->pl->log,
               "%s: %" PRIu64 " rows dropped (%" PRIu64 " packets, %" PRIu64 " bytes, %" PRIu64 " flows)", why,
               j->batch.rows, j->sums.packets, j->sums.bytes, j->sums.flows);
@@ -182,7 +190,9 @@ static int sink_write(struct purger *p, struct batch *b)
     int rc = p->sink->write(p->sink_state, p->pl, b, &e);
     if (rc == -1)
         log_error(&p->pl->log, "%s; %s", e.text,
-                  b->last ? "the daemon ends" : "what is not written is kept for the next purge");
+                  b->spool_seq ? "what is not written waits in the spool"
+                  : b->last    ? "the daemon ends"
+                               : "what is not written is kept for the next purge");
     b->took_s = (clock_mono_us() - began_us) / US_PER_S;
     log_end(p->pl, b, b->written, b->rows, b->took_s);
     if (rc == -1)
@@ -201,7 +211,7 @@ static int job_write(struct purger *p, struct job *j)
         log_end(p->pl, b, 0, 0, -1);
     else if (sink_write(p, b) == -1)
         return -1;
-    if (p->pl->ring)
+    if (p->pl->ring && !b->spool_seq)
         ring_confirm(p->pl->ring, &j->sums);
     if (!p->pl->c->trigger_time.n)
         trigger_run(&p->triggers, p->sink, p->sink_state, p->pl, b);
@@ -216,21 +226,123 @@ static int job_do(struct purger *p, struct job *j)
     return 0;
 }
 
-/* Writes what is left when the daemon ends; what the sink refuses even now is lost, and said so. */
+/* ---- the spool */
+
+static struct job *job_from_spool(struct purger *p)
+{
+    struct job *j = calloc(1, sizeof(*j));
+    if (j && spooled_load(p->spooled, &j->batch, &j->sums))
+        return j;
+    free(j);
+    return NULL;
+}
+
+/* Writes what the spool holds, the oldest first, up to the first one that the sink refuses. That one stays in
+ * memory too, since the sink may have marked what it has of it. -1: something is left. */
+static int write_spooled(struct purger *p)
+{
+    while (spooled_oldest(p->spooled)) {
+        struct job *j = p->held;
+        if (j && j->batch.spool_seq != spooled_oldest(p->spooled)) { /* it made room for others */
+            job_free(j);
+            j = NULL;
+        }
+        p->held = NULL;
+        if (!j && !(j = job_from_spool(p)))
+            break;
+        if (job_write(p, j) == -1) {
+            p->held = j;
+            return -1;
+        }
+        spooled_done(p->spooled, j->batch.spool_seq);
+        job_free(j);
+    }
+    return 0;
+}
+
+static void spool_write(struct purger *p)
+{
+    if (write_spooled(p) == 0)
+        p->retry_s = 0;
+    else if (p->retry_s)
+        p->retry_s = p->retry_s * 2 < RETRY_MAX_S ? p->retry_s * 2 : RETRY_MAX_S;
+    else
+        p->retry_s = RETRY_FIRST_S;
+}
+
+/* Puts a batch on disk; then it is safe, whatever becomes of sink and plugin. False: it has to stay in
+ * memory.
+ */
+static bool job_store(struct purger *p, struct job *j)
+{
+    struct err e = { 0 };
+    if (spooled_store(p->spooled, &j->batch, &j->sums, &e) == -1) {
+        log_error(&p->pl->log, "%s: the purge is kept in memory", e.text);
+        return false;
+    }
+    if (p->pl->ring)
+        ring_confirm(p->pl->ring, &j->sums);
+    if (!p->held && spooled_oldest(p->spooled) == j->batch.spool_seq)
+        p->held = j;
+    else
+        job_free(j);
+    return true;
+}
+
+/* A job with rows, where there is a spool: to disk, and from there, in order, to the sink. Where the disk is
+ * full, straight to the sink, once all that came before it is written. -1: the job stays. */
+static int job_spool(struct purger *p, struct job *j)
+{
+    bool stored = job_store(p, j);
+    spool_write(p);
+    if (stored)
+        return 0;
+    if (p->retry_s || job_do(p, j) == -1)
+        return -1;
+    job_free(j);
+    return 0;
+}
+
+/* -1: the job stays. */
+static int job_pass(struct purger *p, struct job *j)
+{
+    if (p->spooled && j->batch.rows)
+        return job_spool(p, j);
+    if (job_do(p, j) == -1 && !p->spooled)
+        return -1;
+    job_free(j);
+    return 0;
+}
+
+/* When the daemon ends: what the sink refuses stays on disk. */
+static void spool_finish(struct purger *p)
+{
+    for (int i = 0; i < LAST_TRIES && p->retry_s; i++) {
+        usleep(LAST_PAUSE_US);
+        spool_write(p);
+    }
+    spooled_log_rest(p->spooled);
+}
+
+/* Writes what is left when the daemon ends; what the sink refuses even now, and no spool holds, is lost, and
+ * said so. */
 static void drain(struct purger *p)
 {
     struct job *j;
     while ((j = queue_get(p))) {
         pthread_mutex_unlock(&p->lock);
         int rc = -1;
-        for (int i = 0; i < LAST_TRIES && (rc = job_do(p, j)) == -1; i++)
+        for (int i = 0; i < LAST_TRIES && (rc = job_pass(p, j)) == -1; i++)
             usleep(LAST_PAUSE_US);
         if (rc == -1)
             job_drop(p, j, "the sink refuses them and the daemon ends");
-        else
-            job_free(j);
         pthread_mutex_lock(&p->lock);
     }
+    if (!p->spooled)
+        return;
+    pthread_mutex_unlock(&p->lock);
+    spool_finish(p);
+    pthread_mutex_lock(&p->lock);
 }
 
 /* One turn: everything that waits, or up to the first job that fails (the ones behind it would fail too, and
@@ -240,9 +352,7 @@ static void write_waiting(struct purger *p)
     struct job *j;
     while (!p->quit && (j = queue_get(p))) {
         pthread_mutex_unlock(&p->lock);
-        int rc = job_do(p, j);
-        if (rc == 0)
-            job_free(j);
+        int rc = job_pass(p, j);
         pthread_mutex_lock(&p->lock);
         if (rc == 0)
             continue;
@@ -251,9 +361,28 @@ static void write_waiting(struct purger *p)
     }
 }
 
+/* Until there is work, or the sink is to be asked again. */
+static void wait_for_work(struct purger *p)
+{
+    struct timespec until;
+    if (!p->retry_s) {
+        pthread_cond_wait(&p->work, &p->lock);
+        return;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += p->retry_s;
+    if (pthread_cond_timedwait(&p->work, &p->lock, &until) != ETIMEDOUT)
+        return;
+    pthread_mutex_unlock(&p->lock);
+    spool_write(p);
+    pthread_mutex_lock(&p->lock);
+}
+
 static void *writer_main(void *arg)
 {
     struct purger *p = arg;
+    if (p->spooled)
+        spool_write(p);
     pthread_mutex_lock(&p->lock);
     for (;;) {
         unsigned before = p->waiting;
@@ -263,7 +392,7 @@ static void *writer_main(void *arg)
             break;
         /* A failed job waits for the next purge; one that came meanwhile is the next purge. */
         if (p->waiting <= before || !p->waiting)
-            pthread_cond_wait(&p->work, &p->lock);
+            wait_for_work(p);
     }
     drain(p);
     pthread_mutex_unlock(&p->lock);
@@ -419,6 +548,24 @@ static void timers_init(struct purger *p, int64_t now_us)
             deadline_first(now_us, (int)span_seconds(c->trigger_time), 0, "", c->timestamps_utc);
 }
 
+/* The waiting for a retry is not to follow a wall clock that is set. */
+static void cond_init(pthread_cond_t *c)
+{
+    pthread_condattr_t a;
+    pthread_condattr_init(&a);
+    pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
+    pthread_cond_init(c, &a);
+    pthread_condattr_destroy(&a);
+}
+
+/* A plugin without the spool that it was to have works on, but with less safety: it says so. */
+static void open_spool(struct purger *p)
+{
+    struct err e = { 0 };
+    if (p->sink->spools && spooled_open(&p->spooled, p->pl, &e) == -1)
+        log_warn(&p->pl->log, "%s: purges that are refused wait in memory only", e.text);
+}
+
 int purger_open_at(struct purger **out, struct plugin *pl, const struct sink_ops *sink, int64_t now_us,
                    struct err *e)
 {
@@ -431,7 +578,7 @@ int purger_open_at(struct purger **out, struct plugin *pl, const struct sink_ops
     }
     *p = (struct purger){ .pl = pl, .sink = sink, .sink_state = state };
     pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->work, NULL);
+    cond_init(&p->work);
     p->waiting_max = pl->c->max_writers > 0 ? (unsigned)pl->c->max_writers : QUEUE_DEFAULT;
     p->table = agg_new();
     timers_init(p, now_us);
@@ -440,6 +587,7 @@ int purger_open_at(struct purger **out, struct plugin *pl, const struct sink_ops
         purger_close(p);
         return -1;
     }
+    open_spool(p);
     p->wants_empty = sink->wants_empty ? sink->wants_empty(state, pl) : sink->empty_batches;
     if (writer_start(p, e) == -1) {
         purger_close(p);
@@ -480,6 +628,9 @@ void purger_close(struct purger *p)
     struct job *j;
     while ((j = queue_get(p)))
         job_free(j);
+    if (p->held)
+        job_free(p->held);
+    spooled_close(p->spooled);
     if (p->sink && p->sink->close)
         p->sink->close(p->sink_state);
     agg_free(p->table);

@@ -2,12 +2,14 @@
 /* The purge engine: what every plugin that aggregates and writes at its refresh time has in common (print,
  * sqlite3, ...). It owns the table, assigns time bins, swaps the table at the refresh time and gives it to a
  * writer thread, which calls the sink. It writes the START and END lines, runs triggers, and confirms the
- * sums to the ledger once the sink has them. */
+ * sums to the ledger once the sink, or the spool, has them. */
 #ifndef OUTPUT_PURGE_H
 #define OUTPUT_PURGE_H
 
 #include "core/agg.h"
 #include "core/plugin.h"
+
+enum { BATCH_ID = 16 };
 
 /* The rows of one purge: of one or more time bins. */
 struct batch {
@@ -22,6 +24,9 @@ struct batch {
     uint64_t inserted, updated; /* set by SQL sinks: for triggers */
     int64_t took_s;             /* set by the engine when the sink is done: for triggers */
     uint64_t refused;           /* set by the sink: rows that it can never take (dropped, counted, logged) */
+    uint64_t spool_seq;         /* its number in the spool, 0: it is in memory only */
+    uint8_t id[BATCH_ID]; /* random, the same at each try, also after a restart; zeros without a spool. A
+                             sink that stores it with the rows can tell whether it has them already */
 };
 
 /* Marks of the entries of a batch. */
@@ -54,6 +59,7 @@ struct sink_ops {
     int (*write)(void *state, struct plugin *pl, struct batch *b, struct err *e);
     void (*close)(void *state);
     bool empty_batches; /* wants to be called with 0 rows too (markers, empty files) */
+    bool spools;        /* may be away: its batches go to disk first (spool_dir), and come back from there */
     /* The same, asked once after open where it depends on the configuration. May be NULL. */
     bool (*wants_empty)(const void *state, const struct plugin *pl);
     /* Names what a trigger program learns about the batch: calls add for each variable. May be NULL: its

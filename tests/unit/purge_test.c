@@ -260,6 +260,167 @@ static void test_slow_and_refused(void **state)
     end(&s);
 }
 
+/* ---- with a spool */
+
+static const struct sink_ops fake_spooled = { .name = "fake", .write = fake_write, .spools = true };
+
+static void spool_setup(struct setup *s, const char *dir, int64_t max, const char *aggregate, uint64_t ports)
+{
+    struct err e;
+    static const struct plugin_ops ops = { .name = "fake" };
+    memset(s, 0, sizeof(*s));
+    made_init(&s->m, aggregate, false);
+    s->c = (struct config){ .refresh_time = 60,
+                            .timestamps_utc = true,
+                            .spool_dir = dir,
+                            .spool_max_size = max,
+                            .files_umask = -1,
+                            .files_uid = -1,
+                            .files_gid = -1 };
+    s->pl = (struct plugin){ .c = &s->c,
+                             .ops = &ops,
+                             .progname = "testd",
+                             .layout = &s->m.layout,
+                             .name = "x/../y",
+                             .ring = ring_new(65536, &e) };
+    log_init(&s->pl.log, NULL, "x", "fake", false);
+    assert_int_equal(purger_open_at(&s->p, &s->pl, &fake_spooled, US(BIN), &e), 0);
+    for (uint16_t i = 0; i < ports; i++)
+        take(s, BIN, i);
+}
+
+static struct ring_ledger spool_end(struct setup *s)
+{
+    struct ring_ledger ledger;
+    purger_finish(s->p);
+    ring_ledger(s->pl.ring, &ledger);
+    purger_close(s->p);
+    ring_free(s->pl.ring);
+    return ledger;
+}
+
+static void purge_now(struct setup *s, uint64_t calls)
+{
+    purger_tick(s->p, US(BIN + 60 * (int64_t)calls));
+    wait_for(&seen.calls, calls);
+}
+
+static void in_tmp(void (*test)(const char *dir))
+{
+    char dir[] = "/tmp/purge_spool.XXXXXX", command[64];
+    memset(&seen, 0, sizeof(seen));
+    assert_non_null(mkdtemp(dir));
+    test(dir);
+    snprintf(command, sizeof(command), "rm -r '%s'", dir);
+    assert_int_equal(system(command), 0);
+}
+
+/* What the sink refuses until the end of the process is written by the next one, once. */
+static void outlives(const char *dir)
+{
+    struct setup s;
+    spool_setup(&s, dir, 0, "src_port", 100);
+    seen.fail = 1000;
+    purge_now(&s, 1);
+    struct ring_ledger l;
+    ring_ledger(s.pl.ring, &l);
+    assert_int_equal(l.confirmed.packets, 100); /* safe on disk already */
+    assert_int_equal(l.spooled.packets, 100);
+    for (uint16_t i = 0; i < 7; i++)
+        take(&s, BIN, i);
+    spool_end(&s);
+    assert_int_equal(seen.packets, 0);
+    memset(&seen, 0, sizeof(seen));
+    spool_setup(&s, dir, 0, "src_port", 0);
+    wait_for(&seen.packets, 107);
+    l = spool_end(&s);
+    assert_int_equal(seen.rows, 107);
+    assert_int_equal(seen.calls, 2); /* two purges, in their order; none twice */
+    assert_int_equal(l.spooled.packets, 0);
+    spool_setup(&s, dir, 0, "src_port", 0);
+    spool_end(&s);
+    assert_int_equal(seen.calls, 2);
+}
+
+static void test_spool_outlives(void **state)
+{
+    (void)state;
+    in_tmp(outlives);
+}
+
+/* The sink comes back by itself; rows it has are not shown to it again. */
+static void comes_back(const char *dir)
+{
+    struct setup s;
+    spool_setup(&s, dir, 0, "src_port", 100);
+    seen.fail = 1;
+    seen.half = true;
+    purge_now(&s, 1);
+    wait_for(&seen.calls, 2); /* a second later, without a purge */
+    assert_int_equal(seen.rows, 100);
+    spool_end(&s);
+    assert_int_equal(seen.packets, 100);
+}
+
+static void test_spool_retries(void **state)
+{
+    (void)state;
+    in_tmp(comes_back);
+}
+
+/* Past the bound the oldest goes, and the ledger says so. */
+static void bounded(const char *dir)
+{
+    struct setup s;
+    seen.fail = 1000;
+    spool_setup(&s, dir, 10000, "src_port", 0);
+    for (uint64_t n = 1; n <= 5; n++) {
+        for (uint16_t i = 0; i < 100; i++) /* 40 octets each */
+            take(&s, BIN, i);
+        purger_tick(s.p, US(BIN + 60 * (int64_t)n));
+        struct ring_ledger l;
+        do
+            ring_ledger(s.pl.ring, &l);
+        while (l.confirmed.packets < n * 100);
+    }
+    struct ring_ledger l = spool_end(&s);
+    assert_int_equal(l.confirmed.packets, 500);
+    assert_int_equal(l.dropped.packets, 300);
+    assert_int_equal(l.spooled.packets, 200);
+    memset(&seen, 0, sizeof(seen));
+    spool_setup(&s, dir, 0, "src_port", 0);
+    wait_for(&seen.packets, 200);
+    spool_end(&s);
+}
+
+static void test_spool_bounded(void **state)
+{
+    (void)state;
+    in_tmp(bounded);
+}
+
+/* Made with other fields: it waits for them. */
+static void other_fields(const char *dir)
+{
+    struct setup s;
+    seen.fail = 1000;
+    spool_setup(&s, dir, 0, "src_port", 10);
+    spool_end(&s);
+    memset(&seen, 0, sizeof(seen));
+    spool_setup(&s, dir, 0, "src_port, dst_port", 5);
+    spool_end(&s);
+    assert_int_equal(seen.packets, 5);
+    spool_setup(&s, dir, 0, "src_port", 0);
+    wait_for(&seen.packets, 15);
+    spool_end(&s);
+}
+
+static void test_spool_other_fields(void **state)
+{
+    (void)state;
+    in_tmp(other_fields);
+}
+
 static void test_empty(void **state)
 {
     (void)state;
@@ -319,6 +480,8 @@ int main(void)
         cmocka_unit_test(test_refused),          cmocka_unit_test(test_slow),
         cmocka_unit_test(test_slow_and_refused), cmocka_unit_test(test_empty),
         cmocka_unit_test(test_trigger),          cmocka_unit_test(test_offset_check),
+        cmocka_unit_test(test_spool_outlives),   cmocka_unit_test(test_spool_retries),
+        cmocka_unit_test(test_spool_bounded),    cmocka_unit_test(test_spool_other_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
