@@ -93,7 +93,7 @@ static int allocate(struct daemon *d, struct err *e)
 {
     unsigned n = d->conf.n_plugins, w = d->spec->workers ? d->spec->workers(&d->conf.core) : 1;
     d->n_workers = w;
-    d->workers = calloc(w, sizeof(*d->workers));
+    d->workers = calloc(w, sizeof(struct worker *));
     d->rings = calloc((size_t)w * n + 1, sizeof(struct ring *));
     d->aggregates = calloc(n + 1, sizeof(*d->aggregates));
     d->outlets = calloc((size_t)w * n + 1, sizeof(*d->outlets));
