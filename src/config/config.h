@@ -99,7 +99,10 @@ struct config {
     const char *pcap_interface, *pcap_filter, *pcap_savefile;
     bool promisc, pcap_interface_wait, pcap_savefile_wait, pmacctd_nonroot;
     int snaplen, pcap_savefile_delay, pcap_savefile_replay;
-    int pipe_size; /* *_pipe_size: socket or capture buffer in octets, 0: chosen by the suite */
+    int pipe_size;        /* *_pipe_size: socket or capture buffer in octets, 0: chosen by the suite */
+    int flow_buffer_size; /* *_flow_buffer_size, octets; 0: not set */
+    int flow_lifetime, flow_tcp_lifetime;           /* s; tcp: 0: not set */
+    int flow_buffer_buckets, conntrack_buffer_size; /* hints */
 
     /* flow collectors */
     const char *collector_ip, *collector_interface, *collector_allow_file; /* nfacctd_ip, ... */

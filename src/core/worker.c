@@ -40,6 +40,15 @@ struct worker *worker_new(const struct config *c, const struct log *l, struct ou
 void worker_free(struct worker *w) { free(w); }
 
 const struct fieldset *worker_needs(const struct worker *w) { return &w->needs; }
+
+bool worker_counts_flows(const struct worker *w)
+{
+    for (unsigned i = 0; i < w->n; i++)
+        if (w->outlets[i].spec.flows)
+            return true;
+    return false;
+}
+
 const struct config *worker_config(const struct worker *w) { return w->c; }
 const struct log *worker_log(const struct worker *w) { return w->log; }
 int64_t worker_now(const struct worker *w) { return w->now_us; }

@@ -17,6 +17,8 @@ struct worker; /* opaque; worker.c */
 /* What some plugin needs to be filled in: decoders compile only this into their plans. Holds besides the
  * fields of all `aggregate`s what filters, maps and probes read. */
 const struct fieldset *worker_needs(const struct worker *w);
+/* Does some plugin show the flows counter? */
+bool worker_counts_flows(const struct worker *w);
 const struct config *worker_config(const struct worker *w); /* the core's */
 const struct log *worker_log(const struct worker *w);
 

@@ -26,13 +26,24 @@ void bins_init(struct bins *b, struct span history, const char *roundoff, int64_
     bins_limit(b, now_s * US_PER_S);
 }
 
+/* Bins before the one that the process began in have their bounds a second later, as pmacct has it: what is
+ * read from captures shows the same bins. Days and longer begin when they begin. */
+static int64_t bound_us(const struct bins *b, int64_t start_us)
+{
+    bool of_clock = b->history.unit == 's' || b->history.unit == 'm' || b->history.unit == 'h';
+    return of_clock && start_us < b->base_s * US_PER_S ? US_PER_S : 0;
+}
+
 int64_t bins_find(struct bins *b, int64_t start_us)
 {
     if (start_us >= b->last_from_us && start_us < b->last_to_us)
         return b->last_s;
-    b->last_s = bin_of(start_us, b->base_s, b->history, b->utc);
-    b->last_from_us = b->last_s * US_PER_S;
-    b->last_to_us = span_step(b->last_s, b->history, 1, b->utc) * US_PER_S;
+    int64_t later_us = bound_us(b, start_us);
+    b->last_s = bin_of(start_us - later_us, b->base_s, b->history, b->utc);
+    b->last_from_us = b->last_s * US_PER_S + later_us;
+    b->last_to_us = span_step(b->last_s, b->history, 1, b->utc) * US_PER_S + later_us;
+    if (later_us && b->last_to_us > b->base_s * US_PER_S)
+        b->last_to_us = b->base_s * US_PER_S;
     b->ahead |= b->last_s > b->limit_s;
     return b->last_s;
 }

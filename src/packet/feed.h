@@ -1,27 +1,38 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* From one captured packet to the worker: decoding, times, external sampling, and the count of what could not
- * be decoded. One for each capture; the inputs of the packet daemons call it. */
+/* From one captured packet to the worker: decoding, following flows, times, external sampling, and the count
+ * of what could not be decoded. One for each link that is captured on; the inputs of the packet daemons call
+ * it. Stages that nobody asked for are not there: their pointer is NULL. */
 #ifndef PACKET_FEED_H
 #define PACKET_FEED_H
 
 #include "base/log.h"
 #include "core/worker.h"
+#include "packet/flowtrack.h"
 #include "packet/link.h"
 
 struct packet_feed {
     struct worker *worker;
     const struct log *log;
     struct packet_decoder decoder;
-    struct flow flow;
-    bool by_arrival;   /* time_new: the moment it is taken in is its time */
-    uint32_t multiply; /* counters stand for that many packets */
-    uint64_t packets;  /* fed */
-    struct log_limit short_limit;
+    struct flow flow;            /* inputs set what no packet tells (interfaces) before packet_feed_take */
+    struct flowtrack *flowtrack; /* some plugin counts flows */
+    bool shares;                 /* the tables are another feed's */
+    bool by_arrival;             /* time_new: the moment it is taken in is its time */
+    uint32_t multiply;           /* counters stand for that many packets */
+    uint64_t packets;            /* fed */
+    struct log_limit short_limit, full_limit;
 };
 
 /* Prepares a feed for a link type. Logs it ("[eth0,0] link type is: 1"; `name` is "eth0"), and warns of
  * fields that it cannot give. */
 int packet_feed_open(struct packet_feed *pf, struct worker *w, const char *name, int dlt, struct err *e);
+
+/* Frees what the feed owns; an open one only, or one that is zeroed. */
+void packet_feed_close(struct packet_feed *pf);
+
+/* Several links of one worker: a flow may come in by one and its answers by another, so the tables of flows
+ * are those of `with`, which has to stay open longer than pf. Right after packet_feed_open. */
+void packet_feed_share(struct packet_feed *pf, struct packet_feed *with);
 
 /* One packet; at_us is its time in the capture. */
 void packet_feed_take(struct packet_feed *pf, const uint8_t *frame, uint32_t caplen, uint32_t len,

@@ -155,6 +155,7 @@ static void savefile_close(struct input *in)
     }
     if (s->opened)
         capfile_close(&s->file);
+    packet_feed_close(&s->feed);
     s->opened = false;
 }
 

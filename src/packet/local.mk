@@ -4,6 +4,7 @@ libpacket_a_SOURCES = \
 	src/packet/capfile.c src/packet/capfile.h \
 	src/packet/feed.c src/packet/feed.h \
 	src/packet/flowcache.c src/packet/flowcache.h \
+	src/packet/flowtrack.c src/packet/flowtrack.h \
 	src/packet/input_savefile.c src/packet/input_savefile.h \
 	src/packet/ip.c src/packet/ip.h \
 	src/packet/link.c src/packet/link.h \

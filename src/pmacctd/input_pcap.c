@@ -126,6 +126,7 @@ static int prepare(struct input *in, pcap_t *p, struct err *e)
     if (s->feeding && s->feed.decoder.dlt == pcap_datalink(p))
         return 0;
     uint64_t packets = s->feed.packets;
+    packet_feed_close(&s->feed);
     if (packet_feed_open(&s->feed, in->worker, s->name, pcap_datalink(p), e) == -1)
         return -1;
     s->feed.packets = packets;
@@ -339,6 +340,7 @@ static void live_close(struct input *in)
     if (s->pcap)
         pcap_close(s->pcap);
     s->pcap = NULL;
+    packet_feed_close(&s->feed);
 }
 
 const struct input_ops input_pcap = {

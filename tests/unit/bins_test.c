@@ -99,6 +99,24 @@ static void test_commit(void **state)
     assert_int_equal(bins_commit(&none, US(NOW)), 0);
 }
 
+/* Records older than the process: a record at a bound belongs to the bin that ends there. */
+static void test_past(void **state)
+{
+    (void)state;
+    struct bins b;
+    zone("UTC");
+    bins_init(&b, (struct span){ 1, 'm' }, "m", 0, false, NOW);
+    assert_int_equal(b.base_s, 1699999980); /* 22:13 */
+    static const int64_t at[][2] = { { 1699999980, 1699999980 }, { 1699999979, 1699999920 },
+                                     { 1699999921, 1699999920 }, { 1699999920, 1699999860 },
+                                     { 1699999921, 1699999920 }, { 1699999919, 1699999860 },
+                                     { 1700000040, 1700000040 } };
+    for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+        assert_int_equal(bins_find(&b, US(at[i][0])), at[i][1]);
+        assert_int_equal(bins_find(&b, US(at[i][0]) + 999999), at[i][1]);
+    }
+}
+
 static void test_stamp(void **state)
 {
     (void)state;
@@ -140,7 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_minutes),   cmocka_unit_test(test_offset), cmocka_unit_test(test_zones),
         cmocka_unit_test(test_months),    cmocka_unit_test(test_commit), cmocka_unit_test(test_stamp),
-        cmocka_unit_test(test_deadlines),
+        cmocka_unit_test(test_deadlines), cmocka_unit_test(test_past),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,6 +50,7 @@ void fake_worker_need(struct worker *w, const char *names)
 }
 
 const struct fieldset *worker_needs(const struct worker *w) { return &w->needs; }
+bool worker_counts_flows(const struct worker *w) { return w->counts_flows; }
 const struct config *worker_config(const struct worker *w) { return &w->c; }
 const struct log *worker_log(const struct worker *w) { return &w->log; }
 int64_t worker_now(const struct worker *w) { return w->now_us; }

@@ -11,6 +11,7 @@ struct worker {
     struct config c;
     struct log log;
     int64_t now_us;
+    bool counts_flows; /* a plugin shows the flows counter */
     bool keep;         /* keep flows, with copies of their variable data */
     struct flow *flow; /* n of them */
     unsigned n, cap;

@@ -150,7 +150,7 @@ static void test_bins(void **state)
     setup(&s, (struct config){ .refresh_time = 300, .history = { 5, 'm' }, .history_roundoff = "m" },
           US(BIN));
     take(&s, BIN + 1, 1);
-    take(&s, BIN - 3600, 1); /* late: with the next purge */
+    take(&s, BIN - 3599, 1); /* late: with the next purge */
     take(&s, BIN + 301, 1);  /* of the bin that is to come */
     take(&s, BIN + 4000, 1); /* and of a far one */
     purger_tick(s.p, US(BIN + 300));
