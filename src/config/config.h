@@ -112,6 +112,11 @@ struct config {
     bool disable_sanity_checks, disable_opt_scope_check, ignore_exporter_address, account_options, time_secs;
     bool pre_processing_checks;
 
+    /* sfprobe; what has a name in nfprobe too is there */
+    const char *sfprobe_receiver, *sfprobe_agentip;
+    int sfprobe_agentsubid;
+    uint64_t sfprobe_ifspeed; /* bit/s, 0: that of the interface */
+
     /* nfprobe */
     const char *nfprobe_receiver, *nfprobe_engine, *nfprobe_timeouts, *nfprobe_source_ip, *nfprobe_direction,
         *nfprobe_ifindex;

@@ -11,6 +11,7 @@ static const char *const plugins[] = {
     "memory",
     "print",
     "nfprobe",
+    "sfprobe",
 #ifdef WITH_SQLITE3
     "sqlite",
 #endif

@@ -151,6 +151,7 @@ static void send_some(struct export_udp *x)
     while (n) {
         int rc = send_batch(x, n);
         if (rc == -1 && is_old_news(errno)) {
+            x->stats.unheard++;
             log_limited(x->c.log, &x->limit, LOG_LV_WARN,
                         "Unable to export flows to %s: nobody listens there", x->where);
             rc = send_batch(x, n);
@@ -211,7 +212,22 @@ bool export_udp_has_room(const struct export_udp *x) { return queued(x) < QUEUE 
 
 void export_udp_drain(struct export_udp *x) { send_until(x, 0); }
 
-void export_udp_stats(const struct export_udp *x, struct export_udp_stats *out) { *out = x->stats; }
+void export_udp_stats(const struct export_udp *x, struct export_udp_stats *out)
+{
+    *out = x->stats;
+    out->queued = queued(x);
+}
+
+bool export_udp_local(const struct export_udp *x, struct addr *out)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = sizeof(ss);
+    uint16_t port;
+    if (x->fd == -1 || getsockname(x->fd, (struct sockaddr *)&ss, &len) == -1)
+        return false;
+    addr_from_sockaddr((struct sockaddr *)&ss, out, &port);
+    return true;
+}
 
 const char *export_udp_where(const struct export_udp *x) { return x->where; }
 

@@ -31,6 +31,8 @@ struct export_udp_stats {
     uint64_t datagrams, octets; /* sent */
     uint64_t refused;           /* datagrams that the system would not send */
     struct sums lost;           /* flows in those */
+    uint64_t unheard;           /* answers that nobody listens there: a datagram was lost before each */
+    uint32_t queued;            /* datagrams that wait now */
 };
 
 struct export_udp;
@@ -39,6 +41,9 @@ struct export_udp;
  * for it in the queue. The strings and the log stay the caller's. */
 struct export_udp *export_udp_open(const struct export_udp_conf *c, struct err *e);
 void export_udp_close(struct export_udp *x);
+
+/* The address that datagrams come from. False: not known yet. */
+bool export_udp_local(const struct export_udp *x, struct addr *out);
 
 /* "[192.0.2.100]:2100" */
 const char *export_udp_where(const struct export_udp *x);

@@ -5,7 +5,10 @@ libplugins_a_SOURCES += src/plugins/plugins.h src/plugins/memory.c src/plugins/m
 	src/plugins/memory_query.c src/plugins/memory_query.h
 libplugins_a_SOURCES += src/plugins/print.c
 libplugins_a_SOURCES += src/plugins/nfprobe.c src/plugins/nfprobe_conf.c src/plugins/nfprobe_conf.h \
-	src/plugins/export_udp.c src/plugins/export_udp.h
+	src/plugins/probe_iface.c src/plugins/probe_iface.h src/plugins/export_udp.c src/plugins/export_udp.h
+libplugins_a_SOURCES += src/plugins/sfprobe.c src/plugins/sfprobe_conf.c src/plugins/sfprobe_conf.h \
+	src/plugins/sfprobe_frame.c src/plugins/sfprobe_frame.h src/plugins/sfprobe_ifaces.c src/plugins/sfprobe_ifaces.h \
+	src/plugins/if_counters.c src/plugins/if_counters.h
 if WITH_SQLITE3
 libplugins_a_SOURCES += src/plugins/sqlite3.c
 endif

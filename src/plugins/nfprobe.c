@@ -26,59 +26,13 @@ struct nfprobe {
     struct export_udp *export;
     const struct plugin *pl;
     bool dont_cache, booted;
-    bool ifindex_first; /* the configured number goes before the captured one */
-    uint16_t proto;     /* its place in the key */
-    uint16_t in_iface, out_iface, tag, tag2;
+    uint16_t proto;          /* its place in the key */
     struct sums pending;     /* flows in the datagram that is in the making */
     uint64_t flows, no_form; /* exported; left out, since the version has no form for them */
     struct log_limit no_form_limit;
 };
 
 /* ---- from the cache to the wire */
-
-static uint32_t key_u32(const uint8_t *key, uint16_t off)
-{
-    uint32_t v;
-    memcpy(&v, key + off, sizeof(v));
-    return v;
-}
-
-static uint64_t key_tag(const struct nfprobe *s, const uint8_t *key, uint8_t from)
-{
-    uint64_t v;
-    memcpy(&v, key + (from == FROM_TAG ? s->tag : s->tag2), sizeof(v));
-    return v;
-}
-
-static uint8_t direction_of(const struct nfprobe *s, const struct flow_entry *e)
-{
-    switch ((enum probe_source)s->conf.direction_from) {
-    case FROM_NUMBER:
-        return s->conf.direction;
-    case FROM_TAG:
-    case FROM_TAG2: {
-        uint64_t tag = key_tag(s, e->key, s->conf.direction_from);
-        return tag == 1 ? DIRECTION_IN : tag == 2 ? DIRECTION_OUT : DIRECTION_UNKNOWN;
-    }
-    case FROM_CAPTURE:
-        break;
-    }
-    return e->direction;
-}
-
-static void set_interfaces(const struct nfprobe *s, const struct flow_entry *e, struct export_flow *f)
-{
-    f->in_iface = key_u32(e->key, s->in_iface);
-    f->out_iface = key_u32(e->key, s->out_iface);
-    uint32_t given = s->conf.ifindex;
-    if (s->conf.ifindex_from == FROM_TAG || s->conf.ifindex_from == FROM_TAG2)
-        given = (uint32_t)key_tag(s, e->key, s->conf.ifindex_from);
-    uint32_t *side = f->direction == DIRECTION_IN    ? &f->in_iface
-                     : f->direction == DIRECTION_OUT ? &f->out_iface
-                                                     : NULL;
-    if (given && side && (*side == 0 || s->ifindex_first))
-        *side = given;
-}
 
 /* A flow has ended (flowcache_conf.out). */
 static void export_flow(void *arg, const struct flow_entry *e, enum flow_end why)
@@ -92,8 +46,10 @@ static void export_flow(void *arg, const struct flow_entry *e, enum flow_end why
                              .first_us = e->first_us,
                              .last_us = e->last_us,
                              .tcpflags = e->tcpflags,
-                             .direction = direction_of(s, e) };
-    set_interfaces(s, e, &f);
+                             .direction = probe_direction(&s->conf.iface, e->key, e->direction) };
+    struct probe_ifaces ifaces = probe_ifaces(&s->conf.iface, e->key, f.direction);
+    f.in_iface = ifaces.in;
+    f.out_iface = ifaces.out;
     if (!encoder_add(s->encoder, &f)) {
         s->no_form++;
         log_limited(&s->pl->log, &s->no_form_limit, LOG_LV_WARN,
@@ -303,14 +259,10 @@ static int open_probe(struct plugin *pl, struct err *e)
     struct nfprobe *s = pl->state;
     s->pl = pl;
     s->dont_cache = pl->c->nfprobe_dont_cache;
-    s->ifindex_first = pl->c->nfprobe_ifindex_override;
     if (nfprobe_conf_parse(pl->c, pl->daemon, &s->conf, e) == -1)
         return -1;
     s->proto = place(pl->layout, FIELD_proto);
-    s->in_iface = place(pl->layout, FIELD_in_iface);
-    s->out_iface = place(pl->layout, FIELD_out_iface);
-    s->tag = place(pl->layout, FIELD_tag);
-    s->tag2 = place(pl->layout, FIELD_tag2);
+    probe_iface_attach(&s->conf.iface, pl->layout);
     s->encoder = open_encoder(s, pl, e);
     s->cache = open_cache(s, pl);
     if (!s->encoder)

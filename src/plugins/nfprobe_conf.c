@@ -96,38 +96,6 @@ static int parse_engine(const char *text, int version, struct nfprobe_conf *out,
     return 0;
 }
 
-static bool parse_tag(const char *text, uint8_t *from)
-{
-    bool tag = !strcasecmp(text, "tag"), tag2 = !strcasecmp(text, "tag2");
-    if (tag || tag2)
-        *from = tag ? FROM_TAG : FROM_TAG2;
-    return tag || tag2;
-}
-
-static int parse_direction(const char *text, struct nfprobe_conf *out, struct err *e)
-{
-    if (!text || parse_tag(text, &out->direction_from))
-        return 0;
-    if (strcasecmp(text, "in") != 0 && strcasecmp(text, "out") != 0)
-        return err_set(e, ERR_CONFIG, "nfprobe_direction: '%s': allowed are in, out, tag and tag2", text);
-    out->direction_from = FROM_NUMBER;
-    out->direction = strcasecmp(text, "in") == 0 ? DIRECTION_IN : DIRECTION_OUT;
-    return 0;
-}
-
-static int parse_ifindex(const char *text, struct nfprobe_conf *out, struct err *e)
-{
-    const char *end;
-    if (!text || parse_tag(text, &out->ifindex_from))
-        return 0;
-    if (!number(text, UINT32_MAX, &out->ifindex, &end) || *end || out->ifindex == 0)
-        return err_set(e, ERR_CONFIG,
-                       "nfprobe_ifindex: '%s': allowed are tag, tag2 and a number from 1 to 4294967295",
-                       text);
-    out->ifindex_from = FROM_NUMBER;
-    return 0;
-}
-
 static int parse_exported(const struct config *c, char daemon, struct nfprobe_conf *out, struct err *e)
 {
     static const char dflt[] = "src_host,dst_host,src_port,dst_port,proto,tos";
@@ -149,26 +117,21 @@ int nfprobe_conf_parse(const struct config *c, char daemon, struct nfprobe_conf 
     *out = (struct nfprobe_conf){ 0 };
     if (parse_exported(c, daemon, out, e) == -1 || parse_timeouts(c->nfprobe_timeouts, out, e) == -1 ||
         parse_engine(c->nfprobe_engine, c->nfprobe_version, out, e) == -1 ||
-        parse_direction(c->nfprobe_direction, out, e) == -1 ||
-        parse_ifindex(c->nfprobe_ifindex, out, e) == -1)
+        probe_iface_parse(c, "nfprobe", &out->iface, e) == -1)
         return -1;
     return 0;
 }
 
 void nfprobe_conf_key(const struct nfprobe_conf *nc, struct fieldset *set)
 {
-    static const enum field_id apart[] = { FIELD_src_host,  FIELD_dst_host, FIELD_src_port,
-                                           FIELD_dst_port,  FIELD_proto,    FIELD_in_iface,
-                                           FIELD_out_iface, FIELD_vlan,     FIELD_tcpflags };
+    static const enum field_id apart[] = { FIELD_src_host, FIELD_dst_host, FIELD_src_port, FIELD_dst_port,
+                                           FIELD_proto,    FIELD_vlan,     FIELD_tcpflags };
     *set = (struct fieldset){ { 0 } };
     for (unsigned id = 0; id < FIELD_MAX; id++)
         if (fieldset_has(&nc->exported.set, id) && encoder_knows(id))
             fieldset_add(set, id);
     for (size_t i = 0; i < sizeof(apart) / sizeof(apart[0]); i++)
         fieldset_add(set, apart[i]);
-    if (nc->direction_from == FROM_TAG || nc->ifindex_from == FROM_TAG)
-        fieldset_add(set, FIELD_tag);
-    if (nc->direction_from == FROM_TAG2 || nc->ifindex_from == FROM_TAG2)
-        fieldset_add(set, FIELD_tag2);
+    probe_iface_needs(&nc->iface, set);
     fieldset_del(set, FIELD_sampling_rate); /* exported as the sampler's id, the rate in options data */
 }

@@ -7,18 +7,14 @@
 #include "config/config.h"
 #include "core/fields.h"
 #include "packet/flowcache.h"
-
-/* Where a direction or an interface number comes from. */
-enum probe_source { FROM_CAPTURE, FROM_NUMBER, FROM_TAG, FROM_TAG2 };
+#include "plugins/probe_iface.h"
 
 struct nfprobe_conf {
     struct aggregate_spec exported; /* what goes into templates */
     uint32_t domain;                /* v9, IPFIX */
     uint8_t engine_type, engine_id; /* v5 */
     uint32_t idle_s[FC_MAX], maxlife_s, interval_s;
-    uint8_t direction_from, ifindex_from; /* enum probe_source */
-    uint8_t direction;                    /* enum flow_direction, FROM_NUMBER */
-    uint32_t ifindex;                     /* FROM_NUMBER */
+    struct probe_iface iface;
 };
 
 /* 0, or -1 with a text that begins with the key's name. */

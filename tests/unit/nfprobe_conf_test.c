@@ -22,7 +22,7 @@ static void defaults(void **state)
     assert_int_equal(nc.maxlife_s, 604800);
     assert_int_equal(nc.interval_s, 60);
     assert_true(fieldset_has(&nc.exported.set, FIELD_tos) && fieldset_has(&nc.exported.set, FIELD_dst_port));
-    assert_int_equal(nc.direction_from, FROM_CAPTURE);
+    assert_int_equal(nc.iface.direction_from, FROM_CAPTURE);
 }
 
 static void values(void **state)
@@ -44,8 +44,8 @@ static void values(void **state)
     assert_int_equal(nc.interval_s, 0);
     assert_int_equal(nc.engine_type, 1);
     assert_int_equal(nc.engine_id, 255);
-    assert_int_equal(nc.direction, DIRECTION_OUT);
-    assert_int_equal(nc.ifindex_from, FROM_TAG2);
+    assert_int_equal(nc.iface.direction, DIRECTION_OUT);
+    assert_int_equal(nc.iface.ifindex_from, FROM_TAG2);
     assert_true(fieldset_has(&nc.exported.set, FIELD_tcpflags)); /* comes with a port */
     nfprobe_conf_key(&nc, &key);
     assert_true(fieldset_has(&key, FIELD_src_host) && fieldset_has(&key, FIELD_proto) &&
