@@ -51,8 +51,9 @@ struct sflow_flow_sample {
     uint32_t src_vlan, src_priority, dst_vlan, dst_priority;
 };
 
-#define SFLOW_NO_COUNTER UINT32_MAX /* a counter that the agent does not have; in 64 bits: all ones as well  \
-                                     */
+#define SFLOW_NO_COUNTER                                                                                     \
+    UINT32_MAX /* a counter that the agent does not have; in 64 bits: all ones as well                       \
+                */
 
 /* Generic interface counters (0:1), in the order of the wire. */
 struct sflow_if_counters {
