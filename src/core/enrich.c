@@ -2,11 +2,11 @@
 /* Enrichment steps of the core. */
 #include "core/enrich.h"
 
-/* src_net and dst_net are the address under the mask that came with it; without a mask there is no network.
- */
+/* src_net and dst_net are the address under the mask that came with it; without a mask there is no network,
+ * but its family shows. */
 static void net_from(const struct addr *host, uint8_t mask, struct addr *net)
 {
-    if (mask == 0) {
+    if (mask == 0 && (addr_is_v4(host) || !addr_is_set(host))) {
         memset(net, 0, sizeof(*net));
         return;
     }

@@ -4,6 +4,7 @@ libcore_a_SOURCES = \
 	src/core/agg.c src/core/agg.h \
 	src/core/allow.c src/core/allow.h \
 	src/core/build.c src/core/build.h \
+	src/core/collector.c src/core/collector.h \
 	src/core/daemon.c src/core/daemon.h \
 	src/core/enrich.c src/core/enrich.h \
 	src/core/fields.c src/core/fields.def src/core/fields.h \

@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: BSD-2-Clause
+sbin_PROGRAMS += sfacctd
+sfacctd_SOURCES = src/sfacctd/main.c
+sfacctd_LDADD = $(DAEMON_ARCHIVES) $(DAEMON_LIBS)

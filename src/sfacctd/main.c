@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sfacctd: counts what sFlow agents sample. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "core/collector.h"
+#include "core/daemon.h"
+#include "packet/input_savefile.h"
+#include "plugins/plugins.h"
+#include "sflow/collector.h"
+
+static const struct plugin_ops *const plugins[] = {
+    &plugin_memory,
+    &plugin_print,
+#ifdef WITH_SQLITE3
+    &plugin_sqlite3,
+#endif
+    NULL,
+};
+
+static const struct input_ops *const inputs[] = { &input_savefile, &input_udp, NULL };
+
+static int check(const struct config_set *set, struct err *e) { return collector_check(set, "sfacctd", e); }
+
+int main(int argc, char **argv)
+{
+    static const struct daemon_spec spec = {
+        .name = "sfacctd",
+        .description = "sFlow Accounting Daemon",
+        .letter = 'S',
+        .plugins = plugins,
+        .inputs = inputs,
+        .decoder = &sflow_decoder,
+        .check = check,
+    };
+    return daemon_main(&spec, argc, argv);
+}
