@@ -195,9 +195,11 @@ int sock_mem(int fd, struct sock_mem *m)
 
 static int bind_source(int fd, const struct sock_peer *peer, int family, struct err *e)
 {
-    struct addrinfo *list = resolve(peer->source, 0, family, true, e);
+    struct addrinfo *list = resolve(peer->source, peer->source_port, family, true, e);
     if (!list)
         return -1;
+    if (peer->source_port)
+        set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     int rc = bind(fd, list->ai_addr, list->ai_addrlen) == -1 ? refuse(e, "send from", list->ai_addr) : 0;
     freeaddrinfo(list);
     return rc;
@@ -221,7 +223,7 @@ static int open_exporter(const struct sock_peer *peer, const struct addrinfo *to
     if (fd == -1)
         return err_sys(e, "cannot make a UDP socket");
     int rc = set_marks(fd, peer, to->ai_family, e);
-    if (rc == 0 && peer->source)
+    if (rc == 0 && (peer->source || peer->source_port))
         rc = bind_source(fd, peer, to->ai_family, e);
     if (rc == 0 && connect(fd, to->ai_addr, to->ai_addrlen) == -1)
         rc = refuse(e, "send to", to->ai_addr);

@@ -39,10 +39,11 @@ int sock_mem(int fd, struct sock_mem *m);
 struct sock_peer {
     const char *host; /* address or name of the receiver */
     uint16_t port;
-    const char *source; /* address to send from, or NULL */
-    int tos;            /* octet of IPv4 ToS or IPv6 traffic class, 0: as it is */
-    int ttl;            /* TTL or hop limit, 0: as it is */
-    size_t sndbuf;      /* octets of send buffer wanted, 0: as it is */
+    const char *source;   /* address to send from, or NULL */
+    uint16_t source_port; /* shared with others that ask for it too; 0: the kernel chooses one */
+    int tos;              /* octet of IPv4 ToS or IPv6 traffic class, 0: as it is */
+    int ttl;              /* TTL or hop limit, 0: as it is */
+    size_t sndbuf;        /* octets of send buffer wanted, 0: as it is */
 };
 
 /* Opens a close-on-exec, blocking UDP socket that sends to the peer: the first address of the name that can

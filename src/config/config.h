@@ -112,12 +112,18 @@ struct config {
     bool disable_sanity_checks, disable_opt_scope_check, ignore_exporter_address, account_options, time_secs;
     bool pre_processing_checks;
 
+    /* tee */
+    const char *tee_receivers, *tee_kafka_config_file;
+    bool tee_transparent;
+    int tee_pipe_size;
+    int tee_max_receivers, tee_max_receiver_pools; /* hints */
+
     /* sfprobe; what has a name in nfprobe too is there */
     const char *sfprobe_receiver, *sfprobe_agentip;
     int sfprobe_agentsubid;
     uint64_t sfprobe_ifspeed; /* bit/s, 0: that of the interface */
 
-    /* nfprobe */
+    /* nfprobe; tee shares source and precedence */
     const char *nfprobe_receiver, *nfprobe_engine, *nfprobe_timeouts, *nfprobe_source_ip, *nfprobe_direction,
         *nfprobe_ifindex;
     int nfprobe_version, nfprobe_hoplimit, nfprobe_maxflows, nfprobe_ipprec;

@@ -8,7 +8,7 @@
 #include <sys/utsname.h>
 
 static const char *const plugins[] = {
-    "memory", "print", "nfprobe", "sfprobe",
+    "memory", "print", "nfprobe", "sfprobe", "tee",
 #ifdef WITH_SQLITE3
     "sqlite",
 #endif

@@ -18,6 +18,7 @@
 #include "core/host.h"
 #include "core/outlet.h"
 #include "core/privs.h"
+#include "core/relay.h"
 
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
 enum { N_SIGNALS = sizeof(signals) / sizeof(signals[0]), TICK_MS = 1000, SETUP_MS = 2000 };
@@ -35,6 +36,9 @@ struct daemon {
     struct ring **rings;    /* those to the first plugin, one for each worker, then those to the next ... */
     struct worker **workers;
     unsigned n_workers;
+    unsigned n_relays;                 /* plugins that want datagrams */
+    struct decoder_ops relay;          /* in the decoder's place, if plugins want datagrams */
+    const struct decoder_ops *decoder; /* what the input feeds, or NULL */
     struct input input;
     uv_loop_t loop;
     bool loop_made;
@@ -65,7 +69,7 @@ static int check_plugin(struct daemon *d, unsigned i, struct err *e)
     bool dropped = false;
     if (!ops)
         return err_set(e, ERR_CONFIG, "plugin type '%s' is not in this build", pc->type);
-    const char *list = pc->c.aggregate ? pc->c.aggregate : ops->packets ? "" : "src_host";
+    const char *list = pc->c.aggregate ? pc->c.aggregate : ops->packets || ops->datagrams ? "" : "src_host";
     if (aggregate_parse(list, d->spec->letter, &d->aggregates[i], &dropped, &why) == -1)
         return err_set(e, ERR_CONFIG, "%s: aggregate: %s",
                        config_where(&d->conf, "aggregate", pc->name, where, sizeof(where)), why.text);
@@ -76,8 +80,23 @@ static int check_plugin(struct daemon *d, unsigned i, struct err *e)
                 pc->name, pc->type);
     if (ops->check && ops->check(&d->conf, pc, &d->aggregates[i], e) == -1)
         return -1;
+    d->n_relays += ops->datagrams;
     d->host.plugins[i] =
         (struct host_plugin){ .ops = ops, .conf = pc, .outlet = &d->outlets[i], .control = -1 };
+    return 0;
+}
+
+/* Plugins that want datagrams stand alone, since nothing is decoded for them. */
+static int choose_decoder(struct daemon *d, struct err *e)
+{
+    d->decoder = d->spec->decoder;
+    if (d->n_relays == 0)
+        return 0;
+    if (d->n_relays < d->conf.n_plugins)
+        return err_set(e, ERR_CONFIG,
+                       "'tee' plugins are not compatible with data (memory/mysql/pgsql/etc.) plugins");
+    d->relay = relay_over(d->spec->decoder);
+    d->decoder = &d->relay;
     return 0;
 }
 
@@ -86,6 +105,8 @@ static int check_all(struct daemon *d, struct err *e)
     for (unsigned i = 0; i < d->conf.n_plugins; i++)
         if (check_plugin(d, i, e) == -1)
             return -1;
+    if (choose_decoder(d, e) == -1)
+        return -1;
     return d->spec->check ? d->spec->check(&d->conf, e) : 0;
 }
 
@@ -243,7 +264,7 @@ static void on_input_ended(struct input *in, int status);
 
 static int open_input(struct daemon *d, struct err *e)
 {
-    const struct decoder_ops *dec = d->spec->decoder;
+    const struct decoder_ops *dec = d->decoder;
     struct input *in = &d->input;
     *in = (struct input){ .ops = choose_input(d),
                           .worker = d->workers[0],
@@ -327,8 +348,8 @@ static void log_stats(struct daemon *d)
 
 static void reload(struct daemon *d)
 {
-    if (d->spec->decoder && d->spec->decoder->reload)
-        d->spec->decoder->reload(d->input.decoder_state);
+    if (d->decoder && d->decoder->reload)
+        d->decoder->reload(d->input.decoder_state);
     if (d->input.ops->reload)
         d->input.ops->reload(&d->input);
     host_tell_all(&d->host, HOST_RELOAD);
@@ -365,8 +386,8 @@ static void on_signal(uv_signal_t *s, int signum)
 static void on_tick(uv_timer_t *t)
 {
     struct daemon *d = t->data;
-    if (d->spec->decoder && d->spec->decoder->tick)
-        d->spec->decoder->tick(d->input.decoder_state, clock_wall_us());
+    if (d->decoder && d->decoder->tick)
+        d->decoder->tick(d->input.decoder_state, clock_wall_us());
 }
 
 static void on_setup_done(uv_timer_t *t)
@@ -445,8 +466,8 @@ static void shut(struct daemon *d)
 {
     if (d->input.ops && d->input.state)
         d->input.ops->close(&d->input);
-    if (d->spec->decoder && d->input.decoder_state)
-        d->spec->decoder->close(d->input.decoder_state);
+    if (d->decoder && d->input.decoder_state)
+        d->decoder->close(d->input.decoder_state);
     host_close(&d->host);
     if (d->loop_made)
         close_loop(d);

@@ -5,6 +5,7 @@ libcore_a_SOURCES = \
 	src/core/allow.c src/core/allow.h \
 	src/core/build.c src/core/build.h \
 	src/core/collector.c src/core/collector.h \
+	src/core/datagram.h \
 	src/core/daemon.c src/core/daemon.h \
 	src/core/enrich.c src/core/enrich.h \
 	src/core/fields.c src/core/fields.def src/core/fields.h \
@@ -18,6 +19,7 @@ libcore_a_SOURCES = \
 	src/core/plugin.h \
 	src/core/privs.c src/core/privs.h \
 	src/core/project.c src/core/project.h \
+	src/core/relay.c src/core/relay.h \
 	src/core/ring.c src/core/ring.h \
 	src/core/senders.c src/core/senders.h \
 	src/core/worker.c src/core/worker.h

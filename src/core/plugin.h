@@ -34,7 +34,9 @@ struct plugin_ops {
     const char *name;  /* word in the `plugins` key, type in the log */
     const char *title; /* process title: "Print Plugin" */
     size_t state_size;
-    bool packets; /* wants each packet by itself, in order (probes): key then holds what need() says */
+    bool datagrams; /* wants what was received, undecoded (tee): takes struct datagram_record (datagram.h),
+                       and is woken for each batch. No other kind of plugin may stand beside it */
+    bool packets;   /* wants each packet by itself, in order (probes): key then holds what need() says */
 
     /* In the main process before anything starts, for each instance: checks the rules over several keys and
      * may change the fields that the instance gets (a probe adds what its cache needs). Must not allocate for

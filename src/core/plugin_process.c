@@ -17,6 +17,7 @@
 enum {
     NAP_MS = 100, /* the ring is looked at again after this: large batches find a table's memory warm */
     TICK_MS = 100,
+    ROUNDS = 64,     /* looks at the rings between two turns of the loop */
     GRACE_MS = 1500, /* after SIGINT: the core, if it was meant too, says quit meanwhile */
 };
 
@@ -91,12 +92,25 @@ static void on_ring(uv_poll_t *w, int status, int events)
     pump(rw->x);
 }
 
+/* Datagrams do not wait: each batch of the core wakes us, and receivers get small bursts. */
+static void pump_at_once(struct process *x)
+{
+    for (unsigned i = 0; i < ROUNDS; i++)
+        if (!take_some(x) && sleep_on_all(x, RING_WAKE_ANY))
+            return;
+    uv_timer_start(&x->nap, on_nap, 0, 0); /* after a look at signals and timers */
+}
+
 /* While records come the ring is looked at each NAP_MS, or when it is filling up; when none came, the next
  * one wakes us. */
 static void pump(struct process *x)
 {
     if (x->quitting)
         return;
+    if (x->pl.ops->datagrams) {
+        pump_at_once(x);
+        return;
+    }
     bool some = take_some(x);
     bool sleep = !some && x->idle_nap;
     x->idle_nap = !some;

@@ -108,8 +108,8 @@ size_t ring_size(const struct ring *r);
 bool ring_has_room(struct ring *r, uint32_t size);
 
 /* Room for a record of `size` octets (a multiple of 8, at most RECORD_SIZE_MAX), or NULL when the ring is
- * full. The record becomes the consumer's with the publish after its commit. Inline, as ring_commit: once a
- * record and plugin. */
+ * full. Records of another form (datagram.h) may be larger, up to the ring's size. The record becomes the
+ * consumer's with the publish after its commit. Inline, as ring_commit: once a record and plugin. */
 static inline void *ring_reserve(struct ring *r, uint32_t size)
 {
     if (__builtin_expect(r->head + size + RING_SLACK - r->tail_seen > r->size, 0) && !ring_has_room(r, size))
@@ -128,6 +128,13 @@ static inline void ring_commit(struct ring *r, const struct record *rec)
     r->batch.packets += rec->packets;
     r->batch.bytes += rec->bytes;
     r->batch.flows += rec->flows;
+}
+
+/* As ring_commit, for records of another form: `size` octets, which count as s. */
+static inline void ring_commit_sized(struct ring *r, uint32_t size, const struct sums *s)
+{
+    r->head += size;
+    sums_add(&r->batch, s);
 }
 
 /* Hands over what was committed since the last call; wakes the consumer if it sleeps. Once a batch. */

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "core/datagram.h"
 #include "core/enrich.h"
+#include "core/input.h"
 #include "core/outlet.h"
 
 enum {
@@ -175,6 +177,47 @@ void worker_flow(struct worker *w, struct flow *f)
             put_specially(w, o, f);
         else
             put(o, f);
+    }
+}
+
+/* Tags let it pass, and sampling. */
+static enum outlet_loss datagram_verdict(struct outlet *o, uint64_t tag)
+{
+    if ((o->tag && !tag_filter_match(o->tag, tag)) || (o->tag2 && !tag_filter_match(o->tag2, 0)))
+        return LOSS_FILTERED;
+    if (o->c->sampling_rate > 1 && !sampled(o, (uint32_t)o->c->sampling_rate))
+        return LOSS_SAMPLED_OUT;
+    return LOSS_MAX;
+}
+
+static enum outlet_loss put_datagram(struct outlet *o, const struct datagram *d, uint64_t tag,
+                                     const struct sums *s)
+{
+    const uint32_t size = datagram_record_size(d->len);
+    struct datagram_record *rec = ring_reserve(o->ring, size);
+    if (__builtin_expect(!rec, 0))
+        return ring_abandoned(o->ring) ? LOSS_NO_PLUGIN : LOSS_RING_FULL;
+    *rec = (struct datagram_record){ .size = size,
+                                     .len = d->len,
+                                     .tag = o->c->post_tag ? o->c->post_tag : tag,
+                                     .from = d->from,
+                                     .port = d->port };
+    memcpy(rec->payload, d->p, d->len);
+    ring_commit_sized(o->ring, size, s);
+    return LOSS_MAX;
+}
+
+void worker_datagram(struct worker *w, const struct datagram *d, uint64_t tag)
+{
+    const struct sums s = { .records = 1, .packets = 1, .bytes = d->len };
+    for (unsigned i = 0; i < w->n; i++) {
+        struct outlet *o = &w->outlets[i];
+        enum outlet_loss why = o->special ? datagram_verdict(o, tag) : LOSS_MAX;
+        if (why == LOSS_MAX)
+            why = put_datagram(o, d, tag, &s);
+        sums_add(&o->accounted, &s);
+        if (why != LOSS_MAX)
+            sums_add(&o->loss[why], &s);
     }
 }
 

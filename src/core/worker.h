@@ -31,6 +31,12 @@ void worker_set_now(struct worker *w, int64_t now_us);
  * decoder owns f and may keep it from record to record. */
 void worker_flow(struct worker *w, struct flow *f);
 
+struct datagram; /* core/input.h */
+
+/* For plugins that want whole datagrams: hands one on, with its tag, copied once. Counts as one record and
+ * one packet of its octets. */
+void worker_datagram(struct worker *w, const struct datagram *d, uint64_t tag);
+
 /* End of a batch: publishes rings. True: at least one plugin's ring is so full that the input should pause (a
  * file input waits, a live input leaves the data in the kernel for a moment). */
 bool worker_flush(struct worker *w);

@@ -12,6 +12,7 @@
 static const struct plugin_ops *const plugins[] = {
     &plugin_memory,
     &plugin_print,
+    &plugin_tee,
 #ifdef WITH_SQLITE3
     &plugin_sqlite3,
 #endif

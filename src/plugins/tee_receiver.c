@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What all kinds of receivers have in common. */
+#include "plugins/tee_receiver.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/strbuf.h"
+#include "plugins/tee_name.h"
+#include "plugins/tee_send.h"
+
+/* ---- shared */
+
+static int open_raw(int family, int *fd, struct err *e)
+{
+    int on = 1, size = 4 << 20;
+    *fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+    if (*fd == -1 && family == AF_INET6 && errno == EAFNOSUPPORT)
+        return 0;
+    if (*fd == -1)
+        return err_sys(e, "tee_transparent needs root or CAP_NET_RAW: cannot open a raw socket");
+    setsockopt(*fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    if (family == AF_INET && setsockopt(*fd, IPPROTO_IP, IP_HDRINCL, &on, sizeof(on)) == -1)
+        return err_sys(e, "tee_transparent: cannot set IP_HDRINCL");
+    return 0;
+}
+
+int tee_out_open(struct tee_out *o, const struct config *c, const struct log *l, uv_loop_t *loop,
+                 struct err *e)
+{
+    *o = (struct tee_out){ .c = c, .log = l, .loop = loop, .raw4 = -1, .raw6 = -1 };
+    o->scratch = calloc(1, sizeof(*o->scratch));
+    if (!o->scratch)
+        return err_sys(e, "no memory for datagrams");
+    if (!c->tee_transparent)
+        return 0;
+    return open_raw(AF_INET, &o->raw4, e) == 0 && open_raw(AF_INET6, &o->raw6, e) == 0 ? 0 : -1;
+}
+
+void tee_out_close(struct tee_out *o)
+{
+    if (!o->scratch)
+        return;
+    if (o->raw4 != -1)
+        close(o->raw4);
+    if (o->raw6 != -1)
+        close(o->raw6);
+    free(o->scratch);
+    o->scratch = NULL;
+}
+
+/* ---- one */
+
+static const struct tee_way *way_of(const struct tee_out *o, enum tee_kind kind)
+{
+    switch (kind) {
+    case TEE_UDP:
+        break;
+    case TEE_KAFKA:
+        return &tee_way_kafka;
+    case TEE_ZMQ:
+        return &tee_way_zmq;
+    }
+    return o->c->tee_transparent ? &tee_way_raw : &tee_way_udp;
+}
+
+struct tee_receiver *tee_receiver_new(struct tee_out *o, const struct tee_target *t, struct err *e)
+{
+    struct tee_receiver *r = calloc(1, sizeof(*r));
+    if (!r) {
+        err_sys(e, "no memory for a receiver");
+        return NULL;
+    }
+    r->out = o;
+    r->way = way_of(o, t->kind);
+    r->fd = -1;
+    r->port = t->port;
+    r->src_port = t->src_port;
+    r->pool = t->pool;
+    snprintf(r->name, sizeof(r->name), "%s", t->name);
+    snprintf(r->host, sizeof(r->host), "%s", t->host ? t->host : "");
+    snprintf(r->topic, sizeof(r->topic), "%s", t->topic ? t->topic : "");
+    return r;
+}
+
+void tee_receiver_free(struct tee_receiver *r)
+{
+    if (!r)
+        return;
+    tee_name_cancel(r);
+    r->way->close(r);
+    free(r);
+}
+
+int tee_receiver_set(struct tee_receiver *r, const struct addr *a, struct err *e)
+{
+    const struct addr old = r->at;
+    r->at = *a;
+    if (r->way->open(r, e) == -1) {
+        r->at = old;
+        return -1;
+    }
+    if (r->way == &tee_way_udp)
+        r->to_len = addr_to_sockaddr(a, r->port, false, &r->to);
+    return 0;
+}
+
+void tee_receiver_lose(struct tee_receiver *r, enum tee_count why)
+{
+    r->count[why] += r->n - r->done;
+    r->n = r->done = 0;
+}
+
+void tee_receiver_stats(const struct tee_receiver *r)
+{
+    static const char *const words[TEE_COUNT_MAX] = {
+#define C(id, word) [id] = word,
+        TEE_COUNTS(C)
+#undef C
+    };
+    struct strbuf s;
+    char at[ADDR_TEXT];
+    strbuf_init(&s, 1024);
+    for (unsigned i = 0; i < TEE_COUNT_MAX; i++)
+        strbuf_printf(&s, " %s=%" PRIu64, words[i], r->count[i]);
+    if (*r->host)
+        log_notice(r->out->log, "stats pool=%u receiver=%s address=%s%s", r->pool, r->name,
+                   addr_str(&r->at, at), strbuf_cstr(&s));
+    else
+        log_notice(r->out->log, "stats pool=%u receiver=%s%s", r->pool, r->name, strbuf_cstr(&s));
+    strbuf_free(&s);
+}
+
+/* ---- sending */
+
+enum tee_verdict tee_send_verdict(int error)
+{
+    switch (error) {
+    case ECONNREFUSED: /* an answer to an earlier datagram: this one has not been tried yet */
+        return TEE_AGAIN;
+    case EAGAIN:
+    case EINTR:
+    case ENOBUFS:
+    case ENOMEM:
+        return TEE_WAIT;
+    case EMSGSIZE:
+    case EINVAL:
+    case EIO:
+    case EOPNOTSUPP:
+        return TEE_TOO_BIG;
+    default:
+        return TEE_NEVER;
+    }
+}
+
+void tee_send_failed(struct tee_receiver *r, int error)
+{
+    const struct datagram_record *d = r->waiting[r->done++];
+    char from[ADDR_TEXT];
+    r->count[TEE_FAILED]++;
+    log_limited(r->out->log, &r->limit, LOG_LV_ERROR, "send() of %u octets from [%s:%u] to [%s] failed (%s)",
+                d->len, addr_str(&d->from, from), d->port, r->name, strerror(error));
+}

@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The replicator: every datagram to every receiver that it is for, octet for octet, with whose address as it was asked for."""
+import collections
+import contextlib
+import json
+import random
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import netflow
+import packets
+
+NOW = int(time.time())
+
+
+class Receiver:
+    """A UDP socket that keeps what arrives: [(octets, address of the sender, port)]."""
+
+    def __init__(self, host="127.0.0.1", port=0):
+        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        for option in (33, socket.SO_RCVBUF):  # SO_RCVBUFFORCE where that may be
+            with contextlib.suppress(OSError):
+                self.socket.setsockopt(socket.SOL_SOCKET, option, 16 << 20)
+        self.socket.bind((host, port))
+        self.socket.settimeout(0.1)
+        self.host, self.port = host, self.socket.getsockname()[1]
+        self.name = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        self.got, self.over = [], False
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self):
+        while not self.over:
+            with contextlib.suppress(TimeoutError, socket.timeout):
+                data, peer = self.socket.recvfrom(65536)
+                self.got.append((data, peer[0], peer[1]))
+
+    def close(self):
+        self.over = True
+        self.thread.join()
+        self.socket.close()
+
+    def data(self):
+        return [row[0] for row in self.got]
+
+
+def mixture(count, seed=1, largest=1464):
+    """Datagrams as exporters send them: runs of one length, some short, some large."""
+    rng, made = random.Random(seed), []
+    while len(made) < count:
+        size = rng.choice((24 + 48 * 30, 1400, largest, rng.randint(1, largest)))
+        made += [rng.randbytes(size) for _ in range(rng.randint(1, 40))]
+    return made[:count]
+
+
+def start(run, pools, more="", host="127.0.0.1", ready=True):
+    run.write("receivers.lst", "\n".join(pools) + "\n")
+    port = run.port()
+    d = run.daemon("nfacctd", config=f"""
+        plugins: tee[a]
+        tee_receivers[a]: @DIR@/receivers.lst
+        nfacctd_ip: {host}
+        nfacctd_port: {port}
+        {more}""")
+    if ready:
+        d.wait_log("waiting for NetFlow/IPFIX data")
+        d.wait_log(r"a/tee \): .*map successfully")
+    return d, port
+
+
+def arrived(run, receivers, count):
+    run.wait(lambda: all(len(r.got) >= count for r in receivers),
+             f"{count} datagrams at each receiver, there are " + str([len(r.got) for r in receivers]), 20)
+
+
+def counters(run, d):
+    """{receiver: {word: value}} of SIGUSR1."""
+    seen = len(re.findall(r"stats pool=", d.text()))
+    d.send_signal(signal.SIGUSR1)
+    d.wait_log(r"a/tee \): stats pool=.*", count=seen + 1)
+    rows = {}
+
+    def whole():
+        for line in re.findall(r"a/tee \): stats pool=(.*)", d.text())[seen:]:
+            words = dict(w.split("=", 1) for w in line.split()[1:])
+            rows[words.pop("receiver")] = {k: int(v) for k, v in words.items() if v.isdigit()}
+        return rows
+
+    run.wait(whole, "the counters")
+    return rows
+
+
+def ledger(d, word):
+    return int(re.findall(rf"ledger \[a/tee\] {word} records=(\d+)", d.text())[-1])
+
+
+def test_four_receivers(run):
+    receivers = [Receiver() for _ in range(4)]
+    d, port = start(run, ["id=1 ip=" + ",".join(r.name for r in receivers[:2]), f"id=2 ip={receivers[2].name}",
+                          f"id=3 ip={receivers[3].name} tag=0"])
+    sent = mixture(5000)
+    run.send(port, sent)
+    arrived(run, receivers, len(sent))
+    for r in receivers:
+        assert r.data() == sent, f"{r.name} has something else"
+        assert {row[1] for row in r.got} == {"127.0.0.1"}
+    rows = counters(run, d)
+    for r in receivers:
+        assert rows[r.name]["datagrams"] == len(sent)
+        assert rows[r.name]["bytes"] == sum(map(len, sent))
+        assert sum(v for k, v in rows[r.name].items() if k.startswith("lost")) == 0
+    assert ledger(d, "accounted") == ledger(d, "confirmed") == len(sent)
+    d.stop()
+
+
+def test_large_datagrams(run):
+    receivers = [Receiver(), Receiver()]
+    d, port = start(run, [f"id=1 ip={receivers[0].name},{receivers[1].name}"])
+    sent = [bytes([n]) * size for n, size in enumerate((60000, 65507, 1, 0, 32760, 65507, 40000))] * 10
+    run.send(port, sent)
+    arrived(run, receivers, len(sent))
+    assert all(r.data() == sent for r in receivers)
+    d.stop()
+
+
+def test_transparent(run):
+    """Address and port of each exporter, of both families; the wrong family is counted and told of."""
+    run.need_root()
+    run.ip("addr", "add", "2001:db8::5/128", "dev", "lo")
+    run.ip("addr", "add", "2001:db8::6/128", "dev", "lo")
+    four, six = Receiver("127.0.0.9"), Receiver("2001:db8::6")
+    d, port = start(run, [f"id=1 ip={four.name},{six.name}"], "tee_transparent: true", host="::")
+    sent, ports = {}, {}
+    for source, to in (("127.0.0.5", "127.0.0.1"), ("127.0.0.6", "127.0.0.1"), ("2001:db8::5", "::1")):
+        sent[source] = mixture(300, seed=len(sent)) + [b"x" * 60000, b"y" * 65507]
+        with socket.socket(socket.AF_INET6 if ":" in source else socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.bind((source, 0))
+            ports[source] = s.getsockname()[1]
+            for datagram in sent[source]:
+                s.sendto(datagram, (to, port))
+            run.drained(port)
+    arrived(run, [four], 604)
+    arrived(run, [six], 302)
+    for source, r in (("127.0.0.5", four), ("127.0.0.6", four), ("2001:db8::5", six)):
+        have = [row for row in r.got if row[1] == source]
+        assert [row[0] for row in have] == sent[source], source
+        assert {row[2] for row in have} == {ports[source]}, source
+    d.wait_log("ERROR .*Can't bridge Address Families when in transparent mode", count=1)
+    rows = counters(run, d)
+    assert rows[four.name]["lost_other_family"] == 302 and rows[six.name]["lost_other_family"] == 604, rows
+    assert len(re.findall("bridge Address", d.text())) == 2, "once a receiver, not once a datagram"
+    d.stop()
+
+
+def test_transparent_over_a_link(run):
+    """Through a veth pair with an MTU of 1500: what is longer is cut here and put together there; the sender is nobody's address."""
+    front = run.veth()
+    run.write("far.py", """
+import json, socket, sys
+four = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+four.setsockopt(socket.SOL_SOCKET, 33, 16 << 20)
+four.bind(("192.0.2.2", 9995))
+four.settimeout(20)
+print("ready", flush=True)
+rows = []
+while len(rows) < int(sys.argv[1]):
+    data, peer = four.recvfrom(65536)
+    rows.append([data.hex(), peer[0]])
+json.dump(rows, open("far.json", "w"))
+""")
+    sent = [b"a" * 100, b"b" * 1472, b"c" * 1473, b"d" * 3000, b"e" * 60000, b"f" * 65507]
+    far = subprocess.Popen([*front, "python3", str(run.dir / "far.py"), str(len(sent))], cwd=run.dir, stdout=subprocess.PIPE)
+    try:
+        assert far.stdout.readline() == b"ready\n"
+        d, port = start(run, ["id=1 ip=192.0.2.2:9995"], "tee_transparent: true", host="127.0.0.1")
+        # The far side knows a way back to the exporter, or its filter for martians would drop what comes.
+        run.call(*front, "sh", "-c", "for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo 0 > $f; done")
+        run.call(*front, "ip", "route", "add", "default", "via", "192.0.2.1")
+        run.ip("addr", "add", "198.51.100.7/32", "dev", "lo")
+        run.send(port, sent, source="198.51.100.7")
+        assert far.wait(30) == 0
+    finally:
+        far.kill()
+    have = json.loads((run.dir / "far.json").read_text())
+    assert [bytes.fromhex(row[0]) for row in have] == sent
+    assert {row[1] for row in have} == {"198.51.100.7"}
+    assert counters(run, d)["192.0.2.2:9995"]["lost_error"] == 0
+    d.stop()
+
+
+def test_a_receiver_that_refuses(run):
+    good, bad = [Receiver() for _ in range(3)], run.port()
+    names = [good[0].name, f"127.0.0.1:{bad}", good[1].name, good[2].name]
+    d, port = start(run, ["id=1 ip=" + ",".join(names)])
+    sent = mixture(20000, largest=300)
+    run.send(port, sent)
+    arrived(run, good, len(sent))
+    assert all(r.data() == sent for r in good)
+    rows = counters(run, d)
+    assert rows[names[1]]["refusals"] >= 1
+    assert rows[names[1]]["datagrams"] == len(sent)
+    assert len(re.findall("refuses datagrams", d.text())) <= 2, d.text()
+    late = Receiver(port=bad)
+    run.send(port, sent[:100])
+    arrived(run, [late], 100)
+    assert late.data() == sent[:100]
+    d.stop()
+
+
+def test_reload_under_load(run):
+    """Receivers come and go on SIGUSR2 while datagrams come: those that stay get each one. A wrong file changes nothing."""
+    stays, goes, comes = Receiver(), Receiver(), Receiver()
+    d, port = start(run, [f"id=1 ip={stays.name},{goes.name}"])
+    over, sent = threading.Event(), []
+
+    def load():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            while not over.is_set():
+                sent.append(b"%d" % len(sent))
+                s.sendto(sent[-1], ("127.0.0.1", port))
+                if len(sent) % 32 == 0:
+                    while run.queue(port):
+                        time.sleep(0.0005)
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    try:
+        loaded = 1
+        for turn in range(6):
+            run.write("receivers.lst", f"id=1 ip={stays.name},{(goes, comes)[turn % 2 == 0].name}\n")
+            d.send_signal(signal.SIGUSR2)
+            loaded += 1
+            d.wait_log(r"a/tee \): .*map successfully", count=loaded)
+        run.write("receivers.lst", f"id=1 ip={stays.name}\nid=2 ip={comes.name} balance-alg=zz\n")
+        d.send_signal(signal.SIGUSR2)
+        d.wait_log(r"receivers.lst:2\] Unknown balance algorithm 'zz'.*Rolling back")
+        before = len(goes.got)
+        run.wait(lambda: len(goes.got) > before, "the old file to stay in force")
+    finally:
+        over.set()
+        thread.join()
+    arrived(run, [stays], len(sent))
+    assert stays.data() == sent
+    assert len(comes.got) and len(goes.got) and len(comes.got) + len(goes.got) == len(sent)
+    assert counters(run, d)[stays.name]["datagrams"] == len(sent), "counters outlive a reload"
+    d.stop()
+
+
+def test_balance(run):
+    """One receiver of a pool for each exporter, always the same one, until it leaves."""
+    receivers = [Receiver() for _ in range(4)]
+    d, port = start(run, ["id=1 balance-alg=hash-agent ip=" + ",".join(r.name for r in receivers)])
+    exporters = [f"127.0.{n // 200}.{n % 200 + 2}" for n in range(200)]
+
+    def shares():
+        for r in receivers:
+            r.got.clear()
+        for e in exporters:
+            run.send(port, [e.encode()] * 2, source=e)
+        run.wait(lambda: sum(len(r.got) for r in receivers) == 2 * len(exporters), "all datagrams")
+        return {e: [r.name for r in receivers if e.encode() in r.data()] for e in exporters}
+
+    before = shares()
+    assert all(len(names) == 1 for names in before.values())
+    assert all(20 < n < 80 for n in collections.Counter(names[0] for names in before.values()).values())
+    run.write("receivers.lst", "id=1 balance-alg=hash-agent ip=" + ",".join(r.name for r in receivers[1:][::-1]) + "\n")
+    d.send_signal(signal.SIGUSR2)
+    d.wait_log(r"a/tee \): .*map successfully", count=2)
+    after = shares()
+    for e in exporters:
+        assert before[e] == after[e] or before[e] == [receivers[0].name]
+    assert not any([receivers[0].name] == names for names in after.values())
+    d.stop()
+
+
+def test_names_and_options(run):
+    """A receiver by name, a source address and port of our own, the size that the kernel gave to the buffer."""
+    r = Receiver()
+    more = f"tee_source_ip: 127.0.0.77\ntee_pipe_size: 300000\ntee_ipprec: 5\nnfacctd_allow_file: {run.dir}/allow.lst"
+    d, port = start(run, [f"id=1 ip=localhost:{r.port} src_port=40055"],
+                    more, ready=False)
+    d.wait(20)
+    assert d.said("allow.lst"), "a missing allow list ends the start"
+    run.write("allow.lst", "127.0.0.5\n")
+    d, port = start(run, [f"id=1 ip=localhost:{r.port} src_port=40055"],
+                    more)
+    d.wait_log(r"tee_pipe_size: obtained=\d+ target=300000\.")
+    run.send(port, [b"refused"] * 3)
+    run.send(port, [b"taken"], source="127.0.0.5")
+    arrived(run, [r], 1)
+    assert r.got == [(b"taken", "127.0.0.77", 40055)], r.got
+    counters(run, d)
+    assert d.said("not_allowed=3")
+    d.stop()
+
+
+def test_what_is_refused(run):
+    """Configurations that cannot be, with the words that say so."""
+    run.write("good.lst", "id=1 ip=127.0.0.1:9999\n")
+    run.write("bad.lst", "id=1 ip=127.0.0.1:9999\nid=2 ip=nowhere\n")
+    for config, text in (
+            ("plugins: tee[a], print[b]\ntee_receivers: @DIR@/good.lst", r"'tee' plugins are not compatible with data \(memory/mysql/pgsql/etc\.\) plugins"),
+            ("plugins: tee[a]", r"'tee_receivers' is missing"),
+            ("plugins: tee[a]\ntee_receivers: @DIR@/bad.lst", r"bad\.lst:2\] Invalid receiver nowhere"),
+            ("plugins: tee[a]\ntee_receivers: @DIR@/none.lst", r"none\.lst"),
+            ("plugins: tee[a]\ntee_receivers: @DIR@/good.lst\naggregate_filter[a]: udp", r"tee does not look into datagrams")):
+        d = run.daemon("nfacctd", config=f"{config}\nnfacctd_ip: 127.0.0.1\nnfacctd_port: {run.port()}")
+        assert d.wait() == 1
+        assert d.said(text), d.text()
+
+
+def test_capture_file(run):
+    """What a capture file holds goes out as if it had just come."""
+    r = Receiver()
+    sent = list(netflow.v5(netflow.flows(90), NOW))
+    packets.pcap(run.dir / "in.pcap", [(NOW * 10**6 + n, packets.ether(packets.ip("192.0.2.9", "192.0.2.1", 17, packets.udp(9995, 2055, s))))
+                                       for n, s in enumerate(sent)])
+    run.write("receivers.lst", f"id=1 ip={r.name}\n")
+    d = run.daemon("nfacctd", config="plugins: tee[a]\ntee_receivers: @DIR@/receivers.lst\npcap_savefile: @DIR@/in.pcap\npcap_savefile_delay: 0")
+    assert d.wait() == 0
+    arrived(run, [r], len(sent))
+    assert r.data() == sent
