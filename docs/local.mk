@@ -5,5 +5,11 @@ dist_doc_DATA += README.md ARCHITECTURE.md HACKING.md LICENSE docs/differences.m
 examplesdir = $(docdir)/examples
 dist_examples_DATA = \
 	examples/nfacctd-memory.conf examples/nfacctd-print-json.conf examples/nfacctd-replay.conf examples/nfacctd-sqlite3.conf \
-	examples/pmacctd-nfprobe.conf examples/pmacctd-print.conf examples/pmacctd-sqlite3.conf
+	examples/pmacctd-nfprobe.conf examples/pmacctd-print.conf examples/pmacctd-sqlite3.conf \
+	examples/uacctd-memory.conf examples/uacctd-nfprobe.conf examples/uacctd.nft
+if WITH_NFLOG
+dist_man_MANS += docs/uacctd.8
+else
+EXTRA_DIST += docs/uacctd.8
+endif
 EXTRA_DIST += dev .clang-format .clang-tidy .ci/run examples/demo.sh packaging tests/system tests/lint tests/tally.py

@@ -103,6 +103,9 @@ struct config {
     int flow_buffer_size; /* *_flow_buffer_size, octets; 0: not set */
     int flow_lifetime, flow_tcp_lifetime;           /* s; tcp: 0: not set */
     int flow_buffer_buckets, conntrack_buffer_size; /* hints */
+    const char *nflog_group;                        /* uacctd_group: comma list */
+    int nflog_size;                                 /* uacctd_nl_size, 0: chosen by the suite */
+    int nflog_threshold;
 
     /* flow collectors */
     const char *collector_ip, *collector_interface, *collector_allow_file; /* nfacctd_ip, ... */

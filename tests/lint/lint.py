@@ -31,6 +31,7 @@ MAY_INCLUDE = {
     "nfacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins"},
     "sfacctd": {"base", "config", "core", "packet", "sflow", "output", "plugins"},
     "pmacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins"},
+    "uacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins"},
     "pmacct": {"base", "config", "core", "output"},
 }
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 1000, 100

@@ -168,6 +168,10 @@ class Run:
                 return path
         raise Failed(f"no {name} in {self.build}")
 
+    def has(self, name):
+        """Is this program part of the build?"""
+        return any(path.is_file() for path in (self.build / name, self.build / "sbin" / name, self.build / "bin" / name))
+
     def write(self, name, text):
         path = self.dir / name
         path.write_text(text)

@@ -13,7 +13,15 @@ def test_examples(run):
     assert examples
     for path in examples:
         program = path.name.split("-")[0]
+        if program == "uacctd" and not run.has(program):
+            continue
         run.run_program(program, "--check-config", "-f", path)
+
+
+def test_rules(run):
+    """The firewall rules that go with the examples are good ones."""
+    run.need_root()
+    run.call(run.need("nft"), "-c", "-f", harness.ROOT / "examples/uacctd.nft")
 
 
 def test_install(run):
@@ -23,6 +31,8 @@ def test_install(run):
     for path in ("sbin/nfacctd", "sbin/pmacctd", "bin/pmacct", "share/man/man8/nfacctd.8", "share/man/man8/pmacctd.8",
                  "share/man/man1/pmacct.1", "share/doc/pmacct-ng/CONFIG-KEYS"):
         assert (root / path).is_file(), path
+    if run.has("uacctd"):
+        assert (root / "sbin/uacctd").is_file() and (root / "share/man/man8/uacctd.8").is_file()
     assert run.call(root / "bin/pmacct", "-V").startswith("pmacct IMT plugin client, pmacct ")
 
 
@@ -44,7 +54,9 @@ def test_demo(run):
 def test_man_pages(run):
     """The manual pages have no errors, and name every flag that -h shows."""
     run.need("man")
-    for program, section in (("nfacctd", 8), ("pmacctd", 8), ("pmacct", 1)):
+    for program, section in (("nfacctd", 8), ("pmacctd", 8), ("uacctd", 8), ("pmacct", 1)):
+        if not run.has(program):
+            continue
         page = harness.ROOT / f"docs/{program}.{section}"
         done = subprocess.run(["man", "--warnings", "-l", "-E", "UTF-8", "-Tutf8", page], capture_output=True, text=True,
                               env={**run.env, "LC_ALL": "C.UTF-8", "MANWIDTH": "100", "MAN_KEEP_FORMATTING": ""})

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* uacctd: counts packets that the rules of Linux's firewall log to NFLOG groups. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "core/daemon.h"
+#include "plugins/plugins.h"
+#include "uacctd/input_nflog.h"
+
+static const struct plugin_ops *const plugins[] = {
+    &plugin_memory,
+    &plugin_print,
+    &plugin_nfprobe,
+#ifdef WITH_SQLITE3
+    &plugin_sqlite3,
+#endif
+    NULL,
+};
+
+static const struct input_ops *const inputs[] = { &input_nflog, NULL };
+
+static int check(const struct config_set *set, struct err *e)
+{
+    const struct config *c = &set->core;
+    uint16_t groups[NFLOG_GROUPS_MAX];
+    struct err why;
+    char where[256];
+    if (nflog_groups_parse(c->nflog_group, groups, &why) == -1)
+        return err_set(e, ERR_CONFIG, "%s: uacctd_group: %s",
+                       config_where(set, "uacctd_group", NULL, where, sizeof(where)), why.text);
+    if (c->sampling_rate > 0 && c->ext_sampling_rate > 0)
+        return err_set(e, ERR_CONFIG, "%s: sampling_rate and uacctd_ext_sampling_rate are mutually exclusive",
+                       config_where(set, "uacctd_ext_sampling_rate", NULL, where, sizeof(where)));
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct daemon_spec spec = {
+        .name = "uacctd",
+        .description = "Linux NetFilter NFLOG Accounting Daemon",
+        .letter = 'U',
+        .plugins = plugins,
+        .inputs = inputs,
+        .check = check,
+    };
+    return daemon_main(&spec, argc, argv);
+}
