@@ -114,6 +114,8 @@ struct config {
     const char *collector_mcast_groups;
     bool disable_sanity_checks, disable_opt_scope_check, ignore_exporter_address, account_options, time_secs;
     bool pre_processing_checks;
+    const char *counter_file;              /* sfacctd_counter_* */
+    int counter_output, counter_max_nodes; /* counter_output: json is the only one */
 
     /* tee */
     const char *tee_receivers, *tee_kafka_config_file;

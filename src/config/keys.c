@@ -50,6 +50,7 @@ WORDS(broker_output, { "json", 0, NULL }, { "avro", 1, NULL }, { "avro_bin", 1, 
 WORDS(log_output, { "json", 0, NULL }, { "avro", 1, NULL }, { "avro_bin", 1, NULL },
       { "avro_json", 2, NULL });
 WORDS(json, { "json", 0, NULL });
+WORDS(json_only, { "json", 1, NULL });
 WORDS(peer_src_as, { "netflow", 0, NULL }, { "sflow", 0, NULL }, { "map", 1, NULL }, { "bgp", 2, NULL },
       { "fallback", 3, NULL }, { "longest", 3, NULL });
 WORDS(map_bgp, { "map", 1, NULL }, { "bgp", 2, NULL });
@@ -59,7 +60,6 @@ WORDS(decoder, { "json", 0, NULL }, { "gpb", 1, NULL }, { "cisco_v0", 2, NULL },
 
 const struct key_area key_areas[] = {
     { "packets", "link types, tunnels, fragments, classification, several interfaces, uacctd, sfprobe" },
-    { "sflow", "sfacctd" },
     { "tee", "the replicator" },
     { "primitives-and-maps", "every primitive, map and filter" },
     { "databases", "mysql, pgsql, the spool" },

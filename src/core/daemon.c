@@ -359,6 +359,8 @@ static void reopen_log(struct daemon *d)
 {
     log_sink_reopen(d->sink);
     log_banner(d);
+    if (d->spec->decoder && d->spec->decoder->reopen)
+        d->spec->decoder->reopen(d->input.decoder_state);
     host_tell_all(&d->host, HOST_REOPEN_LOG);
 }
 

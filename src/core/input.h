@@ -32,6 +32,7 @@ struct decoder_ops {
      * ip:port of the listener, or the file. */
     void (*stats)(void *state, const char *where);
     void (*reload)(void *state); /* SIGUSR2. May be NULL */
+    void (*reopen)(void *state); /* SIGHUP: files that are written are opened anew. May be NULL */
     void (*close)(void *state);
 };
 

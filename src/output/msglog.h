@@ -82,8 +82,14 @@ struct msglog *msglog_open(const struct msglog_conf *c, const struct log *l, str
 /* Is there any sink? */
 bool msglog_wanted(const struct msglog_conf *c);
 
-/* One message: text without a newline at its end. */
-void msglog_write(struct msglog *m, const struct msglog_topic *t, const char *text, size_t len);
+/* One message: text without a newline at its end. False: a sink did not take it, or there is none. */
+bool msglog_write(struct msglog *m, const struct msglog_topic *t, const char *text, size_t len);
+
+/* Fills the variables of a name in; `file`: addresses without characters that file names should not have. */
+void msglog_expand(struct strbuf *out, const char *pattern, const struct msglog_topic *t, bool file);
+
+/* A name that holds a variable that there is not: -1, and e says which. */
+int msglog_check_name(const char *pattern, struct err *e);
 
 /* After a batch of messages: hands over what was gathered. */
 void msglog_flush(struct msglog *m);

@@ -7,7 +7,7 @@
 #include "core/daemon.h"
 #include "packet/input_savefile.h"
 #include "plugins/plugins.h"
-#include "sflow/collector.h"
+#include "sfacctd/counterlog.h"
 
 static const struct plugin_ops *const plugins[] = {
     &plugin_memory,
@@ -20,17 +20,22 @@ static const struct plugin_ops *const plugins[] = {
 
 static const struct input_ops *const inputs[] = { &input_savefile, &input_udp, NULL };
 
-static int check(const struct config_set *set, struct err *e) { return collector_check(set, "sfacctd", e); }
+static int check(const struct config_set *set, struct err *e)
+{
+    return collector_check(set, "sfacctd", e) == 0 && counterlog_check(set, e) == 0 ? 0 : -1;
+}
 
 int main(int argc, char **argv)
 {
-    static const struct daemon_spec spec = {
+    struct decoder_ops decoder;
+    counterlog_decoder(&decoder);
+    const struct daemon_spec spec = {
         .name = "sfacctd",
         .description = "sFlow Accounting Daemon",
         .letter = 'S',
         .plugins = plugins,
         .inputs = inputs,
-        .decoder = &sflow_decoder,
+        .decoder = &decoder,
         .check = check,
     };
     return daemon_main(&spec, argc, argv);

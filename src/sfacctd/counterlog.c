@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Counter samples as JSON, one object a record, into the message log (sfacctd_counter_*). Stands around the
+ * sFlow decoder: main gives the core this one instead. */
+#include "sfacctd/counterlog.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include "base/clock.h"
+#include "output/format.h"
+#include "output/msglog.h"
+#include "sflow/collector.h"
+
+enum { TEXT_MAX = 64 << 10 };
+
+/* The decoder's own state follows behind. */
+struct counterlog {
+    const struct config *c;
+    const struct log *log;
+    struct msglog *msglog; /* NULL: nobody wants counters */
+    struct strbuf text;
+    struct time_style style;
+    struct time_cache times;
+    uint64_t seq; /* of all agents */
+    int agents;
+    struct log_limit say_many;
+    _Alignas(max_align_t) char decoder[];
+};
+
+static struct msglog_conf conf_of(const struct config *c)
+{
+    return (
+        struct msglog_conf){ .name = "sfacctd_counter",
+                             .file = { .path = c->counter_file,
+                                       .utc = c->timestamps_utc,
+                                       .modes = file_modes_of(c->files_umask, c->files_uid, c->files_gid) } };
+}
+
+/* ---- one object */
+
+static void put_name(struct strbuf *s, const char *name)
+{
+    strbuf_lit(s, ", \"");
+    strbuf_str(s, name);
+    strbuf_lit(s, "\": ");
+}
+
+static void put_uint(struct strbuf *s, const char *name, uint64_t v)
+{
+    put_name(s, name);
+    strbuf_u64(s, v);
+}
+
+static void put_text(struct strbuf *s, const char *name, const char *text, size_t len)
+{
+    put_name(s, name);
+    json_string(s, text, len);
+}
+
+static void put_addr(struct strbuf *s, const char *name, const struct addr *a)
+{
+    char text[ADDR_TEXT];
+    put_text(s, name, text, addr_text(a, text));
+}
+
+static void begin(struct counterlog *cl, int64_t at_us)
+{
+    char text[TIME_TEXT];
+    struct strbuf *s = &cl->text;
+    strbuf_clear(s);
+    strbuf_lit(s, "{\"seq\": ");
+    strbuf_u64(s, cl->seq++);
+    put_text(s, "timestamp", text, time_text(at_us, &cl->style, true, &cl->times, text));
+}
+
+static bool finish(struct counterlog *cl, const struct addr *agent)
+{
+    const struct msglog_topic t = { .peer_src_ip = agent };
+    strbuf_char(&cl->text, '}');
+    return !cl->text.failed && msglog_write(cl->msglog, &t, cl->text.p, cl->text.len);
+}
+
+static void put_value(struct strbuf *s, const struct sflow_value *v)
+{
+    put_name(s, v->name);
+    switch (v->kind) {
+    case SFLOW_VALUE_UINT:
+        strbuf_u64(s, v->u);
+        return;
+    case SFLOW_VALUE_INT:
+        strbuf_printf(s, "%" PRId64, (int64_t)v->u);
+        return;
+    case SFLOW_VALUE_FLOAT:
+        if (isfinite(v->f))
+            strbuf_printf(s, "%g", (double)v->f);
+        else
+            strbuf_lit(s, "null");
+        return;
+    case SFLOW_VALUE_TEXT:
+        json_string(s, v->text.len ? v->text.p : "", v->text.len);
+        return;
+    }
+}
+
+/* ---- what the decoder calls */
+
+static bool admit(struct counterlog *cl, const struct sflow_counter_record *c)
+{
+    char text[ADDR_TEXT];
+    if (cl->agents >= cl->c->counter_max_nodes) {
+        log_limited(cl->log, &cl->say_many, LOG_LV_WARN,
+                    "sfacctd_counter_max_nodes: more than %d agents send counters; those of %s are left out",
+                    cl->c->counter_max_nodes, addr_str(c->agent, text));
+        return false;
+    }
+    cl->agents++;
+    begin(cl, c->at_us);
+    put_addr(&cl->text, "peer_src_ip", c->agent);
+    strbuf_lit(&cl->text, ", \"event_type\": \"log_init\"");
+    (void)finish(cl, c->agent);
+    return true;
+}
+
+static bool write_counters(void *arg, const struct sflow_counter_record *c)
+{
+    struct counterlog *cl = arg;
+    struct strbuf *s = &cl->text;
+    if (c->first && !admit(cl, c))
+        return false;
+    begin(cl, c->at_us);
+    put_addr(s, "peer_ip_src", c->agent);
+    strbuf_lit(s, ", \"event_type\": \"log\"");
+    put_uint(s, "source_id_index", c->source_index);
+    put_uint(s, "sflow_seq", c->datagram_seq);
+    put_uint(s, "sflow_cnt_seq", c->sample_seq);
+    put_text(s, "sf_cnt_type", c->type, strlen(c->type));
+    for (unsigned i = 0; i < c->n; i++)
+        put_value(s, &c->value[i]);
+    (void)finish(cl, c->agent); /* the log counts what it loses */
+    return true;
+}
+
+static void flush(void *arg)
+{
+    struct counterlog *cl = arg;
+    msglog_flush(cl->msglog);
+}
+
+/* ---- around the decoder */
+
+static int counterlog_open(void *state, struct worker *w, struct err *e)
+{
+    struct counterlog *cl = state;
+    const struct config *c = worker_config(w);
+    const struct msglog_conf mc = conf_of(c);
+    cl->c = c;
+    cl->log = worker_log(w);
+    cl->style = (struct time_style){ .utc = c->timestamps_utc,
+                                     .secs = c->timestamps_secs,
+                                     .epoch = c->timestamps_since_epoch,
+                                     .rfc3339 = c->timestamps_rfc3339 };
+    strbuf_init(&cl->text, TEXT_MAX);
+    if (sflow_decoder.open(cl->decoder, w, e) == -1)
+        return -1;
+    if (!msglog_wanted(&mc))
+        return 0;
+    cl->msglog = msglog_open(&mc, cl->log, e);
+    if (!cl->msglog)
+        return -1;
+    sflow_log_counters(cl->decoder,
+                       &(struct sflow_counter_log){ .write = write_counters, .flush = flush, .arg = cl });
+    return 0;
+}
+
+static void counterlog_datagram(void *state, const struct datagram *d)
+{
+    struct counterlog *cl = state;
+    sflow_decoder.datagram(cl->decoder, d);
+}
+
+static void counterlog_tick(void *state, int64_t now_us)
+{
+    struct counterlog *cl = state;
+    sflow_decoder.tick(cl->decoder, now_us);
+    if (cl->msglog)
+        msglog_tick(cl->msglog, clock_mono_us());
+}
+
+static void counterlog_stats(void *state, const char *where)
+{
+    struct counterlog *cl = state;
+    sflow_decoder.stats(cl->decoder, where);
+    if (cl->msglog)
+        msglog_stats(cl->msglog, where);
+}
+
+static void counterlog_reload(void *state)
+{
+    struct counterlog *cl = state;
+    sflow_decoder.reload(cl->decoder);
+}
+
+static void counterlog_reopen(void *state)
+{
+    struct counterlog *cl = state;
+    if (cl->msglog)
+        msglog_reopen(cl->msglog);
+}
+
+static void counterlog_close(void *state)
+{
+    struct counterlog *cl = state;
+    msglog_close(cl->msglog);
+    strbuf_free(&cl->text);
+    sflow_decoder.close(cl->decoder);
+}
+
+void counterlog_decoder(struct decoder_ops *ops)
+{
+    *ops = (struct decoder_ops){ .name = sflow_decoder.name,
+                                 .state_size = sizeof(struct counterlog) + sflow_decoder.state_size,
+                                 .open = counterlog_open,
+                                 .datagram = counterlog_datagram,
+                                 .tick = counterlog_tick,
+                                 .stats = counterlog_stats,
+                                 .reload = counterlog_reload,
+                                 .reopen = counterlog_reopen,
+                                 .close = counterlog_close };
+}
+
+int counterlog_check(const struct config_set *set, struct err *e)
+{
+    struct err why = { 0 };
+    char where[256];
+    if (!set->core.counter_file || msglog_check_name(set->core.counter_file, &why) == 0)
+        return 0;
+    return err_set(e, ERR_CONFIG, "%s: sfacctd_counter_file: %s",
+                   config_where(set, "sfacctd_counter_file", NULL, where, sizeof(where)), why.text);
+}
