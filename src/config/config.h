@@ -53,6 +53,9 @@ struct config {
     /* what is counted */
     const char *plugins; /* as written; config_set.plugins has what it means */
     const char *aggregate;
+    const char *tunnels; /* tunnel_0 */
+    bool aggregate_unknown_etype, force_fragments;
+    int frag_buffer_size; /* octets */
     const char *aggregate_filter, *pre_tag_filter, *pre_tag2_filter;
     uint64_t post_tag, post_tag2;
     bool tos_encode_as_dscp, tcpflags_encode_as_array, fwd_status_encode_as_string;

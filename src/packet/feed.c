@@ -7,7 +7,12 @@
 #include "base/strbuf.h"
 #include "packet/nflog.h"
 
-enum { FLOW_BUFFER_MAX = 256 << 20, CLASS_TCP_LIFETIME_S = 432000, TCP_LIFETIME_S = 60 };
+enum {
+    FLOW_BUFFER_MAX = 256 << 20,
+    CLASS_TCP_LIFETIME_S = 432000,
+    TCP_LIFETIME_S = 60,
+    ORPHANS_EACH = 1024, /* between two looks at the rings */
+};
 
 static void warn_of_missing_mac(const struct packet_feed *pf, const char *name)
 {
@@ -106,19 +111,9 @@ static void count_flow(struct packet_feed *pf, int64_t at_us)
                     flowtrack_count(pf->flowtrack), refused + 1);
 }
 
-/* What was decoded (or was not) goes its way. */
-static inline void hand_on(struct packet_feed *pf, enum packet_drop why, uint32_t caplen, uint32_t len,
-                           int64_t at_us)
+static inline void count_packet(struct packet_feed *pf, int64_t at_us)
 {
     struct flow *f = &pf->flow;
-    pf->packets++;
-    if (__builtin_expect(why != PACKET_OK, 0)) {
-        if (why == PACKET_SHORT_IP4)
-            tell_short(pf, "IPv4", caplen, len);
-        else if (why == PACKET_SHORT_IP6)
-            tell_short(pf, "IPv6", caplen, len);
-        return;
-    }
     set_times(pf, at_us);
     if (pf->flowtrack)
         count_flow(pf, at_us);
@@ -130,14 +125,46 @@ static inline void hand_on(struct packet_feed *pf, enum packet_drop why, uint32_
     worker_flow(pf->worker, f);
 }
 
+/* What was decoded (or was not) goes its way. */
+static inline void hand_on(struct packet_feed *pf, enum packet_drop why, uint32_t caplen, uint32_t len,
+                           int64_t at_us)
+{
+    pf->packets++;
+    if (__builtin_expect(why == PACKET_OK, 1)) {
+        count_packet(pf, at_us);
+        return;
+    }
+    if (why == PACKET_SHORT_IP4)
+        tell_short(pf, "IPv4", caplen, len);
+    else if (why == PACKET_SHORT_IP6)
+        tell_short(pf, "IPv6", caplen, len);
+    else if (why == PACKET_HELD)
+        (void)packet_feed_tick(pf, at_us);
+}
+
+bool packet_feed_tick(struct packet_feed *pf, int64_t now_us)
+{
+    int64_t at_us;
+    if (!packet_orphans_due(&pf->decoder, now_us))
+        return false;
+    for (unsigned n = 0; n < ORPHANS_EACH; n++) {
+        if (!packet_orphan(&pf->decoder, now_us, &pf->flow, &at_us))
+            return false;
+        count_packet(pf, at_us);
+    }
+    return true;
+}
+
 void packet_feed_take(struct packet_feed *pf, const uint8_t *frame, uint32_t caplen, uint32_t len,
                       int64_t at_us)
 {
+    pf->decoder.at_us = at_us;
     hand_on(pf, packet_decode(&pf->decoder, frame, caplen, len, &pf->flow), caplen, len, at_us);
 }
 
 void packet_feed_take_nflog(struct packet_feed *pf, const struct nflog_packet *p, int64_t at_us)
 {
+    pf->decoder.at_us = at_us;
     hand_on(pf, packet_decode_nflog(&pf->decoder, p, &pf->flow), p->payload_len, nflog_wire_len(p), at_us);
 }
 
@@ -145,11 +172,7 @@ void packet_feed_stats(const struct packet_feed *pf, const char *name)
 {
     struct strbuf s;
     strbuf_init(&s, 4096);
-    for (unsigned i = 0; i < PACKET_DROP_MAX; i++)
-        if (i == PACKET_OK || pf->decoder.count[i])
-            strbuf_printf(&s, " %s=%" PRIu64, packet_drop_names[i], pf->decoder.count[i]);
-    if (pf->decoder.cut)
-        strbuf_printf(&s, " cut=%" PRIu64, pf->decoder.cut);
+    packet_decoder_stats(&pf->decoder, &s);
     log_notice(pf->log, "stats [%s,0] packets=%" PRIu64 "%s", name, pf->packets, strbuf_cstr(&s));
     if (pf->flowtrack && !pf->shares)
         log_notice(pf->log, "stats [%s,0] flow_table=%" PRIu64 " octets=%zu skipped_packets=%" PRIu64, name,

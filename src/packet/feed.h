@@ -41,6 +41,12 @@ void packet_feed_take(struct packet_feed *pf, const uint8_t *frame, uint32_t cap
 /* As packet_feed_take, for a message of NFLOG; the feed was opened for DLT_NFLOG. */
 void packet_feed_take_nflog(struct packet_feed *pf, const struct nflog_packet *p, int64_t at_us);
 
+/* Counts fragments that have waited in vain for the first one of their packet. Inputs call it after each
+ * batch of packets and while none come, with the time of the last packet (live: the clock), and with
+ * INT64_MAX when the input ends or its time jumps back. At most a batch of them; true: call again, there may
+ * be more. */
+bool packet_feed_tick(struct packet_feed *pf, int64_t now_us);
+
 /* One NOTICE with the count of packets by what became of them. */
 void packet_feed_stats(const struct packet_feed *pf, const char *name);
 

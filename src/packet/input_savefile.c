@@ -82,6 +82,7 @@ static bool read_packets(struct savefile *s)
         if (step == CAPFILE_PACKET)
             packet_feed_take(&s->feed, p.p, p.caplen, p.len, p.at_us);
     }
+    (void)packet_feed_tick(&s->feed, s->feed.decoder.at_us);
     return true;
 }
 
@@ -105,7 +106,7 @@ static void on_idle(uv_idle_t *idle)
     if (s->waiting && !worker_wait_room(in->worker))
         return;
     worker_set_now(in->worker, clock_wall_us());
-    bool more = in->decoder ? read_datagrams(s) : read_packets(s);
+    bool more = in->decoder ? read_datagrams(s) : read_packets(s) || packet_feed_tick(&s->feed, INT64_MAX);
     s->waiting = worker_flush(in->worker);
     if (!more)
         at_end(in);
@@ -130,6 +131,9 @@ static void savefile_stop(struct input *in)
         return;
     uv_idle_stop(&s->idle);
     uv_timer_stop(&s->timer);
+    while (!in->decoder && packet_feed_tick(&s->feed, INT64_MAX))
+        if (worker_flush(in->worker))
+            worker_wait_room(in->worker);
     worker_flush(in->worker);
 }
 

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* IPv4 (RFC 791), IPv6 (RFC 8200) with its extension headers, and the transport headers whose fields are
- * counted. A transport protocol is a row of l4[], an extension header a row of extensions[]. */
-#include "packet/ip.h"
+/* IPv4 (RFC 791), IPv6 (RFC 8200) with its extension headers, fragments of both, and the transport headers
+ * whose fields are counted. A transport protocol is a row of l4[], an extension header a row of
+ * extensions[]. */
+#include "packet/dissect.h"
 
-enum { IP4_MIN = 20, IP6_LEN = 40, EXTENSIONS_MAX = 16 };
+#include <netinet/in.h>
+#include "packet/frag.h"
+#include "packet/tunnel.h"
+
+enum { IP4_MIN = 20, IP6_LEN = 40, EXTENSIONS_MAX = 16, IP_MAX = 65535 + IP6_LEN };
 
 /* ---- transport */
 
@@ -48,26 +53,64 @@ static const l4_fn l4[256] = {
     [IPPROTO_ICMPV6] = l4_icmp,
 };
 
-/* `payload`: octets that the IP header says follow. What is captured behind them (padding of short Ethernet
- * frames) is none of it. */
-static void transport(struct dissect *x, uint8_t proto, size_t payload)
+/* Behind the IP header: what the transport header tells, and what a tunnel carries. `payload`: octets that
+ * the IP header says follow. What is captured behind them (padding of short Ethernet frames) is none of it.
+ */
+static enum packet_drop transport(struct dissect *x, uint8_t proto, size_t payload)
 {
-    l4_fn fn = l4[proto];
-    if (!fn)
-        return;
     if (payload < cursor_left(&x->c))
         x->c.end = x->c.p + payload;
-    if (!fn(x))
+    struct cursor start = x->c;
+    l4_fn fn = l4[proto];
+    if (fn && !fn(x))
         x->d->cut++;
+    if (UNLIKELY(x->want & WANT_TUNNEL))
+        return tunnel_look(x, proto, start);
+    return PACKET_OK;
+}
+
+/* ---- fragments */
+
+/* A packet that is one fragment of several; the cursor stands behind its headers. */
+static enum packet_drop fragment(struct dissect *x, struct frag_part *part)
+{
+    struct frag_table *t = x->want & WANT_FRAGMENTS ? x->d->fragments : NULL;
+    if (part->offset) {
+        if (!t || (part->offset == 8 && part->proto == IPPROTO_TCP)) /* overwrites a header: RFC 1858 §4 */
+            return PACKET_OK;
+        return frag_later(t, part, x->f, x->d->at_us);
+    }
+    enum packet_drop why = PACKET_OK;
+    frag_set_key(part, x->f); /* a tunnel may replace the addresses */
+    x->replaced = false;
+    if (x->want & (WANT_L4 | WANT_TUNNEL)) {
+        /* A tunnel's packet is longer than this fragment of it. */
+        x->len = (uint32_t)(x->c.p - x->frame) + IP_MAX;
+        why = transport(x, x->f->proto, part->octets);
+    }
+    if (t && why == PACKET_OK)
+        frag_first(t, part, x->f, x->replaced, x->d->at_us);
+    return why;
 }
 
 /* ---- IPv4 */
 
-enum packet_drop ip4_decode(struct dissect *x)
+static enum packet_drop ip4_fragment(struct dissect *x, const uint8_t *h, uint32_t payload)
+{
+    uint16_t word = load_be16(h + 6);
+    struct frag_part part = { .id = load_be16(h + 4),
+                              .offset = (word & 0x1fffu) * 8,
+                              .octets = payload,
+                              .more = word & 0x2000,
+                              .proto = h[9] };
+    return fragment(x, &part);
+}
+
+enum packet_drop layer_ip4(struct dissect *x)
 {
     uint32_t wire = dissect_wire_left(x);
     x->f->etype = ETYPE_IP4;
-    if (!(x->d->want & WANT_IP))
+    if (!(x->want & WANT_IP))
         return PACKET_OK;
     const uint8_t *h = cursor_take(&x->c, IP4_MIN);
     if (!h)
@@ -77,22 +120,26 @@ enum packet_drop ip4_decode(struct dissect *x)
         return PACKET_BAD_IP4;
     struct flow *f = x->f;
     uint32_t total = load_be16(h + 2);
-    if (total < ihl) /* 0: a packet that the host leaves to its network card to cut into segments */
+    /* 0: a packet that the host leaves to its network card to cut into segments. More than there was: no
+     * length at all. */
+    if (total < ihl || total > wire)
         total = wire;
     f->bytes = total;
     f->tos = h[1];
     f->proto = h[9];
     addr_set_v4(&f->src_host, h + 12);
     addr_set_v4(&f->dst_host, h + 16);
-    bool later_fragment = (load_be16(h + 6) & 0x1fff) != 0;
-    if (!(x->d->want & WANT_L4) || later_fragment)
+    if (!(x->want & WANT_UPPER))
         return PACKET_OK;
-    cursor_skip(&x->c, ihl - IP4_MIN);
-    if (x->c.bad)
+    if (ihl > IP4_MIN)
+        cursor_skip(&x->c, ihl - IP4_MIN);
+    if (UNLIKELY(x->c.bad)) {
         x->d->cut++;
-    else
-        transport(x, f->proto, total - ihl);
-    return PACKET_OK;
+        return PACKET_OK;
+    }
+    if (UNLIKELY(load_be16(h + 6) & 0x3fff))
+        return ip4_fragment(x, h, total - ihl);
+    return transport(x, h[9], total - ihl);
 }
 
 /* ---- IPv6 */
@@ -114,27 +161,31 @@ static const struct extension extensions[256] = {
 };
 enum { NEXT_FRAGMENT = 44, NEXT_NONE = 59 };
 
-enum chain { CHAIN_END, CHAIN_CUT, CHAIN_FRAGMENT };
+enum chain { CHAIN_END, CHAIN_CUT, CHAIN_LATER };
 
 /* Walks the extension headers; f->proto ends as the first header that is none, or the one that was cut short.
- * *walked gets their length. */
-static enum chain extension_chain(struct dissect *x, uint32_t *walked)
+ * *walked gets their length. A fragment header fills *part; of later fragments nothing is walked behind it.
+ */
+static enum chain extension_chain(struct dissect *x, uint32_t *walked, struct frag_part *part)
 {
     uint8_t next = x->f->proto;
     for (unsigned n = 0; n < EXTENSIONS_MAX && extensions[next].unit; n++) {
         const uint8_t *h = cursor_take(&x->c, 8);
         if (!h)
             return CHAIN_CUT;
-        bool later_fragment = next == NEXT_FRAGMENT && load_be16(h + 2) >> 3 != 0;
-        uint32_t len =
-            next == NEXT_FRAGMENT ? 8 : (h[1] + extensions[next].add) * (uint32_t)extensions[next].unit;
+        uint32_t len = (h[1] + extensions[next].add) * (uint32_t)extensions[next].unit;
+        if (next == NEXT_FRAGMENT) {
+            uint16_t word = load_be16(h + 2);
+            len = 8;
+            *part = (struct frag_part){ .id = load_be32(h + 4), .offset = word & 0xfff8, .more = word & 1 };
+        }
+        *walked += len;
         next = x->f->proto = h[0];
-        if (later_fragment)
-            return CHAIN_FRAGMENT;
+        if (part->offset)
+            return CHAIN_LATER;
         cursor_skip(&x->c, len - 8);
         if (x->c.bad)
             return CHAIN_CUT;
-        *walked += len;
     }
     return CHAIN_END;
 }
@@ -144,16 +195,33 @@ static enum chain extension_chain(struct dissect *x, uint32_t *walked)
 static uint32_t ip6_total(const uint8_t *h, uint32_t wire)
 {
     uint32_t payload = load_be16(h + 4);
-    if (payload == 0 && h[6] != NEXT_NONE && wire > IP6_LEN)
+    if ((payload == 0 && h[6] != NEXT_NONE && wire > IP6_LEN) || payload + IP6_LEN > wire)
         return wire;
     return payload + IP6_LEN;
 }
 
-enum packet_drop ip6_decode(struct dissect *x)
+static enum packet_drop ip6_extended(struct dissect *x, uint32_t payload)
+{
+    uint32_t walked = 0;
+    struct frag_part part = { 0 };
+    enum chain end = extension_chain(x, &walked, &part);
+    if (end == CHAIN_CUT) {
+        x->d->cut++;
+        return PACKET_OK;
+    }
+    payload = payload > walked ? payload - walked : 0;
+    if (part.offset || part.more) { /* neither: the only fragment of a packet, RFC 6946 */
+        part.octets = payload;
+        return fragment(x, &part);
+    }
+    return x->want & WANT_UPPER ? transport(x, x->f->proto, payload) : PACKET_OK;
+}
+
+enum packet_drop layer_ip6(struct dissect *x)
 {
     uint32_t wire = dissect_wire_left(x);
     x->f->etype = ETYPE_IP6;
-    if (!(x->d->want & WANT_IP))
+    if (!(x->want & WANT_IP))
         return PACKET_OK;
     const uint8_t *h = cursor_take(&x->c, IP6_LEN);
     if (!h)
@@ -161,36 +229,42 @@ enum packet_drop ip6_decode(struct dissect *x)
     if (h[0] >> 4 != 6)
         return PACKET_BAD_IP6;
     struct flow *f = x->f;
-    uint32_t total = ip6_total(h, wire), walked = 0;
+    uint32_t total = ip6_total(h, wire);
     f->bytes = total;
     f->tos = (uint8_t)(load_be16(h) >> 4);
     f->flow_label = load_be32(h) & 0xfffff;
     f->proto = h[6];
     addr_set_v6(&f->src_host, h + 8);
     addr_set_v6(&f->dst_host, h + 24);
-    if (!extensions[f->proto].unit) {
-        if (x->d->want & WANT_L4)
-            transport(x, f->proto, total - IP6_LEN);
-        return PACKET_OK;
-    }
-    enum chain end = extension_chain(x, &walked);
-    if (end == CHAIN_CUT)
-        x->d->cut++;
-    else if (end == CHAIN_END && (x->d->want & WANT_L4))
-        transport(x, f->proto, total - IP6_LEN > walked ? total - IP6_LEN - walked : 0);
-    return PACKET_OK;
+    if (extensions[f->proto].unit)
+        return ip6_extended(x, total - IP6_LEN);
+    return x->want & WANT_UPPER ? transport(x, f->proto, total - IP6_LEN) : PACKET_OK;
 }
 
-enum packet_drop ip_decode(struct dissect *x)
+/* ---- either */
+
+enum packet_drop layer_ip(struct dissect *x)
 {
     if (cursor_left(&x->c) == 0)
         return PACKET_SHORT_LINK;
     switch (*x->c.p >> 4) {
     case 4:
-        return ip4_decode(x);
+        return layer_ip4(x);
     case 6:
-        return ip6_decode(x);
+        return layer_ip6(x);
     default:
         return PACKET_NOT_IP;
     }
+}
+
+bool ip_plausible(const struct dissect *x)
+{
+    const uint8_t *h = x->c.p;
+    size_t have = cursor_left(&x->c);
+    uint32_t wire = dissect_wire_left(x);
+    if (have >= IP4_MIN && h[0] >> 4 == 4) {
+        uint32_t ihl = (h[0] & 15u) * 4, total = load_be16(h + 2);
+        return ihl >= IP4_MIN && total >= ihl && total <= wire;
+    }
+    return have >= IP6_LEN && h[0] >> 4 == 6 && load_be16(h + 4) + (uint32_t)IP6_LEN <= wire;
 }

@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Link types and the layers up to IP. Each layer is a function that reads its header and calls the next one;
- * the tables say which one that is. */
+/* Link types, and the decoder that starts at them. A link type is a row of link_types[] and a function that
+ * reads its header and calls the layer that follows. */
 #include "packet/link.h"
 
+#include <inttypes.h>
 #include <stddef.h>
 #include <pcap/dlt.h>
-#include "packet/ip.h"
+#include "packet/dissect.h"
+#include "packet/frag.h"
 #include "packet/nflog.h"
-
-#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-
-typedef enum packet_drop (*layer_fn)(struct dissect *x);
-
-/* A protocol number of the layer below and what decodes it. */
-struct next_layer {
-    uint16_t number;
-    layer_fn fn;
-};
+#include "packet/snapshot.h"
+#include "packet/tunnel.h"
 
 struct link_type {
     int dlt;
@@ -25,156 +19,20 @@ struct link_type {
 };
 
 const char *const packet_drop_names[PACKET_DROP_MAX] = {
-    [PACKET_OK] = "counted",           [PACKET_NOT_IP] = "not_ip",        [PACKET_SHORT_LINK] = "short_link",
-    [PACKET_SHORT_IP4] = "short_ipv4", [PACKET_SHORT_IP6] = "short_ipv6", [PACKET_BAD_IP4] = "bad_ipv4",
-    [PACKET_BAD_IP6] = "bad_ipv6",     [PACKET_TOO_DEEP] = "too_deep",
+    [PACKET_OK] = "counted",
+    [PACKET_NOT_IP] = "not_ip",
+    [PACKET_SHORT_LINK] = "short_link",
+    [PACKET_SHORT_IP4] = "short_ipv4",
+    [PACKET_SHORT_IP6] = "short_ipv6",
+    [PACKET_BAD_IP4] = "bad_ipv4",
+    [PACKET_BAD_IP6] = "bad_ipv6",
+    [PACKET_TOO_DEEP] = "too_deep",
+    [PACKET_HELD] = "held",
+    [PACKET_TUNNEL_REST] = "tunnel_rest",
 };
 
-static enum packet_drop by_ethertype(struct dissect *x, uint16_t type);
+/* ---- cooked captures: they tell the sender's address and whether this host sent the packet */
 
-static enum packet_drop by_table(struct dissect *x, const struct next_layer *rows, size_t n, uint16_t number)
-{
-    if (++x->depth > PACKET_DEPTH_MAX)
-        return PACKET_TOO_DEEP;
-    for (size_t i = 0; i < n; i++)
-        if (rows[i].number == number)
-            return rows[i].fn(x);
-    return PACKET_NOT_IP;
-}
-
-/* ---- VLAN tags: IEEE 802.1Q. The first tag gives VLAN and priority, the second the customer's VLAN. */
-
-static enum packet_drop vlan_tag(struct dissect *x)
-{
-    const uint8_t *h = cursor_take(&x->c, 4);
-    if (!h)
-        return PACKET_SHORT_LINK;
-    uint16_t tci = load_be16(h);
-    if (!x->tagged) {
-        x->f->vlan = tci & 0xfff;
-        x->f->cos = (uint8_t)(tci >> 13);
-        x->tagged = true;
-    } else if (!x->f->in_cvlan) {
-        x->f->in_cvlan = tci & 0xfff;
-    }
-    return by_ethertype(x, load_be16(h + 2));
-}
-
-/* ---- MPLS: RFC 3032. What lies under the stack has no number: IP shows itself by its version. */
-
-static enum packet_drop mpls(struct dissect *x)
-{
-    struct flow *f = x->f;
-    unsigned n = 0;
-    uint32_t entry;
-    do {
-        entry = cursor_u32(&x->c);
-        if (x->c.bad)
-            return PACKET_SHORT_LINK;
-        if (n == PACKET_LABELS_MAX)
-            return PACKET_TOO_DEEP;
-        x->d->labels[n++] = entry >> 12;
-    } while (!(entry & 0x100));
-    f->mpls_label_top = x->d->labels[0];
-    f->mpls_label_bottom = x->d->labels[n - 1];
-    f->mpls_stack_depth = (uint8_t)n;
-    f->mpls_label_stack = (struct var){ x->d->labels, n * (uint32_t)sizeof(x->d->labels[0]) };
-    return ip_decode(x);
-}
-
-/* ---- PPP, and PPPoE sessions: RFC 2516 */
-
-static const struct next_layer ppp_protocols[] = {
-    { 0x0021, ip4_decode },
-    { 0x0057, ip6_decode },
-    { 0x0281, mpls },
-    { 0x0283, mpls },
-};
-
-static enum packet_drop ppp(struct dissect *x)
-{
-    uint16_t protocol = cursor_u16(&x->c);
-    if (x->c.bad)
-        return PACKET_SHORT_LINK;
-    return by_table(x, ppp_protocols, ARRAY_LEN(ppp_protocols), protocol);
-}
-
-static enum packet_drop pppoe_session(struct dissect *x)
-{
-    cursor_skip(&x->c, 6); /* version and type, code, session, length */
-    return x->c.bad ? PACKET_SHORT_LINK : ppp(x);
-}
-
-/* ---- LLC: IEEE 802.2, with SNAP */
-
-static enum packet_drop snap(struct dissect *x)
-{
-    const uint8_t *h = cursor_take(&x->c, 5);
-    if (!h)
-        return PACKET_SHORT_LINK;
-    uint32_t oui = (uint32_t)load_be(h, 3);
-    bool ethertype = oui == 0 || oui == 0x0000f8; /* RFC 1042, IEEE 802.1H */
-    return ethertype ? by_ethertype(x, load_be16(h + 3)) : PACKET_NOT_IP;
-}
-
-static enum packet_drop llc(struct dissect *x)
-{
-    const uint8_t *h = cursor_take(&x->c, 3);
-    if (!h)
-        return PACKET_SHORT_LINK;
-    switch (load_be(h, 3)) {
-    case 0xaaaa03:
-        return snap(x);
-    case 0x060603:
-        return ip4_decode(x);
-    default:
-        return PACKET_NOT_IP;
-    }
-}
-
-/* ---- Ethertypes */
-
-static const struct next_layer ethertypes[] = {
-    { 0x8100, vlan_tag }, { 0x88a8, vlan_tag },      { 0x9100, vlan_tag },
-    { 0x9200, vlan_tag }, { 0x9300, vlan_tag },      { 0x8847, mpls },
-    { 0x8848, mpls },     { 0x8864, pppoe_session }, { 0x880b, ppp },
-};
-
-enum { ETYPE_MIN = 0x0600 };
-
-/* A type below 0x0600 is the length of what follows: IEEE 802.3 §3.2.6. */
-static enum packet_drop by_length(struct dissect *x, uint16_t length)
-{
-    if (length < cursor_left(&x->c))
-        x->c.end = x->c.p + length;
-    return llc(x);
-}
-
-static enum packet_drop by_ethertype(struct dissect *x, uint16_t type)
-{
-    x->f->etype = type >= ETYPE_MIN ? type : 0;
-    if (type == ETYPE_IP4)
-        return ip4_decode(x);
-    if (type == ETYPE_IP6)
-        return ip6_decode(x);
-    if (type < ETYPE_MIN)
-        return ++x->depth > PACKET_DEPTH_MAX ? PACKET_TOO_DEEP : by_length(x, type);
-    return by_table(x, ethertypes, ARRAY_LEN(ethertypes), type);
-}
-
-/* ---- link types */
-
-static enum packet_drop ethernet(struct dissect *x)
-{
-    const uint8_t *h = cursor_take(&x->c, 14);
-    if (!h)
-        return PACKET_SHORT_LINK;
-    memcpy(x->f->dst_mac.b, h, 6);
-    memcpy(x->f->src_mac.b, h + 6, 6);
-    return by_ethertype(x, load_be16(h + 12));
-}
-
-/* Cooked captures tell the sender's address and whether this host sent the packet. */
 enum { COOKED_OUTGOING = 4 };
 
 static void cooked(struct dissect *x, unsigned packet_type, unsigned addr_len, const uint8_t *addr)
@@ -186,11 +44,23 @@ static void cooked(struct dissect *x, unsigned packet_type, unsigned addr_len, c
 
 enum { COOKED_802_3 = 1, COOKED_802_2 = 4 };
 
-static enum packet_drop cooked_next(struct dissect *x, uint16_t protocol)
+static enum packet_drop frame_relay(struct dissect *x);
+
+/* What the protocol field means depends on the hardware that the interface has: ARPHRD_* of Linux. */
+enum { HARDWARE_FRAME_RELAY = 770, HARDWARE_RADIOTAP = 803, HARDWARE_NETLINK = 824 };
+
+static enum packet_drop cooked_next(struct dissect *x, unsigned hardware, uint16_t protocol)
 {
-    if (protocol == COOKED_802_2)
-        return llc(x);
-    return protocol == COOKED_802_3 ? PACKET_NOT_IP : by_ethertype(x, protocol);
+    switch (hardware) {
+    case HARDWARE_FRAME_RELAY:
+        return frame_relay(x);
+    case HARDWARE_RADIOTAP:
+        return layer_radiotap(x);
+    case HARDWARE_NETLINK:
+        return PACKET_NOT_IP;
+    default:
+        return protocol == COOKED_802_2 ? layer_llc(x) : layer_ethertype(x, protocol);
+    }
 }
 
 static enum packet_drop linux_sll(struct dissect *x)
@@ -199,7 +69,7 @@ static enum packet_drop linux_sll(struct dissect *x)
     if (!h)
         return PACKET_SHORT_LINK;
     cooked(x, load_be16(h), load_be16(h + 4), h + 6);
-    return cooked_next(x, load_be16(h + 14));
+    return cooked_next(x, load_be16(h + 2), load_be16(h + 14));
 }
 
 static enum packet_drop linux_sll2(struct dissect *x)
@@ -208,8 +78,10 @@ static enum packet_drop linux_sll2(struct dissect *x)
     if (!h)
         return PACKET_SHORT_LINK;
     cooked(x, h[10], h[11], h + 12);
-    return cooked_next(x, load_be16(h));
+    return cooked_next(x, load_be16(h + 8), load_be16(h));
 }
+
+/* ---- no more than the kind of packet */
 
 /* The address family in the byte order of the host that captured (NULL) or of the network (LOOP); its numbers
  * differ between systems, so the IP header's own version decides. */
@@ -222,15 +94,127 @@ static enum packet_drop null_loop(struct dissect *x)
     if (family > 0xffff)
         family = __builtin_bswap32(family);
     bool ip = family == 2 || family == 10 || family == 24 || family == 28 || family == 30;
-    return ip ? ip_decode(x) : PACKET_NOT_IP;
+    return ip ? layer_ip(x) : PACKET_NOT_IP;
 }
 
-/* RFC 1662: address and control may have been left out. */
-static enum packet_drop link_ppp(struct dissect *x)
+/* OpenBSD's packet filter: its length, rounded up to 4, then the packet. */
+static enum packet_drop pflog(struct dissect *x)
 {
-    if (cursor_left(&x->c) >= 2 && load_be16(x->c.p) == 0xff03)
-        cursor_skip(&x->c, 2);
-    return ppp(x);
+    if (!cursor_left(&x->c))
+        return PACKET_SHORT_LINK;
+    cursor_skip(&x->c, (*x->c.p + 3u) & ~3u);
+    return layer_ip(x);
+}
+
+static enum packet_drop nothing(struct dissect *x)
+{
+    (void)x;
+    return PACKET_NOT_IP;
+}
+
+/* ---- serial lines */
+
+enum { SLIP_LEN = 16 };
+
+static enum packet_drop slip(struct dissect *x)
+{
+    cursor_skip(&x->c, SLIP_LEN);
+    return layer_ip(x);
+}
+
+/* Cisco HDLC: address, control, Ethertype. */
+static enum packet_drop cisco_hdlc(struct dissect *x)
+{
+    const uint8_t *h = cursor_take(&x->c, 4);
+    return h ? layer_ethertype(x, load_be16(h + 2)) : PACKET_SHORT_LINK;
+}
+
+static enum packet_drop ppp_serial(struct dissect *x)
+{
+    enum { UNICAST = 0x0f, MULTICAST = 0x8f };
+    if (!cursor_left(&x->c))
+        return PACKET_SHORT_LINK;
+    bool cisco = *x->c.p == UNICAST || *x->c.p == MULTICAST;
+    return cisco ? cisco_hdlc(x) : layer_ppp_hdlc(x);
+}
+
+/* Linux' pppd puts the direction where the address was. */
+static enum packet_drop ppp_pppd(struct dissect *x)
+{
+    const uint8_t *h = cursor_take(&x->c, 2);
+    if (!h)
+        return PACKET_SHORT_LINK;
+    x->f->sampling_direction = h[0] ? DIRECTION_OUT : DIRECTION_IN;
+    return layer_ppp(x);
+}
+
+/* RFC 2427: an address of octets whose lowest bit is 0 in all but the last one, control, NLPID; or an
+ * Ethertype, as Cisco has it. */
+static enum packet_drop frame_relay(struct dissect *x)
+{
+    enum { ADDRESS_MAX = 4, UNNUMBERED = 3 };
+    unsigned n = 0;
+    while (!(cursor_u8(&x->c) & 1) && ++n < ADDRESS_MAX && !x->c.bad)
+        ;
+    if (cursor_left(&x->c) < 2)
+        return PACKET_SHORT_LINK;
+    if (*x->c.p != UNNUMBERED)
+        return layer_ethertype(x, cursor_u16(&x->c));
+    cursor_skip(&x->c, 1);
+    return layer_nlpid(x);
+}
+
+/* ---- rings */
+
+/* After the frame control: destination, source. */
+static void ring_macs(struct dissect *x, const uint8_t *dst)
+{
+    memcpy(x->f->dst_mac.b, dst, 6);
+    memcpy(x->f->src_mac.b, dst + 6, 6);
+}
+
+static enum packet_drop fddi(struct dissect *x)
+{
+    const uint8_t *h = cursor_take(&x->c, 13);
+    if (!h)
+        return PACKET_SHORT_LINK;
+    ring_macs(x, h + 1);
+    return (h[0] & 0xf0) == 0x50 ? layer_llc(x) : PACKET_NOT_IP;
+}
+
+/* IEEE 802.5: access and frame control, addresses, and a route when the source's group bit is set. */
+static enum packet_drop token_ring(struct dissect *x)
+{
+    enum { ROUTED = 0x80, KIND = 0xc0, LLC = 0x40, ROUTE_LEN = 0x1f };
+    const uint8_t *h = cursor_take(&x->c, 14);
+    if (!h)
+        return PACKET_SHORT_LINK;
+    ring_macs(x, h + 2);
+    if (h[8] & ROUTED) {
+        x->f->src_mac.b[0] &= (uint8_t)~ROUTED;
+        if (!cursor_left(&x->c))
+            return PACKET_SHORT_LINK;
+        cursor_skip(&x->c, *x->c.p & ROUTE_LEN);
+    }
+    return (h[1] & KIND) == LLC ? layer_llc(x) : PACKET_NOT_IP;
+}
+
+/* ---- a header that names a link type, and packets with attributes */
+
+static const struct link_type *find_link(int dlt);
+
+/* Per-Packet Information: length and link type, little-endian. */
+static enum packet_drop ppi(struct dissect *x)
+{
+    const uint8_t *h = x->c.p;
+    if (cursor_left(&x->c) < 8)
+        return PACKET_SHORT_LINK;
+    unsigned len = h[2] | (unsigned)h[3] << 8;
+    const struct link_type *inner = find_link((int)__builtin_bswap32(load_be32(h + 4)));
+    cursor_skip(&x->c, len < 8 ? 8 : len);
+    if (x->c.bad)
+        return PACKET_SHORT_LINK;
+    return !inner || inner->fn == ppi ? PACKET_NOT_IP : inner->fn(x);
 }
 
 /* What the kernel's netfilter logged: the packet from its network header on, and beside it what was known of
@@ -250,7 +234,7 @@ static enum packet_drop nflog_payload(struct dissect *x, const struct nflog_pack
     f->packet_len = wire;
     f->packet_caplen = p->payload_len;
     f->packet_dlt = DLT_RAW;
-    return p->protocol ? cooked_next(x, p->protocol) : ip_decode(x);
+    return p->protocol ? cooked_next(x, 0, p->protocol) : layer_ip(x);
 }
 
 static enum packet_drop nflog(struct dissect *x)
@@ -259,15 +243,49 @@ static enum packet_drop nflog(struct dissect *x)
     return nflog_parse(x->c, &p) == NFLOG_OK ? nflog_payload(x, &p) : PACKET_SHORT_LINK;
 }
 
+/* ---- the table */
+
 enum { LINKTYPE_RAW = 101, OPENBSD_RAW = 14 };
 
 static const struct link_type link_types[] = {
-    { DLT_EN10MB, true, ethernet },  { DLT_LINUX_SLL, true, linux_sll }, { DLT_LINUX_SLL2, true, linux_sll2 },
-    { DLT_RAW, false, ip_decode },   { LINKTYPE_RAW, false, ip_decode }, { OPENBSD_RAW, false, ip_decode },
-    { DLT_IPV4, false, ip4_decode }, { DLT_IPV6, false, ip6_decode },    { DLT_NULL, false, null_loop },
-    { DLT_LOOP, false, null_loop },  { DLT_PPP, false, link_ppp },       { DLT_MPLS, false, mpls },
+    { DLT_EN10MB, true, layer_ethernet },
+    { DLT_LINUX_SLL, true, linux_sll },
+    { DLT_LINUX_SLL2, true, linux_sll2 },
+    { DLT_RAW, false, layer_ip },
+    { LINKTYPE_RAW, false, layer_ip },
+    { OPENBSD_RAW, false, layer_ip },
+    { DLT_IPV4, false, layer_ip4 },
+    { DLT_IPV6, false, layer_ip6 },
+    { DLT_NULL, false, null_loop },
+    { DLT_LOOP, false, null_loop },
+    { DLT_PPP, false, layer_ppp_hdlc },
+    { DLT_PPP_SERIAL, false, ppp_serial },
+    { DLT_PPP_ETHER, false, layer_pppoe },
+    { DLT_PPP_PPPD, false, ppp_pppd },
+    { DLT_C_HDLC, false, cisco_hdlc },
+    { DLT_FRELAY, false, frame_relay },
+    { DLT_SLIP, false, slip },
+    { DLT_MPLS, false, layer_mpls },
+    { DLT_ATM_RFC1483, false, layer_llc },
+    { DLT_IEEE802, true, token_ring },
+    { DLT_FDDI, true, fddi },
+    { DLT_IEEE802_11, true, layer_wlan },
+    { DLT_IEEE802_11_RADIO, true, layer_radiotap },
+    { DLT_IEEE802_11_RADIO_AVS, true, layer_avs },
+    { DLT_PRISM_HEADER, true, layer_prism },
+    { DLT_PPI, true, ppi },
     { DLT_NFLOG, true, nflog },
+    { DLT_PFLOG, false, pflog },
+    { DLT_LTALK, false, nothing },
 };
+
+static const struct link_type *find_link(int dlt)
+{
+    for (size_t i = 0; i < ARRAY_LEN(link_types); i++)
+        if (link_types[i].dlt == dlt)
+            return &link_types[i];
+    return NULL;
+}
 
 /* ---- the decoder */
 
@@ -301,29 +319,53 @@ static bool link_layer_only(const struct fieldset *needs)
     return has_link_field;
 }
 
-void packet_options_from(struct packet_options *o, const struct config *c, const struct fieldset *needs)
+static bool needs_tunnels(const struct fieldset *needs)
 {
-    *o = (struct packet_options){ .needs = needs, .sampled = c->ext_sampling_rate > 1 };
+    for (unsigned id = 0; id < FIELD_MAX; id++)
+        if (fieldset_has(needs, id) && fields[id].group == FG_TUNNEL)
+            return true;
+    return false;
+}
+
+static unsigned layers_wanted(const struct packet_options *o)
+{
+    const struct fieldset *needs = o->needs;
+    if (link_layer_only(needs) && !o->force_fragments)
+        return 0;
+    bool l4 = fieldset_has(needs, FIELD_src_port) || fieldset_has(needs, FIELD_dst_port) ||
+              fieldset_has(needs, FIELD_tcpflags) || o->force_fragments;
+    return WANT_IP | (l4 ? WANT_L4 : 0) | (l4 && (o->fragments || o->force_fragments) ? WANT_FRAGMENTS : 0);
 }
 
 int packet_decoder_open(struct packet_decoder *d, int dlt, const struct packet_options *o, struct err *e)
 {
     const struct fieldset *needs = o->needs;
-    *d = (struct packet_decoder){ .dlt = dlt };
-    for (size_t i = 0; i < ARRAY_LEN(link_types); i++)
-        if (link_types[i].dlt == dlt)
-            d->link = &link_types[i];
+    *d = (struct packet_decoder){ .dlt = dlt, .link = find_link(dlt), .unknown_etype = o->unknown_etype };
     if (!d->link)
         return err_set(e, ERR_UNSUPPORTED, "data link not supported: %d", dlt);
-    if (!link_layer_only(needs))
-        d->want |= WANT_IP;
-    if (fieldset_has(needs, FIELD_src_port) || fieldset_has(needs, FIELD_dst_port) ||
-        fieldset_has(needs, FIELD_tcpflags))
-        d->want |= WANT_L4;
-    return 0;
+    d->want = layers_wanted(o);
+    if (!(d->want & WANT_IP))
+        return 0;
+    bool tunnel_l4 = fieldset_has(needs, FIELD_tunnel_src_port) ||
+                     fieldset_has(needs, FIELD_tunnel_dst_port) || fieldset_has(needs, FIELD_tunnel_tcpflags);
+    if (tunnel_set_new(o->tunnels, needs_tunnels(needs), tunnel_l4, &d->tunnels, e) == -1)
+        return -1;
+    d->want |= d->tunnels ? WANT_TUNNEL : 0;
+    d->plain = dlt == DLT_EN10MB && d->want & WANT_L4;
+    if (!(d->want & WANT_FRAGMENTS) || (d->fragments = frag_new(o->frag_octets, !o->sampled)) != NULL)
+        return 0;
+    packet_decoder_close(d);
+    return err_set(e, ERR_SYS, "no memory for fragments");
 }
 
-void packet_decoder_close(struct packet_decoder *d) { d->link = NULL; }
+void packet_decoder_close(struct packet_decoder *d)
+{
+    tunnel_set_free(d->tunnels);
+    frag_free(d->fragments);
+    d->tunnels = NULL;
+    d->fragments = NULL;
+    d->link = NULL;
+}
 
 /* sFlow version 5 §5.3, enum header_protocol. */
 static const struct {
@@ -345,24 +387,49 @@ int packet_dlt_of_sflow(uint32_t header_protocol)
 
 bool packet_decoder_has_mac(const struct packet_decoder *d) { return d->link->has_mac; }
 
-/* Sets everything that a header may fill: what the last frame left must not show. */
-static inline void forget(struct flow *f)
+/* Where the link layer alone counts, a frame counts as soon as its first header is there. */
+static enum packet_drop judge(struct packet_decoder *d, enum packet_drop why, const struct flow *f)
 {
-    memset(&f->src_host, 0, offsetof(struct flow, src_mask));
-    memset(&f->src_mac, 0,
-           offsetof(struct flow, flow_label) + sizeof(f->flow_label) - offsetof(struct flow, src_mac));
-    f->mpls_stack_depth = 0;
-    f->mpls_label_top = f->mpls_label_bottom = 0;
-    f->mpls_label_stack = (struct var){ NULL, 0 };
-    f->tcpflags = 0;
-    f->icmp_type = 0;
+    static const struct mac none;
+    if (why == PACKET_NOT_IP && (d->unknown_etype || !(d->want & WANT_IP)))
+        return PACKET_OK;
+    if (d->want & WANT_IP || (!f->etype && !memcmp(&f->src_mac, &none, sizeof(none))))
+        return why;
+    d->cut++;
+    return PACKET_OK;
 }
 
-/* A frame without IP counts where nothing of IP is asked for. */
-static inline enum packet_drop conclude(struct packet_decoder *d, enum packet_drop why)
+/* Nearly all frames are Ethernet, IPv4 without options and TCP, unfragmented, with all headers captured: the
+ * same as the layers do, at once. False: no such frame, nothing is done. */
+static inline bool decode_plain(const uint8_t *frame, uint32_t caplen, uint32_t len, struct flow *f)
 {
-    if (!(d->want & WANT_IP) && why == PACKET_NOT_IP)
-        why = PACKET_OK;
+    enum { IP = 14, TCP = IP + 20, END = TCP + 20, PROTO_TCP = 6 };
+    if (caplen < END || load_be16(frame + 12) != ETYPE_IP4 || frame[IP] != 0x45 ||
+        frame[IP + 9] != PROTO_TCP || load_be16(frame + IP + 6) & 0x3fff)
+        return false;
+    uint32_t total = load_be16(frame + IP + 2);
+    if (total < END - IP || total > len - IP)
+        return false;
+    memset(&f->vlan, 0, FLOW_SPAN(vlan, tag));
+    memcpy(f->dst_mac.b, frame, 6);
+    memcpy(f->src_mac.b, frame + 6, 6);
+    f->etype = ETYPE_IP4;
+    f->bytes = total;
+    f->tos = frame[IP + 1];
+    f->proto = PROTO_TCP;
+    addr_set_v4(&f->src_host, frame + IP + 12);
+    addr_set_v4(&f->dst_host, frame + IP + 16);
+    f->src_port = load_be16(frame + TCP);
+    f->dst_port = load_be16(frame + TCP + 2);
+    f->tcpflags = frame[TCP + 13];
+    f->icmp_type = 0;
+    return true;
+}
+
+static inline enum packet_drop conclude(struct packet_decoder *d, enum packet_drop why, const struct flow *f)
+{
+    if (UNLIKELY(why != PACKET_OK))
+        why = judge(d, why, f);
     d->count[why]++;
     return why;
 }
@@ -370,21 +437,62 @@ static inline enum packet_drop conclude(struct packet_decoder *d, enum packet_dr
 enum packet_drop packet_decode(struct packet_decoder *d, const uint8_t *frame, uint32_t caplen, uint32_t len,
                                struct flow *f)
 {
-    forget(f);
+    packet_forget_rest(f, d->want);
     f->packets = 1;
-    f->bytes = len;
     f->packet = frame;
     f->packet_len = len;
     f->packet_caplen = caplen;
     f->packet_dlt = d->dlt;
-    struct dissect x = { .d = d, .f = f, .c = cursor_of(frame, caplen), .frame = frame, .len = len };
-    return conclude(d, d->link->fn(&x));
+    if (d->plain && decode_plain(frame, caplen, len, f)) {
+        d->count[PACKET_OK]++;
+        return PACKET_OK;
+    }
+    packet_forget_ends(f);
+    f->bytes = len;
+    struct dissect x = { .d = d,
+                         .f = f,
+                         .c = cursor_of(frame, caplen),
+                         .frame = frame,
+                         .len = len,
+                         .want = d->want,
+                         .labels = d->labels };
+    return conclude(d, d->link->fn(&x), f);
 }
 
 enum packet_drop packet_decode_nflog(struct packet_decoder *d, const struct nflog_packet *p, struct flow *f)
 {
-    forget(f);
+    packet_forget_ends(f);
+    packet_forget_rest(f, d->want);
     f->packets = 1;
-    struct dissect x = { .d = d, .f = f };
-    return conclude(d, nflog_payload(&x, p));
+    struct dissect x = { .d = d, .f = f, .want = d->want, .labels = d->labels };
+    return conclude(d, nflog_payload(&x, p), f);
+}
+
+bool packet_orphans_due(const struct packet_decoder *d, int64_t now_us)
+{
+    return d->fragments && now_us >= frag_due(d->fragments);
+}
+
+bool packet_orphan(struct packet_decoder *d, int64_t now_us, struct flow *f, int64_t *at_us)
+{
+    return d->fragments && frag_orphan(d->fragments, now_us, f, at_us);
+}
+
+void packet_decoder_stats(const struct packet_decoder *d, struct strbuf *s)
+{
+    for (unsigned i = 0; i < PACKET_DROP_MAX; i++)
+        if (i == PACKET_OK || d->count[i])
+            strbuf_printf(s, " %s=%" PRIu64, packet_drop_names[i], d->count[i]);
+    if (d->cut)
+        strbuf_printf(s, " cut=%" PRIu64, d->cut);
+    if (d->tunnels)
+        strbuf_printf(s, " tunnels=%" PRIu64 " tunnels_other=%" PRIu64, tunnel_stats(d->tunnels)->inner,
+                      tunnel_stats(d->tunnels)->other);
+    const struct frag_stats *g = d->fragments ? frag_stats(d->fragments) : NULL;
+    if (g && g->first + g->later)
+        strbuf_printf(s,
+                      " fragments_first=%" PRIu64 " fragments_later=%" PRIu64 " fragments_named=%" PRIu64
+                      " fragments_joined=%" PRIu64 " fragments_orphaned=%" PRIu64 " fragments_rest=%" PRIu64
+                      " fragments_alone=%" PRIu64 " fragments_evicted=%" PRIu64,
+                      g->first, g->later, g->named, g->joined, g->orphans, g->rest, g->alone, g->evicted);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include "base/cursor.h"
 #include "base/err.h"
+#include "base/strbuf.h"
 #include "config/config.h"
 #include "core/fields.h"
 #include "core/flow.h"
@@ -22,7 +23,9 @@ enum packet_drop {
     PACKET_SHORT_IP6,
     PACKET_BAD_IP4, /* version or header length are impossible */
     PACKET_BAD_IP6,
-    PACKET_TOO_DEEP, /* more headers, one within the other, than anybody uses */
+    PACKET_TOO_DEEP,    /* more headers, one within the other, than anybody uses */
+    PACKET_HELD,        /* a fragment that waits for the first one of its packet: packet_orphan */
+    PACKET_TUNNEL_REST, /* a later fragment of a packet that was counted by what the tunnel in it carries */
     PACKET_DROP_MAX
 };
 
@@ -34,6 +37,9 @@ enum { PACKET_LABELS_MAX = 16, PACKET_DEPTH_MAX = 16 };
 enum packet_want {
     WANT_IP = 1, /* not set: link layer only, and bytes are those of the frame */
     WANT_L4 = 2, /* ports, TCP flags, ICMP type */
+    WANT_TUNNEL = 4,
+    WANT_FRAGMENTS = 8,
+    WANT_UPPER = WANT_L4 | WANT_TUNNEL | WANT_FRAGMENTS, /* anything behind the IP header */
 };
 
 /* What is asked of a decoder. All zero but `needs`: headers as far as the fields need them, no more. */
@@ -51,13 +57,21 @@ struct packet_options {
 void packet_options_from(struct packet_options *o, const struct config *c, const struct fieldset *needs);
 
 struct link_type;
+struct tunnel_set;
+struct frag_table;
 
 /* One for each capture. */
 struct packet_decoder {
     const struct link_type *link;
     unsigned want; /* enum packet_want */
     int dlt;
+    bool unknown_etype;
+    bool plain;        /* plain TCP over Ethernet needs no layers */
+    int64_t at_us;     /* set by the caller to the time of the frame before packet_decode, if fragments are
+                        * wanted */
     struct cursor udp; /* of the last frame: payload of its UDP header as far as captured; empty, bad: none */
+    struct tunnel_set *tunnels;         /* NULL: none is looked for */
+    struct frag_table *fragments;       /* NULL: later fragments have no ports */
     uint64_t count[PACKET_DROP_MAX];    /* frames by what became of them */
     uint64_t cut;                       /* counted, though a header behind the IP header was cut short */
     uint32_t labels[PACKET_LABELS_MAX]; /* MPLS labels of the last frame, what flow.mpls_label_stack shows */
@@ -76,6 +90,10 @@ int packet_dlt_of_sflow(uint32_t header_protocol);
 /* Does the link layer have MAC addresses and VLAN tags? */
 bool packet_decoder_has_mac(const struct packet_decoder *d);
 
+/* For the check function of daemons that decode packets: is tunnel_0 good? -1: e says where it stands and
+ * what is wrong with it. */
+int packet_config_check(const struct config_set *set, struct err *e);
+
 /* Fills the packet's members of *f (everything a packet can tell, counters included) from a frame of which
  * `caplen` octets are there and which had `len` on the wire. Members that no packet fills are left alone, so
  * *f is zeroed once and then used for one frame after the other. What is decoded before a header ends early
@@ -87,5 +105,16 @@ struct nflog_packet; /* packet/nflog.h */
 
 /* As packet_decode, for a message of NFLOG that was parsed already; d was opened with DLT_NFLOG. */
 enum packet_drop packet_decode_nflog(struct packet_decoder *d, const struct nflog_packet *p, struct flow *f);
+
+/* Fragments that were held (PACKET_HELD) and whose first one never came: each call sets *f, as packet_decode
+ * does, to what was held of one packet (f->packets of them), and *at_us to its time; false: no more for now.
+ * now_us: time of the packets, INT64_MAX at the end of the input. What f->in_iface and f->out_iface were when
+ * the fragment was decoded they are again. Cheap to ask: packet_orphans_due says whether it is worth a call.
+ */
+bool packet_orphan(struct packet_decoder *d, int64_t now_us, struct flow *f, int64_t *at_us);
+bool packet_orphans_due(const struct packet_decoder *d, int64_t now_us);
+
+/* Appends " name=count" for everything that was counted. */
+void packet_decoder_stats(const struct packet_decoder *d, struct strbuf *s);
 
 #endif

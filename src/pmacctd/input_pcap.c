@@ -215,6 +215,7 @@ static enum taken take(struct input *in, unsigned batches)
     while (batches--) {
         worker_set_now(in->worker, clock_wall_us());
         int n = pcap_dispatch(s->pcap, BATCH, on_packet, (uint8_t *)&s->feed);
+        (void)packet_feed_tick(&s->feed, worker_now(in->worker));
         bool pause = worker_flush(in->worker);
         if (n < 0)
             return TAKEN_ERROR;
@@ -323,6 +324,9 @@ static void live_stop(struct input *in)
         else if (t != TAKEN_MORE)
             break;
     }
+    while (packet_feed_tick(&s->feed, INT64_MAX))
+        worker_flush(in->worker);
+    worker_flush(in->worker);
     count(in);
 }
 

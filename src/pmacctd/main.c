@@ -6,6 +6,7 @@
 #include "core/daemon.h"
 #include "plugins/plugins.h"
 #include "packet/input_savefile.h"
+#include "packet/link.h"
 #include "pmacctd/input_pcap.h"
 
 static const struct plugin_ops *const plugins[] = {
@@ -32,7 +33,7 @@ static int check(const struct config_set *set, struct err *e)
         return err_set(e, ERR_CONFIG,
                        "%s: sampling_rate and pmacctd_ext_sampling_rate are mutually exclusive",
                        config_where(set, "pmacctd_ext_sampling_rate", NULL, where, sizeof(where)));
-    return 0;
+    return packet_config_check(set, e);
 }
 
 int main(int argc, char **argv)

@@ -6,6 +6,7 @@
 #include "core/collector.h"
 #include "core/daemon.h"
 #include "packet/input_savefile.h"
+#include "packet/link.h"
 #include "plugins/plugins.h"
 #include "sfacctd/counterlog.h"
 
@@ -22,7 +23,9 @@ static const struct input_ops *const inputs[] = { &input_savefile, &input_udp, N
 
 static int check(const struct config_set *set, struct err *e)
 {
-    return collector_check(set, "sfacctd", e) == 0 && counterlog_check(set, e) == 0 ? 0 : -1;
+    if (collector_check(set, "sfacctd", e) == -1 || counterlog_check(set, e) == -1)
+        return -1;
+    return packet_config_check(set, e);
 }
 
 int main(int argc, char **argv)

@@ -258,7 +258,7 @@ static int open_headers(struct sflow *sf, struct err *e)
 {
     struct packet_options o;
     packet_options_from(&o, sf->c, worker_needs(sf->w));
-    o.sampled = true;
+    o.fragments = o.force_fragments = false; /* of a packet's fragments one is sampled, hardly ever two */
     for (uint32_t p = 0; p < SFLOW_PROTO_MAX; p++) {
         const int dlt = packet_dlt_of_sflow(p);
         struct err why = { 0 };
