@@ -135,7 +135,7 @@ struct config {
     const char *nfprobe_receiver, *nfprobe_engine, *nfprobe_timeouts, *nfprobe_source_ip, *nfprobe_direction,
         *nfprobe_ifindex;
     int nfprobe_version, nfprobe_hoplimit, nfprobe_maxflows, nfprobe_ipprec;
-    bool nfprobe_dont_cache, nfprobe_ifindex_override, nfprobe_tstamp_usec;
+    bool nfprobe_end_reason, nfprobe_dont_cache, nfprobe_ifindex_override, nfprobe_tstamp_usec;
 };
 
 struct plugin_conf {

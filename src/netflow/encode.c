@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Encoders of NetFlow v5, v9 (RFC 3954) and IPFIX (RFC 7011). */
-#include "netflow/encode.h"
+#include "netflow/encode_impl.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include "base/clock.h"
-#include "core/flow.h"
 #include "netflow/elements.h"
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
@@ -18,13 +16,12 @@ enum {
     IPFIX_HEADER = 16,
     SET_HEADER = 4,
     TEMPLATE_IP4 = 1024,
-    TEMPLATE_IP6 = 2048,
-    TEMPLATE_OPTIONS = 4096, /* first ids; each instance has two, two and four of its own */
-    REFRESH_DATAGRAMS = 20,  /* templates are told again after so many datagrams */
-    REFRESH_US = 60000000,   /* or so long */
-    AS_TRANS = 23456,        /* RFC 6793: stands for AS numbers that do not fit 16 bits */
-    STEPS_MAX = 40,
+    TEMPLATE_IP6 = 2048,    /* first ids; each instance has two of its own */
+    REFRESH_DATAGRAMS = 20, /* templates are told again after so many datagrams */
+    REFRESH_US = 60000000,  /* or so long */
+    AS_TRANS = 23456,       /* RFC 6793: stands for AS numbers that do not fit 16 bits */
     NO_COLUMN = 0xffff,
+    RECORD_LEN_MAX = 1400, /* of one flow */
 };
 
 /* ---- what is exported: a row a field */
@@ -52,6 +49,9 @@ enum put {
     PUT_EGRESS,
     PUT_TCPFLAGS,
     PUT_ONE,
+    PUT_END,
+    PUT_APP,
+    PUT_TEXT,
 };
 
 enum only { ANY_VERSION, ONLY_IPFIX };
@@ -62,7 +62,7 @@ struct export_row {
     uint16_t field; /* enum field_id; FIELD_MAX: always */
     uint8_t put, put6;
     uint16_t ip4, ip6, egress;
-    uint8_t len;
+    uint16_t len;
     uint32_t pen;
     uint8_t only;
 };
@@ -89,6 +89,8 @@ static const struct export_row always[] = {
     { FIELD_MAX, PUT_EGRESS, PUT_EGRESS, 61, 61, 0, 0, 0, ANY_VERSION },
 };
 
+static const struct export_row why_ended = { FIELD_MAX, PUT_END, PUT_END, 136, 136, 0, 1, 0, ANY_VERSION };
+
 static const struct export_row count_of_flows = {
     FIELD_MAX, PUT_FLOWS, PUT_FLOWS, 3, 3, 0, 4, 0, ANY_VERSION
 };
@@ -113,9 +115,11 @@ static const struct export_row rows[] = {
     { FIELD_cos, PUT_OCTETS, PUT_OCTETS, 244, 244, 0, 0, 0, ANY_VERSION },
     { FIELD_etype, PUT_BE16, PUT_BE16, 256, 256, 0, 0, 0, ANY_VERSION },
     { FIELD_mpls_label_top, PUT_LABEL, PUT_LABEL, 70, 70, 0, 3, 0, ANY_VERSION },
+    { FIELD_class, PUT_APP, PUT_APP, 95, 95, 0, ENCODE_APP_LEN, 0, ANY_VERSION },
     { FIELD_sampling_rate, PUT_ONE, PUT_ONE, 48, 48, 0, 1, 0, ANY_VERSION },
     { FIELD_tag, PUT_BE64, PUT_BE64, 1, 1, 0, 8, PEN_PMACCT, ONLY_IPFIX },
     { FIELD_tag2, PUT_BE64, PUT_BE64, 2, 2, 0, 8, PEN_PMACCT, ONLY_IPFIX },
+    { FIELD_label, PUT_TEXT, PUT_TEXT, 3, 3, 0, ELEMENT_VAR, PEN_PMACCT, ONLY_IPFIX },
 };
 
 bool encoder_knows(enum field_id id)
@@ -124,90 +128,6 @@ bool encoder_knows(enum field_id id)
         if (rows[i].field == id)
             return true;
     return id == FIELD_in_iface || id == FIELD_out_iface;
-}
-
-/* ---- compiled */
-
-struct put_step {
-    uint8_t put, len;
-    uint16_t from; /* in the key */
-};
-
-struct template_field {
-    uint32_t pen;
-    uint16_t id, len;
-};
-
-struct template
-{
-    uint16_t id, record_len;
-    unsigned n;
-    struct put_step step[STEPS_MAX];
-    struct template_field field[STEPS_MAX];
-};
-
-enum { TEMPLATES = 4 }; /* IPv4, IPv4 leaving, IPv6, IPv6 leaving */
-
-struct encoder {
-    struct encoder_conf c;
-    int64_t now_us, boot_us;
-    uint32_t sequence;
-    uint32_t since_templates; /* datagrams */
-    int64_t templates_at_us;  /* 0: never told yet */
-    struct template template[TEMPLATES];
-    uint16_t off[FIELD_MAX]; /* of each field in the key, or NO_COLUMN */
-    uint32_t uptime_ms;      /* what the header of the datagram in the making will say */
-    int64_t header_ms;       /* and the time that belongs to it */
-    uint32_t len;            /* octets made; 0: no datagram begun */
-    uint32_t set;            /* where the open data set begins, 0: none */
-    uint16_t set_id;
-    uint32_t flows, records; /* flows; all records, templates too */
-    uint32_t data_records;   /* what an IPFIX sequence number counts */
-    uint8_t buf[ENCODE_DATAGRAM_MAX];
-};
-
-/* ---- octets */
-
-static inline uint8_t *put16(uint8_t *p, uint16_t v)
-{
-    v = __builtin_bswap16(v);
-    memcpy(p, &v, 2);
-    return p + 2;
-}
-
-static inline uint8_t *put32(uint8_t *p, uint32_t v)
-{
-    v = __builtin_bswap32(v);
-    memcpy(p, &v, 4);
-    return p + 4;
-}
-
-static inline uint8_t *put64(uint8_t *p, uint64_t v)
-{
-    v = __builtin_bswap64(v);
-    memcpy(p, &v, 8);
-    return p + 8;
-}
-
-static inline uint16_t key16(const uint8_t *p)
-{
-    uint16_t v;
-    memcpy(&v, p, 2);
-    return v;
-}
-
-static inline uint32_t key32(const uint8_t *p)
-{
-    uint32_t v;
-    memcpy(&v, p, 4);
-    return v;
-}
-
-static inline uint64_t key64(const uint8_t *p)
-{
-    uint64_t v;
-    memcpy(&v, p, 8);
-    return v;
 }
 
 /* ---- times */
@@ -249,14 +169,18 @@ static bool add_row(struct encoder *en, unsigned which, const struct export_row 
     uint16_t id = leaving(which) && r->egress ? r->egress : carries_ip6(which) ? r->ip6 : r->ip4;
     const struct element *el = element_find(r->pen, id);
     uint16_t len = r->len ? r->len : el ? el->len : 0;
-    if (!len || len > 16 || t->n == STEPS_MAX) {
+    if (!len || (len > 16 && len != ELEMENT_VAR) || t->n == STEPS_MAX) {
         err_set(e, ERR_LIMIT, "element %u cannot be exported", id);
         return false;
     }
     uint16_t from = r->field == FIELD_MAX ? 0 : en->off[r->field];
+    if (r->put == PUT_TEXT) {
+        from = (uint16_t)(layout_find(en->c.layout, r->field) - en->c.layout->col);
+        en->texts = true;
+    }
     t->step[t->n] = (struct put_step){ carries_ip6(which) ? r->put6 : r->put, (uint8_t)len, from };
     t->field[t->n++] = (struct template_field){ r->pen, id, len };
-    t->record_len = (uint16_t)(t->record_len + len);
+    t->record_len = (uint16_t)(t->record_len + (len == ELEMENT_VAR ? 3 : len)); /* 3: a length, at most */
     return true;
 }
 
@@ -282,6 +206,7 @@ static bool compile(struct encoder *en, unsigned which, struct err *e)
     unsigned first = carries_ip6(which) ? TEMPLATE_IP6 : TEMPLATE_IP4;
     en->template[which].id = (uint16_t)(first + 2u * en->c.instance + leaving(which));
     return add_rows(en, which, times, 2, e) && add_rows(en, which, always, ARRAY_LEN(always), e) &&
+           (!en->c.end_reasons || add_row(en, which, &why_ended, e)) &&
            (!en->c.flows || add_row(en, which, &count_of_flows, e)) &&
            add_rows(en, which, rows, ARRAY_LEN(rows), e);
 }
@@ -302,25 +227,36 @@ struct encoder *encoder_new(const struct encoder_conf *c, struct err *e)
         const struct column *col = layout_find(c->layout, i);
         en->off[i] = col && !(col->field->flags & F_OR) ? col->off : (uint16_t)NO_COLUMN;
     }
-    for (unsigned i = 0; i < TEMPLATES && c->version != 5; i++)
-        if (!compile(en, i, e)) {
-            free(en);
-            return NULL;
-        }
-    return en;
+    if (c->version == 5)
+        return en;
+    bool fine = true;
+    for (unsigned i = 0; i < TEMPLATES && fine; i++)
+        fine = compile(en, i, e);
+    if (fine && encode_names_open(en) == -1) {
+        err_sys(e, "no memory for the encoder");
+        fine = false;
+    }
+    if (fine)
+        return en;
+    encoder_free(en);
+    return NULL;
 }
 
-void encoder_free(struct encoder *en) { free(en); }
+void encoder_free(struct encoder *en)
+{
+    if (en)
+        encode_names_close(en);
+    free(en);
+}
 
 void encoder_clock(struct encoder *en, int64_t now_us) { en->now_us = now_us; }
 void encoder_boot(struct encoder *en, int64_t boot_us) { en->boot_us = boot_us; }
 
 /* ---- datagrams */
 
-static bool is_ipfix(const struct encoder *en) { return en->c.version == 10; }
 static uint32_t room(const struct encoder *en) { return ENCODE_DATAGRAM_MAX - en->len; }
 
-static void close_set(struct encoder *en)
+void encode_close_set(struct encoder *en)
 {
     if (!en->set)
         return;
@@ -330,9 +266,9 @@ static void close_set(struct encoder *en)
     en->set = 0;
 }
 
-static void open_set(struct encoder *en, uint16_t id)
+void encode_open_set(struct encoder *en, uint16_t id)
 {
-    close_set(en);
+    encode_close_set(en);
     en->set = en->len;
     en->set_id = id;
     put16(en->buf + en->len, id);
@@ -368,10 +304,10 @@ static void header_ipfix(struct encoder *en)
 
 static void finish(struct encoder *en)
 {
-    close_set(en);
+    encode_close_set(en);
     if (en->c.version == 5)
         header_v5(en);
-    else if (is_ipfix(en))
+    else if (encode_is_ipfix(en))
         header_ipfix(en);
     else
         header_v9(en);
@@ -389,7 +325,21 @@ static void begin(struct encoder *en)
     en->uptime_ms = (uint32_t)(en->header_ms - en->boot_us / 1000);
 }
 
-/* ---- templates and options: told now and then */
+/* What is to be told goes on in another datagram. */
+static void next(struct encoder *en)
+{
+    finish(en);
+    begin(en);
+    en->since_templates++;
+}
+
+void encode_make_room(struct encoder *en, uint32_t n)
+{
+    if (room(en) < n + SET_HEADER + 6) /* and two paddings */
+        next(en);
+}
+
+/* ---- templates: told now and then */
 
 static void tell_template(struct encoder *en, const struct template *t)
 {
@@ -403,81 +353,25 @@ static void tell_template(struct encoder *en, const struct template *t)
     en->records++;
 }
 
-/* One options record: a scope (v9: System; IPFIX: the exporting process, 144) and fields with their octets.
- */
-struct option {
-    uint16_t id;
-    unsigned n;
-    struct template_field field[3];
-    uint8_t value[32];
-    unsigned value_len;
-};
-
-static void tell_option_template(struct encoder *en, const struct option *o)
+static uint32_t template_octets(const struct template *t)
 {
-    open_set(en, is_ipfix(en) ? 3 : 1);
-    uint8_t *p = put16(en->buf + en->len, o->id);
-    if (is_ipfix(en))
-        p = put16(put16(put16(put16(p, (uint16_t)(o->n + 1)), 1), 144), 4);
-    else
-        p = put16(put16(put16(put16(p, 4), (uint16_t)(o->n * 4)), 1), 4);
-    for (unsigned i = 0; i < o->n; i++)
-        p = put16(put16(p, o->field[i].id), o->field[i].len);
-    en->len = (uint32_t)(p - en->buf);
-    en->records++;
-}
-
-static void tell_option(struct encoder *en, const struct option *o)
-{
-    tell_option_template(en, o);
-    open_set(en, o->id);
-    uint8_t *p = en->buf + en->len;
-    memset(p, 0, 4);
-    if (addr_is_v4(&en->c.source))
-        memcpy(p, en->c.source.b + 12, 4);
-    memcpy(p + 4, o->value, o->value_len);
-    en->len += 4 + o->value_len;
-    en->records++;
-    en->data_records++;
-    close_set(en);
-}
-
-/* samplerId 1, mode 2 (random), interval. */
-static void tell_sampling(struct encoder *en)
-{
-    struct option o = { .id = (uint16_t)(TEMPLATE_OPTIONS + 4 * en->c.instance),
-                        .n = 3,
-                        .field = { { 0, 48, 1 }, { 0, 49, 1 }, { 0, 50, 4 } },
-                        .value = { 1, 2 },
-                        .value_len = 6 };
-    put32(o.value + 2, en->c.sampling_rate);
-    tell_option(en, &o);
-}
-
-/* exporterIPv4Address and exporterIPv6Address; the family that is not the source's is zero. */
-static void tell_source(struct encoder *en)
-{
-    struct option o = { .id = (uint16_t)(TEMPLATE_OPTIONS + 4 * en->c.instance + 2),
-                        .n = 2,
-                        .field = { { 0, 130, 4 }, { 0, 131, 16 } },
-                        .value_len = 20 };
-    if (addr_is_v4(&en->c.source))
-        memcpy(o.value, en->c.source.b + 12, 4);
-    else
-        addr_get_v6(&en->c.source, o.value + 4);
-    tell_option(en, &o);
+    uint32_t n = 4 + 4 * t->n;
+    for (unsigned i = 0; i < t->n; i++)
+        n += t->field[i].pen ? 4 : 0;
+    return n;
 }
 
 static void tell_templates(struct encoder *en)
 {
-    open_set(en, is_ipfix(en) ? 2 : 0);
-    for (unsigned i = 0; i < TEMPLATES; i++)
+    const uint16_t id = encode_is_ipfix(en) ? 2 : 0;
+    for (unsigned i = 0; i < TEMPLATES; i++) {
+        encode_make_room(en, template_octets(&en->template[i]));
+        if (!en->set || en->set_id != id)
+            encode_open_set(en, id);
         tell_template(en, &en->template[i]);
-    close_set(en);
-    if (en->c.sampling_rate)
-        tell_sampling(en);
-    if (addr_is_set(&en->c.source))
-        tell_source(en);
+    }
+    encode_close_set(en);
+    encode_tell_options(en);
     en->since_templates = 0;
     en->templates_at_us = en->now_us;
 }
@@ -492,6 +386,26 @@ static void begin_templated(struct encoder *en)
 }
 
 /* ---- records */
+
+static uint32_t text_of(const struct encoder *en, uint16_t from, const uint8_t *key, const uint8_t **p)
+{
+    uint32_t len = 0;
+    *p = layout_tail(en->c.layout, &en->c.layout->col[from], key, &len);
+    return len;
+}
+
+/* RFC 7011 §7: an octet of length; or 255 and two of them. */
+static uint8_t *put_text(const struct encoder *en, const struct put_step *s, const uint8_t *key, uint8_t *p)
+{
+    const uint8_t *text;
+    uint32_t len = text_of(en, s->from, key, &text);
+    if (len < 255)
+        *p++ = (uint8_t)len;
+    else
+        p = put16((*p = 255, p + 1), (uint16_t)len);
+    memcpy(p, text, len);
+    return p + len;
+}
 
 static uint8_t *run_step(const struct encoder *en, const struct put_step *s, const struct export_flow *f,
                          bool ip6, uint8_t *p)
@@ -547,6 +461,16 @@ static uint8_t *run_step(const struct encoder *en, const struct put_step *s, con
     case PUT_ONE:
         *p = 1;
         return p + 1;
+    case PUT_END:
+        *p = f->end;
+        return p + 1;
+    case PUT_APP: {
+        uint32_t app = encode_app_of(en, f);
+        *p = app ? ENCODE_APP_ENGINE : 0;
+        return put32(p + 1, app);
+    }
+    case PUT_TEXT:
+        return put_text(en, s, f->key, p);
     }
     return p;
 }
@@ -562,23 +486,48 @@ static bool flow_is_ip6(const struct encoder *en, const struct export_flow *f)
     return addr_is_set(&a) && !addr_is_v4(&a);
 }
 
-static void add_templated(struct encoder *en, const struct export_flow *f, bool ip6)
+/* Octets of the variable fields of a record, their lengths not counted. */
+static uint32_t texts_len(const struct encoder *en, const struct template *t, const uint8_t *key)
+{
+    const uint8_t *text;
+    uint32_t len = 0;
+    for (unsigned i = 0; i < t->n && en->texts; i++)
+        if (t->step[i].put == PUT_TEXT)
+            len += text_of(en, t->step[i].from, key, &text);
+    return len;
+}
+
+/* Octets that a record of len octets takes, with what its set needs. */
+static uint32_t need_for(const struct encoder *en, const struct template *t, uint32_t len)
+{
+    const uint32_t pad = 3;
+    return len + pad + (en->set && en->set_id == t->id ? 0 : SET_HEADER + pad);
+}
+
+static bool add_templated(struct encoder *en, const struct export_flow *f, bool ip6)
 {
     const struct template *t = &en->template[2 * ip6 + (f->direction == DIRECTION_OUT)];
-    uint32_t pad = 3,
-             need = t->record_len + pad + (en->len && en->set && en->set_id == t->id ? 0 : SET_HEADER + pad);
-    if (en->len && need > room(en))
+    uint32_t len = t->record_len + texts_len(en, t, f->key);
+    if (len > RECORD_LEN_MAX)
+        return false;
+    bool names = encode_note_names(en, f);
+    if (en->len && need_for(en, t, len) > room(en))
         finish(en);
     if (!en->len)
         begin_templated(en);
+    if (names)
+        encode_tell_names(en);
+    if (need_for(en, t, len) > room(en))
+        next(en);
     if (!en->set || en->set_id != t->id)
-        open_set(en, t->id);
+        encode_open_set(en, t->id);
     uint8_t *p = en->buf + en->len;
     for (unsigned i = 0; i < t->n; i++)
         p = run_step(en, &t->step[i], f, ip6, p);
     en->len = (uint32_t)(p - en->buf);
     en->records++;
     en->data_records++;
+    return true;
 }
 
 /* ---- v5 */
@@ -639,8 +588,8 @@ bool encoder_add(struct encoder *en, const struct export_flow *f)
         return false;
     if (en->c.version == 5)
         add_v5(en, f);
-    else
-        add_templated(en, f, ip6);
+    else if (!add_templated(en, f, ip6))
+        return false;
     en->flows++;
     return true;
 }

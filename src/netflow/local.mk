@@ -17,4 +17,4 @@ libnetflow_a_SOURCES = \
 	src/netflow/slots.def \
 	src/netflow/times.h \
 	src/netflow/tmpl.c src/netflow/tmpl.h
-libnetflow_a_SOURCES += src/netflow/encode.c src/netflow/encode.h
+libnetflow_a_SOURCES += src/netflow/encode.c src/netflow/encode.h src/netflow/encode_impl.h src/netflow/encode_options.c

@@ -71,17 +71,35 @@ static bool table_resize(struct flowcache *fc, uint32_t n)
     return true;
 }
 
-static inline uint32_t hash_of(const uint8_t *key, uint32_t len, uint8_t direction)
+static uint64_t hash_around_attr(const struct flowcache *fc, const uint8_t *key, uint32_t len)
 {
-    uint64_t h = hash_bytes(key, len) + direction * UINT64_C(0x9E3779B97F4A7C15);
+    uint32_t behind = fc->c.attr_off + fc->c.attr_len;
+    return hash_bytes(key, fc->c.attr_off) * UINT64_C(0x9E3779B97F4A7C15) +
+           hash_bytes(key + behind, len - behind);
+}
+
+static inline uint32_t hash_of(const struct flowcache *fc, const uint8_t *key, uint32_t len,
+                               uint8_t direction)
+{
+    uint64_t h = __builtin_expect(fc->c.attr_len, 0) ? hash_around_attr(fc, key, len) : hash_bytes(key, len);
+    h += direction * UINT64_C(0x9E3779B97F4A7C15);
     return (uint32_t)(h ^ h >> 32);
 }
 
+static bool same_around_attr(const struct flowcache *fc, const uint8_t *a, const uint8_t *b, uint32_t len)
+{
+    uint32_t behind = fc->c.attr_off + fc->c.attr_len;
+    return !memcmp(a, b, fc->c.attr_off) && !memcmp(a + behind, b + behind, len - behind);
+}
+
 /* Keys are multiples of 8 octets. */
-static inline bool same_key(const struct flow_entry *e, const uint8_t *key, uint32_t len, uint8_t direction)
+static inline bool same_key(const struct flowcache *fc, const struct flow_entry *e, const uint8_t *key,
+                            uint32_t len, uint8_t direction)
 {
     if (e->key_len != len || e->direction != direction)
         return false;
+    if (__builtin_expect(fc->c.attr_len, 0))
+        return same_around_attr(fc, e->key, key, len);
     uint64_t differ = 0;
     for (uint32_t i = 0; i < len; i += 8) {
         uint64_t a, b;
@@ -98,7 +116,7 @@ static inline uint32_t table_find(const struct flowcache *fc, const struct recor
     uint32_t at = hash & fc->mask;
     while (fc->slots[at].index != NIL) {
         if (fc->slots[at].hash == hash &&
-            same_key(entry(fc, fc->slots[at].index), r->key, record_key_len(r), r->direction))
+            same_key(fc, entry(fc, fc->slots[at].index), r->key, record_key_len(r), r->direction))
             break;
         at = (at + 1) & fc->mask;
     }
@@ -109,7 +127,7 @@ static inline uint32_t table_find(const struct flowcache *fc, const struct recor
 static void table_remove(struct flowcache *fc, uint32_t index)
 {
     const struct flow_entry *e = entry(fc, index);
-    uint32_t at = hash_of(e->key, e->key_len, e->direction) & fc->mask;
+    uint32_t at = hash_of(fc, e->key, e->key_len, e->direction) & fc->mask;
     while (fc->slots[at].index != index)
         at = (at + 1) & fc->mask;
     for (uint32_t next = (at + 1) & fc->mask; fc->slots[next].index != NIL; next = (next + 1) & fc->mask) {
@@ -280,6 +298,8 @@ static void update(struct flowcache *fc, uint32_t index, const struct record *r)
     e->bytes += r->bytes;
     e->records++;
     e->flows += r->flows;
+    if (__builtin_expect(fc->c.attr_len, 0))
+        memcpy(e->key + fc->c.attr_off, r->key + fc->c.attr_off, fc->c.attr_len);
     e->seen_s = fc->now_s;
     if (at > e->last_us)
         e->last_us = at;
@@ -367,7 +387,7 @@ void flowcache_add(struct flowcache *fc, const uint8_t *recs, size_t bytes)
         unsigned n = 0;
         for (; n < AHEAD && recs < end; n++) {
             r[n] = (const struct record *)recs;
-            hash[n] = hash_of(r[n]->key, record_key_len(r[n]), r[n]->direction);
+            hash[n] = hash_of(fc, r[n]->key, record_key_len(r[n]), r[n]->direction);
             __builtin_prefetch(&fc->slots[hash[n] & fc->mask]);
             recs += record_size(r[n]);
         }

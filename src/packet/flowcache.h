@@ -35,8 +35,10 @@ struct flowcache_conf {
     uint64_t bytes_max;      /* a flow of more octets ends at once, 0: no bound */
     uint32_t flows_max;      /* when more are followed, those that would end first end at once */
     uint32_t key_max;        /* octets of the longest key, at most 4096 */
-    uint16_t proto_off;      /* where the IP protocol stands in the key */
-    bool packet_clock;       /* time is that of the packets (capture files); else what flowcache_clock says */
+    uint16_t attr_off,
+        attr_len; /* part of the fixed key that keeps no flows apart: the last packet's stays; len 0: none */
+    uint16_t proto_off; /* where the IP protocol stands in the key */
+    bool packet_clock;  /* time is that of the packets (capture files); else what flowcache_clock says */
     /* Called for each flow that ends; the entry is the cache's and gone after it. */
     void (*out)(void *arg, const struct flow_entry *e, enum flow_end why);
     void *arg;

@@ -37,7 +37,7 @@ struct request {
 struct link {
     struct ifinfomsg info;
     struct rtnl_link_stats64 stats;
-    char name[IFNAMSIZ];
+    struct if_names names;
 };
 
 int if_counters_open(void)
@@ -83,7 +83,9 @@ static bool read_link(const struct nlmsghdr *h, struct link *l)
         if (a->rta_type == IFLA_STATS64)
             copy(&l->stats, sizeof(l->stats), a);
         else if (a->rta_type == IFLA_IFNAME)
-            copy(l->name, sizeof(l->name) - 1, a);
+            copy(l->names.name, sizeof(l->names.name) - 1, a);
+        else if (a->rta_type == IFLA_IFALIAS)
+            copy(l->names.alias, sizeof(l->names.alias) - 1, a);
     }
     return true;
 }
@@ -107,7 +109,7 @@ static void set_speed(const struct link *l, struct sflow_if_counters *out)
     struct ethtool_cmd cmd = { .cmd = ETHTOOL_GSET };
     struct ifreq r = { .ifr_data = (char *)&cmd };
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    memcpy(r.ifr_name, l->name, sizeof(r.ifr_name));
+    memcpy(r.ifr_name, l->names.name, sizeof(r.ifr_name) - 1);
     if (fd != -1 && ioctl(fd, SIOCETHTOOL, &r) == 0) {
         uint32_t mbits = ethtool_cmd_speed(&cmd);
         out->speed = mbits == (uint32_t)SPEED_UNKNOWN ? 0 : (uint64_t)mbits * 1000000;
@@ -145,15 +147,29 @@ static void translate(const struct link *l, struct sflow_if_counters *out)
     set_speed(l, out);
 }
 
-bool if_counters_read(int fd, const char *name, uint32_t index, struct sflow_if_counters *out)
+static bool get(int fd, const char *name, uint32_t index, struct link *l)
 {
-    struct link l = { 0 };
     struct timeval now;
     gettimeofday(&now, NULL);
     uint32_t sequence = (uint32_t)(now.tv_sec * 1000000 + now.tv_usec);
-    if (fd == -1 || (!name && (index == 0 || index > INT32_MAX)) || !ask(fd, name, index, sequence) ||
-        !answer(fd, sequence, &l))
+    return fd != -1 && (name || (index != 0 && index <= INT32_MAX)) && ask(fd, name, index, sequence) &&
+           answer(fd, sequence, l);
+}
+
+bool if_counters_read(int fd, const char *name, uint32_t index, struct sflow_if_counters *out)
+{
+    struct link l = { 0 };
+    if (!get(fd, name, index, &l))
         return false;
     translate(&l, out);
+    return true;
+}
+
+bool if_names_read(int fd, const char *name, uint32_t index, struct if_names *out)
+{
+    struct link l = { 0 };
+    if (!get(fd, name, index, &l))
+        return false;
+    *out = l.names;
     return true;
 }

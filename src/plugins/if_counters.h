@@ -16,4 +16,11 @@ int if_counters_open(void);
  * the driver does not know is 0. False: there is no such interface. */
 bool if_counters_read(int fd, const char *name, uint32_t index, struct sflow_if_counters *out);
 
+/* The name of an interface and, where one is set, its alias, cut to what fits with a NUL. False: there is no
+ * such interface. */
+struct if_names {
+    char name[32], alias[64];
+};
+bool if_names_read(int fd, const char *name, uint32_t index, struct if_names *out);
+
 #endif

@@ -5,9 +5,10 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <string.h>
-#include "base/hash.h"
+#include <unistd.h>
 #include "netflow/encode.h"
 #include "packet/flowcache.h"
+#include "plugins/if_counters.h"
 #include "plugins/export_udp.h"
 #include "plugins/nfprobe_conf.h"
 #include "plugins/plugins.h"
@@ -16,6 +17,8 @@ enum {
     PORT = 2100,
     FLOWS_MAX = 1 << 20,       /* followed at a time where nfprobe_maxflows does not say */
     EXPIRE_SLICE = 512,        /* flows between two looks at the queue */
+    END_OF_FLOW = 3,           /* flowEndReason */
+    LABEL_MAX = 256,           /* octets of a label that flows are followed with */
     BOOT_BEFORE_US = 60000000, /* uptimes count from a minute before the first packet */
 };
 
@@ -26,6 +29,8 @@ struct nfprobe {
     struct export_udp *export;
     const struct plugin *pl;
     bool dont_cache, booted;
+    bool kernel_numbers;     /* interfaces have the numbers of the kernel */
+    int netlink;             /* for the names of interfaces; -1: none are told */
     uint16_t proto;          /* its place in the key */
     struct sums pending;     /* flows in the datagram that is in the making */
     uint64_t flows, no_form; /* exported; left out, since the version has no form for them */
@@ -34,11 +39,18 @@ struct nfprobe {
 
 /* ---- from the cache to the wire */
 
+/* RFC 7012 §5.11.3, flowEndReason. The cache knows when a connection that was closed has been quiet, not why.
+ */
+static uint8_t reason(const struct flow_entry *e, enum flow_end why)
+{
+    bool closed = e->class == FC_TCP_FIN || e->class == FC_TCP_RST;
+    return (uint8_t)(why == FLOW_END_IDLE && closed ? END_OF_FLOW : why);
+}
+
 /* A flow has ended (flowcache_conf.out). */
 static void export_flow(void *arg, const struct flow_entry *e, enum flow_end why)
 {
     struct nfprobe *s = arg;
-    (void)why;
     struct export_flow f = { .key = e->key,
                              .packets = e->packets,
                              .bytes = e->bytes,
@@ -46,14 +58,16 @@ static void export_flow(void *arg, const struct flow_entry *e, enum flow_end why
                              .first_us = e->first_us,
                              .last_us = e->last_us,
                              .tcpflags = e->tcpflags,
+                             .end = reason(e, why),
                              .direction = probe_direction(&s->conf.iface, e->key, e->direction) };
     struct probe_ifaces ifaces = probe_ifaces(&s->conf.iface, e->key, f.direction);
     f.in_iface = ifaces.in;
     f.out_iface = ifaces.out;
     if (!encoder_add(s->encoder, &f)) {
         s->no_form++;
-        log_limited(&s->pl->log, &s->no_form_limit, LOG_LV_WARN,
-                    "NetFlow v5 has no form for IPv6: such flows are not exported");
+        log_limited(&s->pl->log, &s->no_form_limit, LOG_LV_WARN, "%s: such flows are not exported",
+                    s->pl->c->nfprobe_version == 5 ? "NetFlow v5 has no form for IPv6"
+                                                   : "a label is too long for a datagram");
         return;
     }
     s->flows++;
@@ -136,21 +150,31 @@ static struct sums take(struct plugin *pl, uint8_t *recs, size_t bytes)
     return sum;
 }
 
+static void log_sums(const struct nfprobe *s, enum log_level level, const char *what)
+{
+    struct export_udp_stats st;
+    export_udp_stats(s->export, &st);
+    log_at(&s->pl->log, level,
+           "%s flows=%" PRIu64 " followed=%" PRIu32 " datagrams=%" PRIu64 " octets=%" PRIu64
+           " queued_datagrams=%" PRIu32 " refused_datagrams=%" PRIu64 " unheard=%" PRIu64
+           " lost_packets=%" PRIu64 " without_form=%" PRIu64 " too_long=%" PRIu64 " forced_out=%" PRIu64
+           " names_refused=%" PRIu64,
+           what, s->flows, flowcache_count(s->cache), st.datagrams, st.octets, st.queued, st.refused,
+           st.unheard, st.lost.packets, s->no_form, flowcache_too_long(s->cache), flowcache_forced(s->cache),
+           encoder_names_refused(s->encoder));
+}
+
+static void stats(struct plugin *pl) { log_sums(pl->state, LOG_LV_NOTICE, "stats"); }
+
 static void finish_flows(struct plugin *pl)
 {
     struct nfprobe *s = pl->state;
-    struct export_udp_stats st;
     encoder_clock(s->encoder, header_time(s, clock_wall_us()));
     while (flowcache_end_all(s->cache, EXPIRE_SLICE))
         ;
     encoder_flush(s->encoder);
     export_udp_drain(s->export);
-    export_udp_stats(s->export, &st);
-    log_info(&pl->log,
-             "exported flows=%" PRIu64 " datagrams=%" PRIu64 " octets=%" PRIu64 " refused_datagrams=%" PRIu64
-             " lost_packets=%" PRIu64 " without_form=%" PRIu64 " forced_out=%" PRIu64,
-             s->flows, st.datagrams, st.octets, st.refused, st.lost.packets, s->no_form,
-             flowcache_forced(s->cache));
+    log_sums(s, LOG_LV_INFO, "exported");
 }
 
 /* ---- start and end */
@@ -190,38 +214,66 @@ static void log_start(const struct nfprobe *s, const struct plugin *pl)
     log_info(&pl->log, "Exporting flows to %s", export_udp_where(s->export));
 }
 
+/* The class is not known from the first packet on: it tells of a flow, but does not keep flows apart. */
+static void set_attribute(struct flowcache_conf *fc, const struct layout *l)
+{
+    const struct column *col = layout_find(l, FIELD_class);
+    if (col) {
+        fc->attr_off = col->off;
+        fc->attr_len = col->len;
+    }
+}
+
 static struct flowcache *open_cache(struct nfprobe *s, const struct plugin *pl)
 {
+    uint32_t label = layout_find(pl->layout, FIELD_label) ? LABEL_MAX : 0;
     struct flowcache_conf fc = { .maxlife_s = s->conf.maxlife_s,
                                  .interval_s = s->conf.interval_s,
                                  .bytes_max = pl->c->nfprobe_version == 5 ? INT32_MAX : INT64_MAX,
                                  .flows_max = pl->c->nfprobe_maxflows > 0 ? (uint32_t)pl->c->nfprobe_maxflows
                                                                           : FLOWS_MAX,
-                                 .key_max = pl->layout->fixed,
+                                 .key_max = pl->layout->fixed + label,
                                  .proto_off = s->proto,
                                  .packet_clock = pl->file_input && !pl->c->time_new,
                                  .out = export_flow,
                                  .arg = s };
     memcpy(fc.idle_s, s->conf.idle_s, sizeof(fc.idle_s));
+    set_attribute(&fc, pl->layout);
     return flowcache_new(&fc);
+}
+
+/* Numbers are names of interfaces where the capture has them of the kernel, or where one stands for the
+ * interface that is captured. */
+static bool iface_name(void *arg, uint32_t index, struct encode_text *out)
+{
+    const struct nfprobe *s = arg;
+    const struct config *c = s->pl->c;
+    bool captured = s->conf.iface.ifindex_from == FROM_NUMBER && s->conf.iface.ifindex == index;
+    const char *name = captured ? c->pcap_interface : NULL;
+    struct if_names names;
+    if ((!name && !s->kernel_numbers) || !if_names_read(s->netlink, name, index, &names))
+        return false;
+    memcpy(out->name, names.name, sizeof(out->name));
+    memcpy(out->description, names.alias, sizeof(out->description));
+    return true;
 }
 
 static struct encoder *open_encoder(struct nfprobe *s, const struct plugin *pl, struct err *e)
 {
     const struct config *c = pl->c;
-    int rate = c->sampling_rate > 1 ? c->sampling_rate : c->ext_sampling_rate > 1 ? c->ext_sampling_rate : 0;
-    bool default_name = !strcmp(pl->name, "default_nfprobe");
     struct encoder_conf ec = { .version = (uint8_t)c->nfprobe_version,
                                .domain = s->conf.domain,
                                .engine_type = s->conf.engine_type,
                                .engine_id = s->conf.engine_id,
-                               .sampling_rate = (uint32_t)rate,
+                               .sampling_rate = nfprobe_conf_rate(c),
                                .uptimes = c->timestamps_secs,
                                .usec = c->nfprobe_tstamp_usec,
                                .flows = s->conf.exported.flows,
                                .layout = pl->layout,
                                .fields = s->conf.exported.set,
-                               .instance = default_name ? 0 : (uint8_t)hash_bytes(pl->name, strlen(pl->name)),
+                               .end_reasons = c->nfprobe_end_reason,
+                               .instance = (uint8_t)pl->instance,
+                               .iface = s->netlink == -1 ? NULL : iface_name,
                                .emit = emit,
                                .arg = s };
     if (c->nfprobe_source_ip && addr_parse(c->nfprobe_source_ip, &ec.source) == -1) {
@@ -259,6 +311,8 @@ static int open_probe(struct plugin *pl, struct err *e)
     struct nfprobe *s = pl->state;
     s->pl = pl;
     s->dont_cache = pl->c->nfprobe_dont_cache;
+    s->kernel_numbers = !pl->file_input && pl->daemon == 'U';
+    s->netlink = pl->file_input ? -1 : if_counters_open();
     if (nfprobe_conf_parse(pl->c, pl->daemon, &s->conf, e) == -1)
         return -1;
     s->proto = place(pl->layout, FIELD_proto);
@@ -281,6 +335,8 @@ static void close_probe(struct plugin *pl)
     struct nfprobe *s = pl->state;
     export_udp_close(s->export);
     encoder_free(s->encoder);
+    if (s->netlink != -1)
+        close(s->netlink);
     flowcache_free(s->cache);
 }
 
@@ -294,5 +350,6 @@ const struct plugin_ops plugin_nfprobe = {
     .take = take,
     .tick = tick,
     .finish = finish_flows,
+    .stats = stats,
     .close = close_probe,
 };

@@ -109,7 +109,17 @@ static int parse_exported(const struct config *c, char daemon, struct nfprobe_co
     struct fieldset *set = &out->exported.set;
     if (fieldset_has(set, FIELD_src_port) || fieldset_has(set, FIELD_dst_port))
         fieldset_add(set, FIELD_tcpflags);
+    if (nfprobe_conf_rate(c)) /* exported as the sampler's id, the rate in options data */
+        fieldset_add(set, FIELD_sampling_rate);
+    else
+        fieldset_del(set, FIELD_sampling_rate);
     return 0;
+}
+
+uint32_t nfprobe_conf_rate(const struct config *c)
+{
+    int rate = c->ext_sampling_rate > 0 && !c->renormalize ? c->ext_sampling_rate : c->sampling_rate;
+    return rate > 0 ? (uint32_t)rate : 0;
 }
 
 int nfprobe_conf_parse(const struct config *c, char daemon, struct nfprobe_conf *out, struct err *e)
@@ -133,5 +143,5 @@ void nfprobe_conf_key(const struct nfprobe_conf *nc, struct fieldset *set)
     for (size_t i = 0; i < sizeof(apart) / sizeof(apart[0]); i++)
         fieldset_add(set, apart[i]);
     probe_iface_needs(&nc->iface, set);
-    fieldset_del(set, FIELD_sampling_rate); /* exported as the sampler's id, the rate in options data */
+    fieldset_del(set, FIELD_sampling_rate);
 }

@@ -20,6 +20,9 @@ struct nfprobe_conf {
 /* 0, or -1 with a text that begins with the key's name. */
 int nfprobe_conf_parse(const struct config *c, char daemon, struct nfprobe_conf *out, struct err *e);
 
+/* 1 in N that collectors are told of; 0: flows are not sampled, or counted as if they were not. */
+uint32_t nfprobe_conf_rate(const struct config *c);
+
 /* The key that the flow cache works with: what is exported and what keeps flows apart. */
 void nfprobe_conf_key(const struct nfprobe_conf *nc, struct fieldset *set);
 

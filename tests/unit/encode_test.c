@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 #include "base/cursor.h"
 #include "core/project.h"
@@ -15,7 +16,7 @@
 #define BOOT (INT64_C(1466000000) * 1000000)      /* June 2016 */
 #define NOW (BOOT + INT64_C(100) * 1000000 + 250) /* µs past a whole second */
 
-enum { FIELDS = 64, RECORDS = 400, TEMPLATES_MAX = 16 };
+enum { FIELDS = 64, RECORDS = 120, TEMPLATES_MAX = 16, NAMES = 256 };
 
 struct tmpl {
     uint16_t id, n, scopes;
@@ -27,7 +28,7 @@ struct tmpl {
 
 struct value {
     uint64_t u; /* of up to 8 octets */
-    uint8_t octets[16];
+    uint8_t octets[1200];
     uint16_t len; /* 0: not there */
 };
 
@@ -41,10 +42,16 @@ struct seen {
     uint32_t longest;
     struct tmpl tmpl[TEMPLATES_MAX];
     unsigned n_tmpl;
-    struct value ie[RECORDS][320]; /* IANA elements of each record */
+    struct value ie[RECORDS][256]; /* IANA elements of each record, by the low octet of their number */
     struct value own[RECORDS][4];  /* of PEN 43874 */
     uint16_t set_id[RECORDS];
     struct value option[400];
+    struct value scope;
+    struct {
+        uint64_t key;
+        char name[64];
+    } told[NAMES];               /* names of applications and interfaces */
+    unsigned n_told, names_seen; /* told at some time; at all times */
     uint8_t v5[RECORDS][48];
 };
 
@@ -58,10 +65,15 @@ static struct tmpl *tmpl_of(struct seen *s, uint16_t id)
 
 static struct value read_value(struct cursor *c, uint16_t len)
 {
+    if (len == 65535) {
+        len = cursor_u8(c);
+        if (len == 255)
+            len = cursor_u16(c);
+    }
     struct value v = { .len = len };
     const uint8_t *p = cursor_take(c, len);
     assert_non_null(p);
-    assert_true(len <= 16);
+    assert_true(len <= sizeof(v.octets));
     memcpy(v.octets, p, len);
     v.u = len <= 8 ? load_be(p, len) : 0;
     return v;
@@ -102,13 +114,36 @@ static void read_template(struct seen *s, struct cursor *c, bool options)
     s->tmpl[s->n_tmpl++] = t;
 }
 
+static const char *name_of(const struct seen *s, uint64_t key)
+{
+    for (unsigned i = 0; i < s->n_told; i++)
+        if (s->told[i].key == key)
+            return s->told[i].name;
+    return NULL;
+}
+
+static void note_name(struct seen *s, uint64_t key, const struct value *v)
+{
+    const char *known = name_of(s, key);
+    s->names_seen++;
+    if (known) {
+        assert_int_equal(strncmp(known, (const char *)v->octets, v->len), 0);
+        return;
+    }
+    assert_true(s->n_told < NAMES);
+    s->told[s->n_told].key = key;
+    snprintf(s->told[s->n_told++].name, sizeof(s->told[0].name), "%.*s", (int)v->len,
+             (const char *)v->octets);
+}
+
 static void read_record(struct seen *s, const struct tmpl *t, struct cursor *c)
 {
     if (t->scopes) {
         for (unsigned i = 0; i < t->n; i++) {
             struct value v = read_value(c, t->field[i].len);
-            if (i >= t->scopes)
-                s->option[t->field[i].id] = v;
+            *(i < t->scopes ? &s->scope : &s->option[t->field[i].id]) = v;
+            if (t->field[i].id == 96 || t->field[i].id == 82)
+                note_name(s, t->field[i].id == 96 ? s->option[95].u : s->scope.u, &v);
         }
         s->options++;
         return;
@@ -116,7 +151,10 @@ static void read_record(struct seen *s, const struct tmpl *t, struct cursor *c)
     assert_true(s->records < RECORDS);
     for (unsigned i = 0; i < t->n; i++) {
         struct value v = read_value(c, t->field[i].len);
-        *(t->field[i].pen ? &s->own[s->records][t->field[i].id] : &s->ie[s->records][t->field[i].id]) = v;
+        *(t->field[i].pen ? &s->own[s->records][t->field[i].id] : &s->ie[s->records][t->field[i].id & 255]) =
+            v;
+        if (!t->field[i].pen && t->field[i].id == 95 && v.u)
+            assert_non_null(name_of(s, v.u)); /* told before it is needed */
     }
     s->set_id[s->records++] = t->id;
 }
@@ -127,7 +165,7 @@ static void read_data(struct seen *s, uint16_t id, struct cursor *c)
     size_t len = 0;
     assert_non_null(t);
     for (unsigned i = 0; i < t->n; i++)
-        len += t->field[i].len;
+        len += t->field[i].len == 65535 ? 1 : t->field[i].len;
     while (cursor_left(c) >= len)
         read_record(s, t, c);
     assert_true(cursor_left(c) < 4);
@@ -444,6 +482,126 @@ static void options_tell_sampling_and_source(void **state)
     }
 }
 
+/* A source that is IPv6 makes a scope of 16 octets. */
+static void options_tell_a_source_of_ip6(void **state)
+{
+    (void)state;
+    for (uint8_t version = 9; version <= 10; version++) {
+        struct encoder_conf c = { .sampling_rate = 1000 };
+        addr_parse("2001:db8::1", &c.source);
+        struct rig *r = rig_new(version, "src_host", &c);
+        add(r, (struct export_flow){ .packets = 1 });
+        encoder_flush(r->en);
+        assert_int_equal(r->seen.options, 2);
+        assert_int_equal(r->seen.option[130].u, 0);
+        assert_memory_equal(r->seen.option[131].octets, c.source.b, 16);
+        assert_int_equal(r->seen.scope.len, 16);
+        assert_memory_equal(r->seen.scope.octets, c.source.b, 16);
+        assert_int_equal(r->seen.option[50].u, 1000);
+        rig_free(r);
+    }
+}
+
+static void why_flows_ended(void **state)
+{
+    (void)state;
+    for (uint8_t version = 9; version <= 10; version++) {
+        struct rig *r = rig_new(version, "src_host", &(struct encoder_conf){ .end_reasons = true });
+        add(r, (struct export_flow){ .packets = 1, .end = 2 });
+        add(r, (struct export_flow){ .packets = 1, .end = 5 });
+        encoder_flush(r->en);
+        assert_int_equal(r->seen.ie[0][136].u, 2);
+        assert_int_equal(r->seen.ie[1][136].u, 5);
+        rig_free(r);
+    }
+}
+
+/* Labels of every length that a datagram holds; with them, records fill datagrams as before. */
+static void labels(void **state)
+{
+    (void)state;
+    static const uint16_t lengths[] = { 0, 1, 254, 255, 256, 1000, 1, 300, 0, 1100 };
+    char text[2000];
+    memset(text, 'x', sizeof(text));
+    struct rig *r = rig_new(10, "src_host,tag,label,tag2", &(struct encoder_conf){ .sampling_rate = 3 });
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        text[0] = (char)('a' + i);
+        r->flow.tag = i;
+        r->flow.label = (struct var){ text, lengths[i] };
+        assert_true(add(r, (struct export_flow){ .packets = 1 }));
+    }
+    r->flow.label.len = 1500;
+    assert_false(add(r, (struct export_flow){ .packets = 1 }));
+    encoder_flush(r->en);
+    assert_int_equal(r->seen.records, sizeof(lengths) / sizeof(lengths[0]));
+    for (size_t i = 0; i < r->seen.records; i++) {
+        text[0] = (char)('a' + i);
+        assert_int_equal(r->seen.own[i][1].u, i);
+        assert_int_equal(r->seen.own[i][3].len, lengths[i]);
+        assert_memory_equal(r->seen.own[i][3].octets, text, lengths[i]);
+    }
+    rig_free(r);
+    r = rig_new(9, "src_host,label", &(struct encoder_conf){ 0 }); /* v9 leaves it out */
+    r->flow.label = (struct var){ text, 1500 };
+    assert_true(add(r, (struct export_flow){ .packets = 1 }));
+    rig_free(r);
+}
+
+static bool iface_name(void *arg, uint32_t index, struct encode_text *out)
+{
+    (void)arg;
+    if (index == 7)
+        return false;
+    snprintf(out->name, sizeof(out->name), "eth%u", index);
+    snprintf(out->description, sizeof(out->description), "uplink %u", index);
+    return true;
+}
+
+static void add_with_names(struct rig *r, unsigned i)
+{
+    memset(&r->flow.class, 0, sizeof(r->flow.class));
+    if (i % 4)
+        snprintf(r->flow.class.b, sizeof(r->flow.class.b), "app%u", i);
+    assert_true(add(r, (struct export_flow){ .packets = 1, .in_iface = i % 10, .out_iface = 100 }));
+}
+
+/* The names of interfaces and applications come before the first flow that has them, and again with the
+ * templates, in as many datagrams as it takes. */
+static void names_come_first(void **state)
+{
+    (void)state;
+    for (uint8_t version = 9; version <= 10; version++) {
+        struct rig *r =
+            rig_new(version, "src_host,class,label", &(struct encoder_conf){ .iface = iface_name });
+        for (unsigned i = 0; i < 100; i++)
+            add_with_names(r, i);
+        encoder_flush(r->en);
+        assert_int_equal(r->seen.records, 100);
+        assert_string_equal(name_of(&r->seen, 9), "eth9");
+        assert_string_equal(name_of(&r->seen, 100), "eth100");
+        assert_null(name_of(&r->seen, 7));
+        assert_int_equal(r->seen.n_told, 75 + 9);
+        for (unsigned i = 0; i < 100; i++) {
+            char name[16];
+            snprintf(name, sizeof(name), "app%u", i);
+            assert_int_equal(r->seen.ie[i][95].len, 5);
+            if (i % 4)
+                assert_string_equal(name_of(&r->seen, r->seen.ie[i][95].u), name);
+            else
+                assert_int_equal(r->seen.ie[i][95].u, 0);
+        }
+        unsigned once = r->seen.names_seen, datagrams = r->seen.datagrams;
+        assert_int_equal(once, 75 + 9);
+        encoder_clock(r->en, NOW + INT64_C(61000000));
+        add_with_names(r, 1);
+        encoder_flush(r->en);
+        assert_int_equal(r->seen.names_seen, 2 * once);
+        assert_true(r->seen.datagrams > datagrams + 2);
+        assert_int_equal(encoder_names_refused(r->en), 0);
+        rig_free(r);
+    }
+}
+
 /* Full datagrams, none too long, none with a gap in its sequence, templates again and again. */
 static void many_flows_fill_datagrams(void **state)
 {
@@ -453,7 +611,7 @@ static void many_flows_fill_datagrams(void **state)
         struct addr four = r->flow.src_host, six;
         unsigned n = 0, lonely = 0;
         addr_parse("2001:db8::1", &six);
-        for (; n < 20 * RECORDS; n++) {
+        for (; n < 8000; n++) {
             if (r->seen.records > RECORDS - 40)
                 lonely += r->seen.records, r->seen.records = 0;
             r->flow.src_host = n % 3 ? four : six;
@@ -501,6 +659,10 @@ int main(void)
         cmocka_unit_test(a_boot_long_ago_never_shows_as_the_future),
         cmocka_unit_test(v5_records),
         cmocka_unit_test(options_tell_sampling_and_source),
+        cmocka_unit_test(options_tell_a_source_of_ip6),
+        cmocka_unit_test(why_flows_ended),
+        cmocka_unit_test(labels),
+        cmocka_unit_test(names_come_first),
         cmocka_unit_test(many_flows_fill_datagrams),
         cmocka_unit_test(templates_are_told_again_after_a_minute),
         cmocka_unit_test(other_versions_are_refused),

@@ -53,6 +53,33 @@ static void values(void **state)
     assert_false(fieldset_has(&key, FIELD_tag) || fieldset_has(&key, FIELD_tos));
 }
 
+/* The sampler is named in flows wherever a rate is told, and only there. */
+static void rates(void **state)
+{
+    (void)state;
+    static const struct {
+        struct config c;
+        uint32_t rate;
+    } rows[] = {
+        { { .aggregate = "src_host,sampling_rate" }, 0 },
+        { { .sampling_rate = 10 }, 10 },
+        { { .ext_sampling_rate = 100 }, 100 },
+        { { .ext_sampling_rate = 100, .renormalize = true, .aggregate = "sampling_rate" }, 0 },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct config c = rows[i].c;
+        struct nfprobe_conf nc;
+        struct fieldset key;
+        struct err e;
+        c.nfprobe_version = 10;
+        assert_int_equal(nfprobe_conf_parse(&c, 'P', &nc, &e), 0);
+        assert_int_equal(nfprobe_conf_rate(&c), rows[i].rate);
+        assert_int_equal(fieldset_has(&nc.exported.set, FIELD_sampling_rate), rows[i].rate != 0);
+        nfprobe_conf_key(&nc, &key);
+        assert_false(fieldset_has(&key, FIELD_sampling_rate));
+    }
+}
+
 static void mistakes(void **state)
 {
     (void)state;
@@ -89,6 +116,6 @@ static void mistakes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(defaults), cmocka_unit_test(values),
-                                        cmocka_unit_test(mistakes) };
+                                        cmocka_unit_test(rates), cmocka_unit_test(mistakes) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
