@@ -28,6 +28,8 @@ enum {
     WAIT_NS = 500 * 1000,
     RETRY_US = 5 * 1000000, /* between two attempts to reach a receiver */
     STUCK_US = 5 * 1000000,
+    RESOLVE_US = 60 * 1000000,     /* a receiver's name is looked up again after this */
+    RESOLVE_SOON_US = 1 * 1000000, /* or this, when nobody listens there */
 };
 
 struct datagram {
@@ -40,10 +42,16 @@ struct export_udp {
     struct export_udp_conf c;
     int fd;              /* -1: the receiver cannot be reached yet */
     int64_t retry_at_us; /* monotonic */
-    char where[300];
+    char host[256], where[300];
+    uint16_t port;
+    bool is_name;          /* host may come to mean another address */
+    struct addr to;        /* what it meant last */
+    int64_t resolve_at_us; /* monotonic */
     uv_timer_t timer;
-    uint32_t head, tail; /* free-running; head - tail datagrams wait */
-    double tokens;       /* datagrams that may leave */
+    uv_getaddrinfo_t lookup;
+    bool looking, closed; /* lookup is under way; the timer has been closed */
+    uint32_t head, tail;  /* free-running; head - tail datagrams wait */
+    double tokens;        /* datagrams that may leave */
     int64_t tokens_at_us;
     int64_t moved_at_us; /* monotonic: when the queue last became shorter */
     struct export_udp_stats stats;
@@ -107,27 +115,93 @@ static bool is_wait(int error)
     return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == EINTR;
 }
 
-static int connect_to(struct export_udp *x, struct err *e)
+/* host: x->host, or an address that it means. */
+static int connect_to(struct export_udp *x, const char *host, struct err *e)
 {
-    char host[256], text[ADDR_TEXT];
-    uint16_t port = x->c.port;
-    struct addr to;
-    if (sock_split(x->c.receiver, host, sizeof(host), &port, e) == -1)
-        return -1;
-    snprintf(x->where, sizeof(x->where), "[%s]:%u", host, port);
+    char text[ADDR_TEXT];
+    uint16_t port;
     struct sock_peer peer = { .host = host,
-                              .port = port,
+                              .port = x->port,
                               .source = x->c.source,
                               .tos = x->c.precedence << 5,
                               .ttl = x->c.hoplimit,
                               .sndbuf = x->c.sndbuf };
-    x->fd = sock_udp_connect(&peer, &to, &port, e);
-    x->retry_at_us = clock_mono_us() + RETRY_US;
-    if (x->fd == -1)
+    int64_t now = clock_mono_us();
+    x->retry_at_us = now + RETRY_US;
+    x->resolve_at_us = now + RESOLVE_US;
+    int fd = sock_udp_connect(&peer, &x->to, &port, e);
+    if (fd == -1)
         return -1;
-    snprintf(x->where, sizeof(x->where), "[%s]:%u", addr_str(&to, text), port);
+    if (x->fd != -1)
+        close(x->fd);
+    x->fd = fd;
+    snprintf(x->where, sizeof(x->where), "[%s]:%u", addr_str(&x->to, text), port);
     return 0;
 }
+
+/* ---- names that come to mean another address */
+
+static bool is_among(const struct addr *a, const struct addrinfo *list)
+{
+    struct addr b;
+    uint16_t port;
+    for (; list; list = list->ai_next) {
+        addr_from_sockaddr(list->ai_addr, &b, &port);
+        if (addr_equal(a, &b))
+            return true;
+    }
+    return false;
+}
+
+static void end_when_idle(struct export_udp *x)
+{
+    if (x->closed && !x->looking)
+        free(x);
+}
+
+static void on_looked_up(uv_getaddrinfo_t *req, int status, struct addrinfo *list)
+{
+    struct export_udp *x = req->data;
+    struct err e;
+    struct addr first;
+    uint16_t port;
+    char text[ADDR_TEXT];
+    x->looking = false;
+    if (status == 0 && !uv_is_closing((uv_handle_t *)&x->timer) && list && !is_among(&x->to, list)) {
+        addr_from_sockaddr(list->ai_addr, &first, &port);
+        if (connect_to(x, addr_str(&first, text), &e) == 0)
+            log_info(x->c.log, "'%s' has another address now. Exporting flows to %s", x->host, x->where);
+        else
+            log_limited(x->c.log, &x->limit, LOG_LV_WARN, "%s", e.text);
+    }
+    uv_freeaddrinfo(list);
+    end_when_idle(x);
+}
+
+/* In another thread: a slow name server must not hold up the export. */
+static void look_up(struct export_udp *x)
+{
+    struct addr source;
+    int family = AF_UNSPEC;
+    if (!x->is_name || x->looking || x->fd == -1 || clock_mono_us() < x->resolve_at_us)
+        return;
+    if (x->c.source && addr_parse(x->c.source, &source) == 0)
+        family = addr_is_v4(&source) ? AF_INET : AF_INET6;
+    struct addrinfo hints = { .ai_family = family, .ai_socktype = SOCK_DGRAM };
+    x->resolve_at_us = clock_mono_us() + RESOLVE_US;
+    x->lookup.data = x;
+    x->looking = uv_getaddrinfo(x->c.loop, &x->lookup, on_looked_up, x->host, NULL, &hints) == 0;
+}
+
+/* Perhaps it listens at another address by now. */
+static void look_up_soon(struct export_udp *x)
+{
+    int64_t soon = clock_mono_us() + RESOLVE_SOON_US;
+    if (x->resolve_at_us > soon)
+        x->resolve_at_us = soon;
+}
+
+/* ---- sending */
 
 /* Is there a socket to send on? Looks again from time to time while there is none. */
 static bool connected(struct export_udp *x)
@@ -135,7 +209,7 @@ static bool connected(struct export_udp *x)
     struct err e;
     if (x->fd != -1)
         return true;
-    if (clock_mono_us() < x->retry_at_us || connect_to(x, &e) == -1)
+    if (clock_mono_us() < x->retry_at_us || connect_to(x, x->host, &e) == -1)
         return false;
     log_info(x->c.log, "Exporting flows to %s", x->where);
     return true;
@@ -145,6 +219,7 @@ static bool connected(struct export_udp *x)
  * the system call after it. */
 static void send_some(struct export_udp *x)
 {
+    look_up(x);
     uint32_t n = connected(x) ? may_send(x) : 0;
     if (n > queued(x))
         n = queued(x);
@@ -152,6 +227,7 @@ static void send_some(struct export_udp *x)
         int rc = send_batch(x, n);
         if (rc == -1 && is_old_news(errno)) {
             x->stats.unheard++;
+            look_up_soon(x);
             log_limited(x->c.log, &x->limit, LOG_LV_WARN,
                         "Unable to export flows to %s: nobody listens there", x->where);
             rc = send_batch(x, n);
@@ -241,7 +317,16 @@ struct export_udp *export_udp_open(const struct export_udp_conf *c, struct err *
     memset(x, 0, offsetof(struct export_udp, queue));
     x->c = *c;
     x->tokens_at_us = clock_mono_us();
-    if (connect_to(x, e) == -1) {
+    x->fd = -1;
+    x->port = c->port;
+    if (sock_split(c->receiver, x->host, sizeof(x->host), &x->port, e) == -1) {
+        free(x);
+        return NULL;
+    }
+    struct addr literal;
+    x->is_name = addr_parse(x->host, &literal) == -1;
+    snprintf(x->where, sizeof(x->where), "[%s]:%u", x->host, x->port);
+    if (connect_to(x, x->host, e) == -1) {
         if (e->code != ERR_SYS) { /* a receiver that cannot be */
             free(x);
             return NULL;
@@ -253,7 +338,12 @@ struct export_udp *export_udp_open(const struct export_udp_conf *c, struct err *
     return x;
 }
 
-static void on_closed(uv_handle_t *h) { free(h->data); }
+static void on_closed(uv_handle_t *h)
+{
+    struct export_udp *x = h->data;
+    x->closed = true;
+    end_when_idle(x);
+}
 
 void export_udp_close(struct export_udp *x)
 {
@@ -261,5 +351,7 @@ void export_udp_close(struct export_udp *x)
         return;
     if (x->fd != -1)
         close(x->fd);
+    if (x->looking)
+        uv_cancel((uv_req_t *)&x->lookup);
     uv_close((uv_handle_t *)&x->timer, on_closed);
 }

@@ -38,7 +38,8 @@ struct export_udp_stats {
 struct export_udp;
 
 /* NULL: e (no such receiver). One that cannot be reached yet is tried again every few seconds; datagrams wait
- * for it in the queue. The strings and the log stay the caller's. */
+ * for it in the queue. A name is looked up again each minute, and soon when nobody listens there. The strings
+ * and the log stay the caller's. */
 struct export_udp *export_udp_open(const struct export_udp_conf *c, struct err *e);
 void export_udp_close(struct export_udp *x);
 

@@ -155,6 +155,35 @@ static void nobody_listening_is_no_end(void **state)
     export_udp_drain(x);
     export_udp_stats(x, &st);
     assert_int_equal(st.datagrams + st.refused, 300);
+    assert_in_range(st.unheard, 1, 300); /* each answer is counted */
+    assert_int_equal(st.queued, 0);
+    end(x, &loop);
+}
+
+/* A name is looked up again soon when nobody listens; that it still means the same changes nothing. */
+static void a_name_is_looked_up_again(void **state)
+{
+    (void)state;
+    struct receiver r = { 0 };
+    struct log l = { .sink = NULL };
+    struct sums sent = { 0 };
+    struct export_udp_stats st;
+    uv_loop_t loop;
+    char where[64], before[64];
+    open_receiver(&r);
+    close(r.fd);
+    snprintf(where, sizeof(where), "localhost:%u", r.port);
+    assert_int_equal(uv_loop_init(&loop), 0);
+    struct export_udp *x = open_export(where, &l, &loop, &sent);
+    snprintf(before, sizeof(before), "%s", export_udp_where(x));
+    put_burst(x, 40);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    usleep(1100 * 1000); /* the least between two looks */
+    put_burst(x, 40);
+    uv_run(&loop, UV_RUN_DEFAULT); /* ends when the answer has come */
+    assert_string_equal(export_udp_where(x), before);
+    export_udp_stats(x, &st);
+    assert_int_equal(st.datagrams + st.refused, 80);
     end(x, &loop);
 }
 
@@ -180,6 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = { cmocka_unit_test(a_burst_arrives),
                                         cmocka_unit_test(the_loop_sends_the_rest),
                                         cmocka_unit_test(nobody_listening_is_no_end),
+                                        cmocka_unit_test(a_name_is_looked_up_again),
                                         cmocka_unit_test(bad_receivers_are_refused) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
