@@ -56,7 +56,9 @@ struct config {
     const char *tunnels; /* tunnel_0 */
     bool aggregate_unknown_etype, force_fragments;
     int frag_buffer_size; /* octets */
-    const char *aggregate_filter, *pre_tag_filter, *pre_tag2_filter;
+    const char *aggregate_filter, *pre_tag_map, *pre_tag_filter, *pre_tag2_filter, *pre_tag_label_filter;
+    bool maps_refresh, maps_index;
+    int maps_entries, maps_row_len; /* hints */
     uint64_t post_tag, post_tag2;
     bool tos_encode_as_dscp, tcpflags_encode_as_array, fwd_status_encode_as_string;
     bool mpls_label_stack_encode_as_array, pre_tag_label_encode_as_map, bgp_comms_encode_as_array,

@@ -16,9 +16,11 @@
 #include "base/title.h"
 #include "core/build.h"
 #include "core/host.h"
+#include "core/maps.h"
 #include "core/outlet.h"
 #include "core/privs.h"
 #include "core/relay.h"
+#include "core/view.h"
 
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
 enum { N_SIGNALS = sizeof(signals) / sizeof(signals[0]), TICK_MS = 1000, SETUP_MS = 2000 };
@@ -34,6 +36,7 @@ struct daemon {
     struct outlet *outlets; /* those of the first worker, one for each plugin, then those of the next ... */
     unsigned n_outlets;     /* open ones */
     struct ring **rings;    /* those to the first plugin, one for each worker, then those to the next ... */
+    struct maps *maps;
     struct worker **workers;
     unsigned n_workers;
     unsigned n_relays;                 /* plugins that want datagrams */
@@ -100,12 +103,23 @@ static int choose_decoder(struct daemon *d, struct err *e)
     return 0;
 }
 
+static int load_maps(struct daemon *d, struct err *e)
+{
+    d->maps = maps_new(e);
+    if (!d->maps)
+        return -1;
+    for (unsigned i = 0; i < d->conf.n_plugins; i++)
+        if (view_load(d->maps, &d->conf.plugins[i].c, d->spec->letter, e) == -1)
+            return -1;
+    return 0;
+}
+
 static int check_all(struct daemon *d, struct err *e)
 {
     for (unsigned i = 0; i < d->conf.n_plugins; i++)
         if (check_plugin(d, i, e) == -1)
             return -1;
-    if (choose_decoder(d, e) == -1)
+    if (load_maps(d, e) == -1 || choose_decoder(d, e) == -1)
         return -1;
     return d->spec->check ? d->spec->check(&d->conf, e) : 0;
 }
@@ -237,7 +251,9 @@ static int open_worker(struct daemon *d, unsigned w, struct err *e)
         d->rings[i * d->n_workers + w] = o->ring;
     }
     d->workers[w] = worker_new(&d->conf.core, &d->log, &d->outlets[w * n], n);
-    return d->workers[w] ? 0 : err_sys(e, "no memory for a worker");
+    if (!d->workers[w])
+        return err_sys(e, "no memory for a worker");
+    return worker_use_maps(d->workers[w], d->maps, d->spec->letter, e);
 }
 
 static int open_workers(struct daemon *d, struct err *e)
@@ -348,6 +364,8 @@ static void log_stats(struct daemon *d)
 
 static void reload(struct daemon *d)
 {
+    if (d->conf.core.maps_refresh)
+        maps_reload(d->maps, &d->log);
     if (d->decoder && d->decoder->reload)
         d->decoder->reload(d->input.decoder_state);
     if (d->input.ops->reload)
@@ -503,6 +521,7 @@ static int start(struct daemon *d)
         daemonize(d);
     log_banner(d);
     replay_early(d);
+    maps_log(d->maps, &d->log);
     d->host.spawner = -1;
     if (run(d, &e) == -1) {
         log_error(&d->log, "%s. Exiting.", e.text);
@@ -539,6 +558,7 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
     }
     status = start(&d);
     log_sink_close(d.sink);
+    maps_free(d.maps);
     free(d.aggregates);
     free(d.outlets);
     free(d.workers);

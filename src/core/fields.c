@@ -72,6 +72,14 @@ void fieldset_or(struct fieldset *s, const struct fieldset *more)
         s->w[i] |= more->w[i];
 }
 
+bool fieldset_within(const struct fieldset *s, const struct fieldset *in)
+{
+    uint64_t more = 0;
+    for (size_t i = 0; i < sizeof(s->w) / sizeof(s->w[0]); i++)
+        more |= s->w[i] & ~in->w[i];
+    return !more;
+}
+
 bool fieldset_empty(const struct fieldset *s)
 {
     uint64_t any = 0;

@@ -66,24 +66,31 @@ extern const struct field fields[FIELD_MAX];
 
 static inline bool field_is_var(const struct field *f) { return f->kind >= FK_TEXT; }
 
-/* A set of fields. */
-struct fieldset {
-    uint64_t w[(FIELD_MAX + 63) / 64];
+/* Members of struct flow that are no primitives but that maps read: decoders fill them in where they are in
+ * the set of what is needed. */
+enum {
+    EXTRA_next_hop = FIELD_MAX,
+    EXTRA_vrf_in,
+    EXTRA_vrf_out,
+    EXTRA_engine_type,
+    EXTRA_set_id,
+    FIELDSET_MAX
 };
-static inline void fieldset_add(struct fieldset *s, enum field_id f)
-{
-    s->w[f / 64] |= UINT64_C(1) << (f % 64);
-}
-static inline void fieldset_del(struct fieldset *s, enum field_id f)
+
+/* A set of fields, and of extras. */
+struct fieldset {
+    uint64_t w[(FIELDSET_MAX + 63) / 64];
+};
+static inline void fieldset_add(struct fieldset *s, unsigned f) { s->w[f / 64] |= UINT64_C(1) << (f % 64); }
+static inline void fieldset_del(struct fieldset *s, unsigned f)
 {
     s->w[f / 64] &= ~(UINT64_C(1) << (f % 64));
 }
-static inline bool fieldset_has(const struct fieldset *s, enum field_id f)
-{
-    return s->w[f / 64] >> (f % 64) & 1;
-}
+static inline bool fieldset_has(const struct fieldset *s, unsigned f) { return s->w[f / 64] >> (f % 64) & 1; }
 void fieldset_or(struct fieldset *s, const struct fieldset *more);
 bool fieldset_empty(const struct fieldset *s);
+/* Is everything in s in `in` too? */
+bool fieldset_within(const struct fieldset *s, const struct fieldset *in);
 
 /* What a sum_* primitive does: each record is entered twice, the second time with the destination's value in
  * the source's place. */

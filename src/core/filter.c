@@ -161,6 +161,17 @@ bool filter_match(const struct filter *f, const struct flow *flow)
     return false;
 }
 
+void filter_needs(struct fieldset *needs)
+{
+    static const enum field_id reads[] = {
+        FIELD_src_mac,  FIELD_dst_mac,    FIELD_vlan,     FIELD_cos,      FIELD_etype, FIELD_mpls_label_top,
+        FIELD_src_host, FIELD_dst_host,   FIELD_src_port, FIELD_dst_port, FIELD_tos,   FIELD_proto,
+        FIELD_tcpflags, FIELD_flow_label,
+    };
+    for (unsigned i = 0; i < sizeof(reads) / sizeof(reads[0]); i++)
+        fieldset_add(needs, reads[i]);
+}
+
 struct tag_range {
     uint64_t from, to;
     bool negated;
@@ -220,6 +231,92 @@ bool tag_filter_match(const struct tag_filter *t, uint64_t tag)
         if (in)
             return !r->negated;
         only_negated &= r->negated;
+    }
+    return only_negated;
+}
+
+struct label_item {
+    const char *text; /* NULL: no label */
+    uint32_t len;
+    bool negated;
+};
+struct label_filter {
+    char *memory;
+    unsigned n;
+    struct label_item item[];
+};
+
+static bool set_item(struct label_item *i, char *text)
+{
+    text += strspn(text, " \t");
+    size_t len = strlen(text);
+    while (len && (text[len - 1] == ' ' || text[len - 1] == '\t'))
+        text[--len] = '\0';
+    i->negated = *text == '-';
+    i->text = text + i->negated;
+    i->len = (uint32_t)strlen(i->text);
+    const bool some = i->len > 0;
+    if (!strcmp(i->text, "null"))
+        *i = (struct label_item){ .negated = i->negated };
+    return some;
+}
+
+struct label_filter *label_filter_parse(const char *text, struct err *e)
+{
+    unsigned n = 1;
+    for (const char *p = text; *p; p++)
+        n += *p == ',';
+    struct label_filter *l = calloc(1, sizeof(*l) + n * sizeof(l->item[0]));
+    if (l)
+        l->memory = strdup(text);
+    if (!l || !l->memory) {
+        free(l);
+        err_sys(e, "no memory for a filter of labels");
+        return NULL;
+    }
+    for (char *p = l->memory, *end; l->n < n; p = end + 1) {
+        end = p + strcspn(p, ",");
+        *end = '\0';
+        if (!set_item(&l->item[l->n++], p)) {
+            err_set(e, ERR_CONFIG, "'%s' is no list of labels: an item of it is empty", text);
+            label_filter_free(l);
+            return NULL;
+        }
+    }
+    return l;
+}
+
+void label_filter_free(struct label_filter *l)
+{
+    if (l)
+        free(l->memory);
+    free(l);
+}
+
+static bool has_part(const struct label_item *i, const struct var *label)
+{
+    const char *p = label->p, *end = p + label->len;
+    if (!i->text)
+        return label->len == 0;
+    while (label->len) {
+        const char *comma = memchr(p, ',', (size_t)(end - p));
+        const size_t len = (size_t)((comma ? comma : end) - p);
+        if (len == i->len && !memcmp(p, i->text, len))
+            return true;
+        if (!comma)
+            break;
+        p = comma + 1;
+    }
+    return false;
+}
+
+bool label_filter_match(const struct label_filter *l, const struct var *label)
+{
+    bool only_negated = true;
+    for (unsigned i = 0; i < l->n; i++) {
+        if (has_part(&l->item[i], label))
+            return !l->item[i].negated;
+        only_negated &= l->item[i].negated;
     }
     return only_negated;
 }

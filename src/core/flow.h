@@ -42,6 +42,9 @@ enum flow_kind {
     FLOW_OPTION,  /* options data accounted for (nfacctd_account_options) */
 };
 
+/* What the template of a flow has (bits). */
+enum flow_trait { FLOW_BIFLOW = 1, FLOW_NSEL = 2, FLOW_NEL = 4 };
+
 enum flow_direction { DIRECTION_UNKNOWN, DIRECTION_IN, DIRECTION_OUT };
 
 /* A route distinguisher of this type (first two octets) is no RD of RFC 4364 but a VRF id out of the flow, in
@@ -101,9 +104,15 @@ struct flow {
     uint64_t packets, bytes, flows;    /* flows: 32 bits of it travel */
     uint8_t tcpflags, tunnel_tcpflags; /* ORed over the aggregate */
     uint8_t kind;                      /* enum flow_kind */
-    uint16_t icmp_type; /* ICMP type * 256 + code, as probes export it; 0 for other protocols */
-    bool renormalized;  /* counters were multiplied already */
-    int64_t start_us;   /* what decides the time bin; 0: bin of the moment it is taken in */
+    uint16_t icmp_type;   /* ICMP type * 256 + code, as probes export it; 0 for other protocols */
+    struct addr next_hop; /* of the IP route; from here on what only maps read (EXTRA_* of fields.h) */
+    uint32_t vrf_in, vrf_out;
+    uint32_t sample_type; /* sFlow: enterprise << 12 | format of the sample */
+    uint16_t set_id;      /* of the data set */
+    uint8_t engine_type;  /* NetFlow v5 */
+    uint8_t traits;       /* enum flow_trait */
+    bool renormalized;    /* counters were multiplied already */
+    int64_t start_us;     /* what decides the time bin; 0: bin of the moment it is taken in */
     int64_t end_us;
     const uint8_t *packet; /* the frame as captured (filters run on it), or NULL: a flow */
     uint32_t packet_len, packet_caplen;

@@ -24,6 +24,8 @@ static int compile_filters(struct outlet *o, const struct config *c, struct err 
         return -1;
     if (c->pre_tag2_filter && !(o->tag2 = tag_filter_parse(c->pre_tag2_filter, e)))
         return -1;
+    if (c->pre_tag_label_filter && !(o->label = label_filter_parse(c->pre_tag_label_filter, e)))
+        return -1;
     return 0;
 }
 
@@ -44,8 +46,8 @@ int outlet_open(struct outlet *o, const struct plugin_conf *pc, const struct agg
     projection_make(&o->projection, &o->layout, &o->spec, c);
     if (compile_filters(o, c, e) == -1)
         return -1;
-    o->special = o->filter || o->tag || o->tag2 || c->sampling_rate > 1 || c->post_tag || c->post_tag2 ||
-                 spec->sum != SUM_NONE || spec->headers;
+    o->special = o->filter || o->tag || o->tag2 || o->label || c->sampling_rate > 1 || c->post_tag ||
+                 c->post_tag2 || spec->sum != SUM_NONE || spec->headers;
     o->ring = ring_new(ring_octets(c), e);
     return o->ring ? 0 : -1;
 }
@@ -55,20 +57,15 @@ void outlet_close(struct outlet *o)
     filter_free(o->filter);
     tag_filter_free(o->tag);
     tag_filter_free(o->tag2);
+    label_filter_free(o->label);
     ring_free(o->ring);
 }
 
 void outlet_needs(const struct outlet *o, struct fieldset *needs)
 {
-    static const enum field_id filter_reads[] = {
-        FIELD_src_mac,  FIELD_dst_mac,    FIELD_vlan,     FIELD_cos,      FIELD_etype, FIELD_mpls_label_top,
-        FIELD_src_host, FIELD_dst_host,   FIELD_src_port, FIELD_dst_port, FIELD_tos,   FIELD_proto,
-        FIELD_tcpflags, FIELD_flow_label,
-    };
     fieldset_or(needs, &o->spec.set);
     if (o->filter)
-        for (unsigned i = 0; i < sizeof(filter_reads) / sizeof(filter_reads[0]); i++)
-            fieldset_add(needs, filter_reads[i]);
+        filter_needs(needs);
     static const enum field_id sum_reads[] = {
         [SUM_MAC] = FIELD_dst_mac, [SUM_HOST] = FIELD_dst_host, [SUM_NET] = FIELD_dst_net,
         [SUM_AS] = FIELD_dst_as,   [SUM_PORT] = FIELD_dst_port,
@@ -79,6 +76,8 @@ void outlet_needs(const struct outlet *o, struct fieldset *needs)
         fieldset_add(needs, FIELD_tag);
     if (o->tag2)
         fieldset_add(needs, FIELD_tag2);
+    if (o->label)
+        fieldset_add(needs, FIELD_label);
 }
 
 static void log_sums(const struct log *l, const struct outlet *o, const char *what, const struct sums *s)

@@ -24,6 +24,7 @@ struct outlet {
     struct projection projection;
     struct filter *filter;         /* aggregate_filter, or NULL */
     struct tag_filter *tag, *tag2; /* pre_tag_filter, pre_tag2_filter, or NULL */
+    struct label_filter *label;    /* pre_tag_label_filter, or NULL */
     struct ring *ring;
     bool special;          /* filters, sampling, post_tag or sums: not the straight way */
     bool stalled;          /* was full for too long: it does not hold up the input any more */
@@ -51,5 +52,10 @@ void outlet_log_ledger(const struct outlet *o, unsigned workers, unsigned stride
 /* A worker over n outlets, which stay the caller's. */
 struct worker *worker_new(const struct config *c, const struct log *l, struct outlet *outlets, unsigned n);
 void worker_free(struct worker *w);
+
+/* Gives the worker the maps that its outlets' configurations name; they were loaded (view_load). Before
+ * decoders are opened. -1: e. */
+struct maps;
+int worker_use_maps(struct worker *w, struct maps *m, char daemon, struct err *e);
 
 #endif

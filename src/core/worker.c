@@ -9,6 +9,7 @@
 #include "core/enrich.h"
 #include "core/input.h"
 #include "core/outlet.h"
+#include "core/view.h"
 
 enum {
     STALL_US = 200 * 1000, /* a ring that is full for longer does not hold up the input any more */
@@ -24,6 +25,12 @@ struct worker {
     struct outlet *outlets;
     unsigned n;
     int64_t now_us;
+    struct maps *maps; /* NULL: no plugin has any */
+    struct view *views;
+    unsigned n_views;
+    unsigned *view_of;   /* by outlet: its view, n_views for none */
+    uint32_t generation; /* of the maps that the views have */
+    unsigned needs_version;
     struct flow swapped; /* scratch for sums */
 };
 
@@ -39,7 +46,77 @@ struct worker *worker_new(const struct config *c, const struct log *l, struct ou
     return w;
 }
 
-void worker_free(struct worker *w) { free(w); }
+void worker_free(struct worker *w)
+{
+    if (!w)
+        return;
+    for (unsigned i = 0; i < w->n_views; i++)
+        view_drop(&w->views[i]);
+    free(w->views);
+    free(w->view_of);
+    free(w);
+}
+
+/* The view of an outlet; equal ones are one. */
+static unsigned find_view(struct worker *w, const struct view *v)
+{
+    unsigned i = 0;
+    while (i < w->n_views && !view_same(&w->views[i], v))
+        i++;
+    return i;
+}
+
+static int take_maps(struct worker *w)
+{
+    w->generation = maps_generation(w->maps);
+    for (unsigned i = 0; i < w->n_views; i++)
+        if (view_take(&w->views[i], w->maps) == -1)
+            return -1;
+    return 0;
+}
+
+static void needs_of_views(struct worker *w)
+{
+    for (unsigned i = 0; i < w->n_views; i++)
+        view_needs(&w->views[i], &w->needs);
+    enrich_make(&w->enrichment, &w->needs, w->c);
+}
+
+int worker_use_maps(struct worker *w, struct maps *m, char daemon, struct err *e)
+{
+    w->views = calloc(w->n + 1, sizeof(*w->views));
+    w->view_of = calloc(w->n + 1, sizeof(*w->view_of));
+    if (!w->views || !w->view_of)
+        return err_sys(e, "no memory for a worker");
+    bool any = false;
+    for (unsigned i = 0; i < w->n; i++) {
+        struct view v;
+        any |= view_of(&v, m, w->outlets[i].c, daemon);
+        w->view_of[i] = find_view(w, &v);
+        if (w->view_of[i] == w->n_views)
+            w->views[w->n_views++] = v;
+    }
+    if (!any)
+        w->n_views = 0;
+    if (!any)
+        return 0;
+    w->maps = m;
+    if (take_maps(w) == -1)
+        return err_sys(e, "no memory for a worker");
+    needs_of_views(w);
+    if (daemon == 'P' || daemon == 'U')
+        maps_fix_needs(m, &w->needs);
+    return 0;
+}
+
+/* Maps have been loaded anew. Without memory those of before stay where they are. */
+static void renew_maps(struct worker *w)
+{
+    const struct fieldset before = w->needs;
+    take_maps(w);
+    needs_of_views(w);
+    w->needs_version += !fieldset_within(&w->needs, &before);
+}
 
 const struct fieldset *worker_needs(const struct worker *w) { return &w->needs; }
 
@@ -54,7 +131,14 @@ bool worker_counts_flows(const struct worker *w)
 const struct config *worker_config(const struct worker *w) { return w->c; }
 const struct log *worker_log(const struct worker *w) { return w->log; }
 int64_t worker_now(const struct worker *w) { return w->now_us; }
-void worker_set_now(struct worker *w, int64_t now_us) { w->now_us = now_us; }
+unsigned worker_needs_version(const struct worker *w) { return w->needs_version; }
+
+void worker_set_now(struct worker *w, int64_t now_us)
+{
+    w->now_us = now_us;
+    if (w->maps && maps_generation(w->maps) != w->generation)
+        renew_maps(w);
+}
 
 static inline struct sums sums_of(const struct flow *f)
 {
@@ -120,7 +204,8 @@ static void put_sum(struct worker *w, struct outlet *o, const struct flow *f)
 static bool passes_filters(const struct outlet *o, const struct flow *f)
 {
     return (!o->filter || filter_match(o->filter, f)) && (!o->tag || tag_filter_match(o->tag, f->tag)) &&
-           (!o->tag2 || tag_filter_match(o->tag2, f->tag2));
+           (!o->tag2 || tag_filter_match(o->tag2, f->tag2)) &&
+           (!o->label || label_filter_match(o->label, &f->label));
 }
 
 /* xorshift64*: the distance to the next sample is uniform over 1..2N-1, N in the mean. */
@@ -165,19 +250,43 @@ static void put_specially(struct worker *w, struct outlet *o, struct flow *f)
     f->tag2 = tag2;
 }
 
+static inline void deliver(struct worker *w, struct outlet *o, struct flow *f)
+{
+    struct sums s = sums_of(f);
+    sums_add(&o->accounted, &s);
+    if (o->special)
+        put_specially(w, o, f);
+    else
+        put(o, f);
+}
+
+/* Each view changes the flow for its plugins only. */
+static void deliver_by_views(struct worker *w, struct flow *f)
+{
+    struct view_saved saved;
+    view_save(&saved, f);
+    for (unsigned v = 0; v < w->n_views; v++) {
+        uint32_t from = 0;
+        do {
+            from = view_tag(&w->views[v], f, from);
+            for (unsigned i = 0; i < w->n; i++)
+                if (w->view_of[i] == v)
+                    deliver(w, &w->outlets[i], f);
+        } while (from);
+        view_restore(&saved, f);
+    }
+}
+
 void worker_flow(struct worker *w, struct flow *f)
 {
     for (unsigned i = 0; i < w->enrichment.n; i++)
         w->enrichment.run[i](f);
-    for (unsigned i = 0; i < w->n; i++) {
-        struct outlet *o = &w->outlets[i];
-        struct sums s = sums_of(f);
-        sums_add(&o->accounted, &s);
-        if (o->special)
-            put_specially(w, o, f);
-        else
-            put(o, f);
+    if (w->n_views) {
+        deliver_by_views(w, f);
+        return;
     }
+    for (unsigned i = 0; i < w->n; i++)
+        deliver(w, &w->outlets[i], f);
 }
 
 /* Tags let it pass, and sampling. */
@@ -207,11 +316,22 @@ static enum outlet_loss put_datagram(struct outlet *o, const struct datagram *d,
     return LOSS_MAX;
 }
 
-void worker_datagram(struct worker *w, const struct datagram *d, uint64_t tag)
+/* What the plugin's map says of the sender; without one, what the caller knows. */
+static uint64_t tag_of_sender(const struct worker *w, unsigned outlet, const struct addr *from, uint64_t tag)
+{
+    const struct view *v = w->n_views ? &w->views[w->view_of[outlet]] : NULL;
+    uint64_t tag2;
+    if (v && v->tags)
+        tagmap_sender(v->tags, v->run, from, &tag, &tag2);
+    return tag;
+}
+
+void worker_datagram(struct worker *w, const struct datagram *d, uint64_t of_all)
 {
     const struct sums s = { .records = 1, .packets = 1, .bytes = d->len };
     for (unsigned i = 0; i < w->n; i++) {
         struct outlet *o = &w->outlets[i];
+        const uint64_t tag = tag_of_sender(w, i, &d->from, of_all);
         enum outlet_loss why = o->special ? datagram_verdict(o, tag) : LOSS_MAX;
         if (why == LOSS_MAX)
             why = put_datagram(o, d, tag, &s);

@@ -22,6 +22,10 @@ bool worker_counts_flows(const struct worker *w);
 const struct config *worker_config(const struct worker *w); /* the core's */
 const struct log *worker_log(const struct worker *w);
 
+/* Changes when worker_needs does: a map was loaded that reads more. What was compiled for the old needs is to
+ * be made anew. It changes between batches only (worker_set_now). */
+unsigned worker_needs_version(const struct worker *w);
+
 /* Wall-clock time of the batch in hand, µs: set by the input once for each batch (for capture files: time of
  * the packet). */
 int64_t worker_now(const struct worker *w);
@@ -33,7 +37,8 @@ void worker_flow(struct worker *w, struct flow *f);
 
 struct datagram; /* core/input.h */
 
-/* For plugins that want whole datagrams: hands one on, with its tag, copied once. Counts as one record and
+/* For plugins that want whole datagrams: hands one on, copied once, with its tag, or that which a plugin's
+ * pre_tag_map gives its sender. Counts as one record and
  * one packet of its octets. */
 void worker_datagram(struct worker *w, const struct datagram *d, uint64_t tag);
 

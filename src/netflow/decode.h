@@ -27,6 +27,7 @@ struct netflow {
     const struct config *c;
     const struct log *log;
     struct wants wants, option_wants;
+    unsigned needs_version; /* of the worker, that they were made for */
     bool renormalize;
     uint32_t ext_rate;
     uint32_t uptime_unit_us;

@@ -33,7 +33,7 @@ static void set_rate(struct options *o, const struct record *r, const struct pla
 
 static void set_names(struct options *o, const struct record *r, const struct plan *p)
 {
-    const uint32_t vrf[2] = { r->vrf_in, r->vrf_out };
+    const uint32_t vrf[2] = { r->f.vrf_in, r->f.vrf_out };
     if (plan_has(p, SLOT_app_id) && plan_has(p, SLOT_app_name) && r->app_id.len)
         options_set_text(o, OPTION_APPLICATION, option_app_key(&r->app_id), r->app_name.p, r->app_name.len);
     if (plan_has(p, SLOT_in_iface) && plan_has(p, SLOT_if_name))

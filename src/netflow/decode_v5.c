@@ -8,7 +8,7 @@ enum { TCP = 6, UDP = 17 };
 
 /* Which members the configuration takes from elsewhere. */
 struct v5_wants {
-    bool as, mask, next_hop, times;
+    bool as, mask, next_hop, ip_next_hop, times;
 };
 
 static void v5_times(struct netflow *nf, const uint8_t *p)
@@ -48,6 +48,8 @@ static void v5_record(struct netflow *nf, const struct v5_wants *w, const uint8_
     f->tcpflags = f->proto == TCP ? p[37] : 0;
     if (w->next_hop)
         addr_set_v4(&f->peer_dst_ip, p + 8);
+    if (w->ip_next_hop)
+        addr_set_v4(&f->next_hop, p + 8);
     if (w->as) {
         f->src_as = load_be16(p + 40);
         f->dst_as = load_be16(p + 42);
@@ -67,11 +69,13 @@ static void v5_records(struct netflow *nf, struct cursor c, unsigned n)
         .as = fieldset_has(fs, FIELD_src_as) || fieldset_has(fs, FIELD_dst_as),
         .mask = fieldset_has(fs, FIELD_src_mask) || fieldset_has(fs, FIELD_dst_mask),
         .next_hop = nf->wants.next_hop && fieldset_has(fs, FIELD_peer_dst_ip),
+        .ip_next_hop = fieldset_has(fs, EXTRA_next_hop),
         .times = nf->wants.classes & NEED_TIMES,
     };
     const bool sampled = nf->wants.classes & NEED_SAMPLING;
     record_begin(nf, NULL);
     nf->r.f.export_proto_sysid = nf->m.id >> 8;
+    nf->r.f.engine_type = (uint8_t)nf->m.id;
     for (const uint8_t *p; n && (p = cursor_take(&c, V5_RECORD)); n--) {
         v5_record(nf, &w, p);
         if (sampled)

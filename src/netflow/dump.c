@@ -46,7 +46,8 @@ void dump_template(const struct netflow *nf, const struct tmpl *t)
     if (!f)
         return;
     const unsigned n = tmpl_fields(t, f, t->n_fields), v = t->version;
-    log_at(log, LOG_LV_DEBUG, "NfV%u agent         : %s:%u", v, addr_str(&nf->m.x->s.from, agent), nf->m.x->s.id);
+    log_at(log, LOG_LV_DEBUG, "NfV%u agent         : %s:%u", v, addr_str(&nf->m.x->s.from, agent),
+           nf->m.x->s.id);
     log_at(log, LOG_LV_DEBUG, "NfV%u template type : %s", v, t->options ? "options" : "flow");
     log_at(log, LOG_LV_DEBUG, "NfV%u template ID   : %u", v, t->id);
     log_at(log, LOG_LV_DEBUG, "-------------------------------------------------------------");

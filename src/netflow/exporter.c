@@ -136,6 +136,14 @@ bool exporters_settle(struct exporters *xs, struct exporter *x, unsigned *evicte
     return fits;
 }
 
+void exporters_recompile(struct exporters *xs, const struct wants *w, const struct wants *options)
+{
+    for (struct sender *s = xs->senders.unproven.oldest; s; s = s->newer)
+        tmpl_recompile(&exporter_of(s)->templates, w, options);
+    for (struct sender *s = xs->senders.proven.oldest; s; s = s->newer)
+        tmpl_recompile(&exporter_of(s)->templates, w, options);
+}
+
 void exporters_prove(struct exporters *xs, struct exporter *x) { senders_prove(&xs->senders, &x->s); }
 
 const struct option *exporter_option(const struct exporter *x, enum option_kind kind, uint64_t key)

@@ -71,6 +71,9 @@ struct exporter *exporters_get(struct exporters *xs, const struct addr *from, ui
  * bound. False: x alone is too much, and has lost what it knew. */
 bool exporters_settle(struct exporters *xs, struct exporter *x, unsigned *evicted);
 
+/* Compiles the templates of all exporters again (tmpl_recompile). */
+void exporters_recompile(struct exporters *xs, const struct wants *w, const struct wants *options);
+
 /* x has brought a data record. */
 void exporters_prove(struct exporters *xs, struct exporter *x);
 

@@ -112,7 +112,7 @@ static struct rd rd_of_vrf(uint32_t id)
 static void find_rd(const struct exporter *x, struct record *r)
 {
     const bool out = r->f.sampling_direction == DIRECTION_OUT;
-    const uint32_t id[2] = { out ? r->vrf_out : r->vrf_in, out ? r->vrf_in : r->vrf_out };
+    const uint32_t id[2] = { out ? r->f.vrf_out : r->f.vrf_in, out ? r->f.vrf_in : r->f.vrf_out };
     r->f.mpls_vpn_rd_origin = RD_ORIGIN_FLOW;
     for (unsigned i = 0; i < 2; i++) {
         const struct option *o = id[i] ? exporter_option(x, OPTION_RD, id[i]) : NULL;
@@ -140,10 +140,10 @@ static void vrf(const struct plan *p, const struct exporter *x, struct record *r
     struct flow *f = &r->f;
     if (!plan_has(p, SLOT_rd) || !rd_is_set(&f->mpls_vpn_rd))
         find_rd(x, r);
-    f->ingress_vrf_name = name_of(x, OPTION_VRF, r->vrf_in);
-    f->egress_vrf_name = name_of(x, OPTION_VRF, r->vrf_out);
+    f->ingress_vrf_name = name_of(x, OPTION_VRF, r->f.vrf_in);
+    f->egress_vrf_name = name_of(x, OPTION_VRF, r->f.vrf_out);
     const bool dflt = f->ingress_vrf_name.len == 7 && !memcmp(f->ingress_vrf_name.p, "default", 7);
-    f->vrf_name = r->vrf_in == 0 || dflt ? f->egress_vrf_name : f->ingress_vrf_name;
+    f->vrf_name = r->f.vrf_in == 0 || dflt ? f->egress_vrf_name : f->ingress_vrf_name;
 }
 
 /* ---- names */
@@ -411,6 +411,9 @@ static void finish_step(struct netflow *nf, const struct plan *p, enum finish_op
     case FIN_HOP:
         either(&r->f.peer_dst_ip, &r->hop6);
         return;
+    case FIN_NEXT_HOP:
+        either(&r->f.next_hop, &r->next_hop6);
+        return;
     case FIN_NAT_SRC:
         either(&r->f.post_nat_src_host, &r->nat_src6);
         return;
@@ -491,6 +494,8 @@ void record_begin(struct netflow *nf, const struct tmpl *t)
     f->flows = 1;
     f->kind = t ? (t->options ? FLOW_OPTION : t->plan->kind) : FLOW_TRAFFIC;
     f->etype = t ? t->plan->etype : 0x0800;
+    f->traits = t ? t->plan->traits : 0;
+    f->set_id = t ? t->id : 0;
     f->peer_src_ip = *exporter_address(nf, m->x);
     f->export_proto_version = m->version;
     f->export_proto_seqno = m->seq;

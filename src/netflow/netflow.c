@@ -124,9 +124,34 @@ static enum nf_drop dispatch(struct netflow *nf, const struct datagram *d)
     }
 }
 
+static void option_wants(struct netflow *nf)
+{
+    nf->option_wants = (struct wants){ .classes = NEED_OPTION };
+    if (!nf->c->account_options)
+        return;
+    nf->option_wants = nf->wants;
+    nf->option_wants.classes |= NEED_OPTION;
+}
+
+static void make_wants(struct netflow *nf)
+{
+    wants_make(&nf->wants, worker_needs(nf->w), nf->c);
+    option_wants(nf);
+    nf->needs_version = worker_needs_version(nf->w);
+}
+
+/* A map that was loaded anew reads more than the plans give. */
+static void renew_wants(struct netflow *nf)
+{
+    make_wants(nf);
+    exporters_recompile(&nf->exporters, &nf->wants, &nf->option_wants);
+}
+
 static void netflow_datagram(void *state, const struct datagram *d)
 {
     struct netflow *nf = state;
+    if (__builtin_expect(nf->needs_version != worker_needs_version(nf->w), 0))
+        renew_wants(nf);
     const enum nf_drop why = dispatch(nf, d);
     struct exporter *x = nf->m.x;
     if (__builtin_expect(why == NF_DROP_NONE, 1)) {
@@ -204,15 +229,6 @@ static void netflow_stats(void *state, const char *where)
 
 /* ---- life */
 
-static void option_wants(struct netflow *nf)
-{
-    nf->option_wants = (struct wants){ .classes = NEED_OPTION };
-    if (!nf->c->account_options)
-        return;
-    nf->option_wants = nf->wants;
-    nf->option_wants.classes |= NEED_OPTION;
-}
-
 static int netflow_open(void *state, struct worker *w, struct err *e)
 {
     struct netflow *nf = state;
@@ -226,8 +242,7 @@ static int netflow_open(void *state, struct worker *w, struct err *e)
                             .uptime_unit_us = c->time_secs ? 1000000 : 1000,
                             .clock_us = clock_mono_us() };
     snprintf(nf->collector, sizeof(nf->collector), "%s", c->collector_ip ? c->collector_ip : "0.0.0.0");
-    wants_make(&nf->wants, worker_needs(w), c);
-    option_wants(nf);
+    make_wants(nf);
     if (c->collector_allow_file) {
         nf->allow = allow_load(c->collector_allow_file, e);
         if (!nf->allow)

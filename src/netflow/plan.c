@@ -53,18 +53,31 @@ static const struct {
     uint16_t field;
     uint16_t classes;
 } needs_of[] = {
-    { FIELD_src_host, NEED_FAMILY },        { FIELD_dst_host, NEED_FAMILY },
-    { FIELD_src_mask, NEED_FAMILY },        { FIELD_dst_mask, NEED_FAMILY },
-    { FIELD_etype, NEED_FAMILY },           { FIELD_vlan, NEED_VLAN },
-    { FIELD_in_iface_name, NEED_IFACE },    { FIELD_out_iface_name, NEED_IFACE },
-    { FIELD_mpls_label_top, NEED_MPLS },    { FIELD_mpls_label_bottom, NEED_MPLS },
-    { FIELD_mpls_label_stack, NEED_MPLS },  { FIELD_mpls_stack_depth, NEED_MPLS },
-    { FIELD_mpls_vpn_rd, NEED_VRF },        { FIELD_vrf_name, NEED_VRF },
-    { FIELD_ingress_vrf_name, NEED_VRF },   { FIELD_egress_vrf_name, NEED_VRF },
-    { FIELD_vxlan, NEED_SEGMENT },          { FIELD_nvgre, NEED_SEGMENT },
-    { FIELD_timestamp_start, NEED_TIMES },  { FIELD_timestamp_end, NEED_TIMES },
-    { FIELD_timestamp_min, NEED_TIMES },    { FIELD_timestamp_max, NEED_TIMES },
+    { FIELD_src_host, NEED_FAMILY },
+    { FIELD_dst_host, NEED_FAMILY },
+    { FIELD_src_mask, NEED_FAMILY },
+    { FIELD_dst_mask, NEED_FAMILY },
+    { FIELD_etype, NEED_FAMILY },
+    { FIELD_vlan, NEED_VLAN },
+    { FIELD_in_iface_name, NEED_IFACE },
+    { FIELD_out_iface_name, NEED_IFACE },
+    { FIELD_mpls_label_top, NEED_MPLS },
+    { FIELD_mpls_label_bottom, NEED_MPLS },
+    { FIELD_mpls_label_stack, NEED_MPLS },
+    { FIELD_mpls_stack_depth, NEED_MPLS },
+    { FIELD_mpls_vpn_rd, NEED_VRF },
+    { FIELD_vrf_name, NEED_VRF },
+    { FIELD_ingress_vrf_name, NEED_VRF },
+    { FIELD_egress_vrf_name, NEED_VRF },
+    { FIELD_vxlan, NEED_SEGMENT },
+    { FIELD_nvgre, NEED_SEGMENT },
+    { FIELD_timestamp_start, NEED_TIMES },
+    { FIELD_timestamp_end, NEED_TIMES },
+    { FIELD_timestamp_min, NEED_TIMES },
+    { FIELD_timestamp_max, NEED_TIMES },
     { FIELD_sampling_rate, NEED_SAMPLING },
+    { EXTRA_vrf_in, NEED_VRF },
+    { EXTRA_vrf_out, NEED_VRF },
 };
 
 /* Primitives that come out of the flow only where the configuration does not take them from elsewhere. */
@@ -103,7 +116,7 @@ void wants_make(struct wants *w, const struct fieldset *needs, const struct conf
 
 /* ---- choosing elements */
 
-enum { NOWHERE = -1 };
+enum { NOWHERE = -1, MORE_STEPS = 8 };
 
 /* One template on its way to a plan. */
 struct compiler {
@@ -119,7 +132,7 @@ struct compiler {
     struct todo {
         struct step step;
         uint16_t field;
-    } steps[2 * SLOT_MAX];
+    } steps[2 * SLOT_MAX + MORE_STEPS];
 };
 
 static bool slot_wanted(const struct compiler *c, unsigned s)
@@ -236,6 +249,8 @@ static bool add_step(struct compiler *c, unsigned s, int field, uint16_t to)
     const int op = op_for(s, f->el->type, f->len);
     if (op < 0)
         return false;
+    if (c->n_steps == COUNT(c->steps))
+        return false;
     c->steps[c->n_steps++] =
         (struct todo){ .step = { .to = to, .len = f->len, .op = (uint8_t)op }, .field = (uint16_t)field };
     return true;
@@ -340,6 +355,42 @@ static void vlan(struct compiler *c)
         (has(c, SLOT_out_vlan) && element_of(c, SLOT_out_vlan)->rank < element_of(c, SLOT_in_vlan)->rank);
     const enum slot_id s = out ? SLOT_out_vlan : SLOT_in_vlan;
     add_step(c, s, c->best[s], offsetof(struct record, f.vlan));
+}
+
+/* Where the template has an element without vendor, or NOWHERE. */
+static int place_of(const struct compiler *c, uint16_t id)
+{
+    for (unsigned i = 0; i < c->n; i++)
+        if (c->fields[i].pen == 0 && c->fields[i].id == id && !c->fields[i].scope && c->fields[i].len)
+            return (int)i;
+    return NOWHERE;
+}
+
+/* The plain next hop, which maps can ask for whatever peer_dst_ip is. */
+static void next_hop(struct compiler *c)
+{
+    const int v4 = place_of(c, 15), v6 = place_of(c, 62);
+    if (!fieldset_has(&c->w->fields, EXTRA_next_hop))
+        return;
+    const bool both = v4 != NOWHERE && v6 != NOWHERE;
+    if (v4 != NOWHERE)
+        add_step(c, SLOT_hop4, v4, offsetof(struct record, f.next_hop));
+    if (v6 != NOWHERE)
+        add_step(c, SLOT_hop6, v6,
+                 both ? offsetof(struct record, next_hop6) : offsetof(struct record, f.next_hop));
+    if (both)
+        add_finish(c, FIN_NEXT_HOP);
+}
+
+/* What maps can ask a template for. */
+static void traits(struct compiler *c)
+{
+    if (place_of(c, 231) != NOWHERE && place_of(c, 232) != NOWHERE)
+        c->plan->traits |= FLOW_BIFLOW;
+    if (place_of(c, 233) != NOWHERE)
+        c->plan->traits |= FLOW_NSEL;
+    if (place_of(c, 230) != NOWHERE)
+        c->plan->traits |= FLOW_NEL;
 }
 
 /* Counters make a flow traffic; NAT events are events whatever else they bring. */
@@ -572,6 +623,8 @@ struct plan *plan_compile(const struct tmpl_field *tf, unsigned n, uint8_t versi
     choose_fields(&c);
     family(&c);
     vlan(&c);
+    next_hop(&c);
+    traits(&c);
     kind(&c);
     biflow(&c);
     others(&c);

@@ -101,9 +101,10 @@ struct tail {
 };
 
 enum finish_op {
-    FIN_FAMILY,  /* both families have a place: which one is it */
-    FIN_HOP,     /* the same for the next hop, */
-    FIN_NAT_SRC, /* and for translated addresses */
+    FIN_FAMILY,   /* both families have a place: which one is it */
+    FIN_HOP,      /* the same for the next hop, */
+    FIN_NEXT_HOP, /* that of the IP route, */
+    FIN_NAT_SRC,  /* and for translated addresses */
     FIN_NAT_DST,
     FIN_VLAN,    /* vlan by direction */
     FIN_LABELS,  /* labels out of elements 70 to 79 */
@@ -132,6 +133,7 @@ struct plan {
     uint16_t n_tail;
     uint8_t n_finish;
     uint8_t kind;   /* enum flow_kind */
+    uint8_t traits; /* enum flow_trait */
     uint32_t fixed; /* octets in front of the first field of variable length: the record, if there is none */
     uint32_t min_len; /* of a record (RFC 7011 §3.4.1: padding is shorter) */
     uint16_t etype;   /* EtherType by the family of the addresses, where the template decides it; else 0 */

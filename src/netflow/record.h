@@ -52,9 +52,8 @@ struct record {
     struct flow f;
 
     /* where a template has places for both families */
-    struct addr src4, dst4, src6, dst6, hop6, nat_src6, nat_dst6;
+    struct addr src4, dst4, src6, dst6, hop6, next_hop6, nat_src6, nat_dst6;
     uint8_t src_mask4, dst_mask4, src_mask6, dst_mask6, ip_version;
-    uint32_t vrf_in, vrf_out;
     int64_t t[T_MAX]; /* absolute: µs since the epoch; uptimes, deltas and durations as they came */
     struct sampling sampling;
     struct reverse rev;

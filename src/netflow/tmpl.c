@@ -213,6 +213,35 @@ bad:
     return NULL;
 }
 
+static struct plan *compile_again(const struct tmpl *x, const struct wants *w)
+{
+    struct tmpl_field *f = calloc(x->n_fields, sizeof(*f));
+    if (!f)
+        return NULL;
+    tmpl_fields(x, f, x->n_fields);
+    struct plan *p = plan_compile(f, x->n_fields, x->version, w, NULL);
+    free(f);
+    return p;
+}
+
+void tmpl_recompile(struct tmpl_table *t, const struct wants *w, const struct wants *options)
+{
+    for (uint32_t i = 0; i < t->cap;) {
+        struct tmpl *x = t->slot[i];
+        struct plan *p = x ? compile_again(x, x->options ? options : w) : NULL;
+        if (x && !p) {
+            take_out(t, i); /* another one may have moved here */
+            continue;
+        }
+        if (x) {
+            t->memory += plan_size(p) - plan_size(x->plan);
+            plan_free(x->plan);
+            x->plan = p;
+        }
+        i++;
+    }
+}
+
 enum tmpl_verdict tmpl_learn(struct tmpl_table *t, struct tmpl_record *rec, const struct wants *w,
                              unsigned max, bool *evicted, struct tmpl **out, struct err *e)
 {

@@ -60,6 +60,10 @@ enum tmpl_verdict tmpl_learn(struct tmpl_table *t, struct tmpl_record *rec, cons
 
 void tmpl_forget(struct tmpl_table *t, uint16_t id);
 
+/* Compiles all of t's templates again, since what is wanted has changed: data of templates from w, of options
+ * templates from `options`. One for which there is no memory is forgotten until it is sent again. */
+void tmpl_recompile(struct tmpl_table *t, const struct wants *w, const struct wants *options);
+
 /* The fields of a template again, for the dump: writes at most `max` of them, returns how many there are. */
 unsigned tmpl_fields(const struct tmpl *t, struct tmpl_field *fields, unsigned max);
 

@@ -14,4 +14,4 @@ endif
 
 noinst_PROGRAMS += bench/micro_format
 bench_micro_format_SOURCES = bench/micro_format.c
-bench_micro_format_LDADD = libformat.a libcore.a libbase.a -lm
+bench_micro_format_LDADD = libformat.a libcore.a libconfig.a libbase.a -lm

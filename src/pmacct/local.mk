@@ -6,4 +6,4 @@ libpmacct_a_SOURCES = src/pmacct/client.c src/pmacct/client.h src/pmacct/link.c 
 	src/pmacct/value.h
 bin_PROGRAMS += pmacct
 pmacct_SOURCES = src/pmacct/main.c
-pmacct_LDADD = libpmacct.a libformat.a libcore.a libbase.a -lm
+pmacct_LDADD = libpmacct.a libformat.a libcore.a libconfig.a libbase.a -lm

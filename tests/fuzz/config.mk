@@ -8,3 +8,7 @@ check_PROGRAMS += tests/fuzz/fuzz_mapfile
 TESTS += tests/fuzz/fuzz_mapfile
 tests_fuzz_fuzz_mapfile_SOURCES = tests/fuzz/fuzz_mapfile.c
 tests_fuzz_fuzz_mapfile_LDADD = $(FUZZ_LIBS) libconfig.a libbase.a $(DAEMON_LIBS)
+check_PROGRAMS += tests/fuzz/fuzz_tagmap
+TESTS += tests/fuzz/fuzz_tagmap
+tests_fuzz_fuzz_tagmap_SOURCES = tests/fuzz/fuzz_tagmap.c
+tests_fuzz_fuzz_tagmap_LDADD = $(FUZZ_LIBS) libcore.a libconfig.a libbase.a $(DAEMON_LIBS)

@@ -3,4 +3,4 @@
 check_PROGRAMS += tests/fuzz/fuzz_imt
 TESTS += tests/fuzz/fuzz_imt
 tests_fuzz_fuzz_imt_SOURCES = tests/fuzz/fuzz_imt.c
-tests_fuzz_fuzz_imt_LDADD = $(FUZZ_LIBS) libplugins.a libformat.a libcore.a libbase.a -lm $(DAEMON_LIBS)
+tests_fuzz_fuzz_imt_LDADD = $(FUZZ_LIBS) libplugins.a libformat.a libcore.a libconfig.a libbase.a -lm $(DAEMON_LIBS)

@@ -3,6 +3,6 @@
 check_PROGRAMS += tests/fuzz/fuzz_packet tests/fuzz/fuzz_pcapmap
 TESTS += tests/fuzz/fuzz_packet tests/fuzz/fuzz_pcapmap
 tests_fuzz_fuzz_packet_SOURCES = tests/fuzz/fuzz_packet.c
-tests_fuzz_fuzz_packet_LDADD = $(FUZZ_LIBS) libpacket.a libcore.a libbase.a $(DAEMON_LIBS)
+tests_fuzz_fuzz_packet_LDADD = $(FUZZ_LIBS) libpacket.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
 tests_fuzz_fuzz_pcapmap_SOURCES = tests/fuzz/fuzz_pcapmap.c
-tests_fuzz_fuzz_pcapmap_LDADD = $(FUZZ_LIBS) libpacket.a libcore.a libbase.a $(DAEMON_LIBS)
+tests_fuzz_fuzz_pcapmap_LDADD = $(FUZZ_LIBS) libpacket.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)

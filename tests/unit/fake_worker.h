@@ -8,6 +8,7 @@
 
 struct worker {
     struct fieldset needs;
+    unsigned needs_version;
     struct config c;
     struct log log;
     int64_t now_us;

@@ -13,7 +13,7 @@ check_PROGRAMS += tests/unit/allow_test tests/unit/elements_test tests/unit/expo
 TESTS += tests/unit/allow_test tests/unit/elements_test tests/unit/exporter_test tests/unit/netflow_options_test \
 	tests/unit/netflow_times_test tests/unit/plan_test tests/unit/tmpl_test
 tests_unit_allow_test_SOURCES = tests/unit/allow_test.c
-tests_unit_allow_test_LDADD = libcore.a libbase.a $(TEST_LIBS)
+tests_unit_allow_test_LDADD = libcore.a libconfig.a libbase.a $(TEST_LIBS)
 tests_unit_elements_test_SOURCES = tests/unit/elements_test.c
 tests_unit_elements_test_LDADD = $(NETFLOW_TEST_LIBS)
 tests_unit_exporter_test_SOURCES = tests/unit/exporter_test.c

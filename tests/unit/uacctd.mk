@@ -3,4 +3,4 @@
 check_PROGRAMS += tests/unit/nflog_test
 TESTS += tests/unit/nflog_test
 tests_unit_nflog_test_SOURCES = tests/unit/nflog_test.c
-tests_unit_nflog_test_LDADD = libpacket.a libcore.a libbase.a $(TEST_LIBS)
+tests_unit_nflog_test_LDADD = libpacket.a libcore.a libconfig.a libbase.a $(TEST_LIBS)
