@@ -104,8 +104,13 @@ struct config {
     const char *pcap_interface, *pcap_filter, *pcap_savefile;
     bool promisc, pcap_interface_wait, pcap_savefile_wait, pmacctd_nonroot;
     int snaplen, pcap_savefile_delay, pcap_savefile_replay;
-    int pipe_size;        /* *_pipe_size: socket or capture buffer in octets, 0: chosen by the suite */
-    int flow_buffer_size; /* *_flow_buffer_size, octets; 0: not set */
+    int pipe_size;            /* *_pipe_size: socket or capture buffer in octets, 0: chosen by the suite */
+    int classifier_max_flows; /* 0: not set */
+    int classifier_num_roots; /* a hint */
+    bool classifier_proto_guess;
+    int classifier_idle_scan_period, classifier_idle_max_time; /* ms */
+    int classifier_idle_scan_budget, classifier_giveup_tcp, classifier_giveup_udp, classifier_giveup_other;
+    int flow_buffer_size;                           /* *_flow_buffer_size, octets; 0: not set */
     int flow_lifetime, flow_tcp_lifetime;           /* s; tcp: 0: not set */
     int flow_buffer_buckets, conntrack_buffer_size; /* hints */
     const char *nflog_group;                        /* uacctd_group: comma list */

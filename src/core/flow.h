@@ -33,7 +33,7 @@ struct coords {
     double lat, lon;
 };
 struct class_name {
-    char b[16]; /* padded with NUL */
+    char b[32]; /* padded with NUL */
 };
 
 enum flow_kind {

@@ -148,15 +148,17 @@ static void vrf(const struct plan *p, const struct exporter *x, struct record *r
 
 /* ---- names */
 
-/* Without a name: engine and selector (RFC 6759 §4.1); nothing where all of it is zero. */
+/* Names of exporters are cut, as pmacct has it and tables keep them. Without a name: engine and selector (RFC
+ * 6759 §4.1); nothing where all of it is zero. */
 static void class_of(const struct exporter *x, struct record *r)
 {
-    char text[sizeof(r->f.class.b) + 8] = "";
+    enum { NAME_MAX_LEN = 16 };
+    char text[NAME_MAX_LEN + 8] = "";
     const struct var *id = &r->app_id;
     const struct option *o = id->len ? exporter_option(x, OPTION_APPLICATION, option_app_key(id)) : NULL;
     memset(&r->f.class, 0, sizeof(r->f.class));
     if (o) {
-        memcpy(r->f.class.b, o->text, o->len < sizeof(r->f.class.b) ? o->len : sizeof(r->f.class.b));
+        memcpy(r->f.class.b, o->text, o->len < NAME_MAX_LEN ? o->len : NAME_MAX_LEN);
         return;
     }
     if (id->len < 2 || option_app_key(id) << 8 == 0)
@@ -165,8 +167,7 @@ static void class_of(const struct exporter *x, struct record *r)
     char *at = text + u64_text(b[0], text);
     *at++ = ':';
     at += u64_text(load_be(b + 1, id->len < 5 ? id->len - 1 : 4), at);
-    memcpy(r->f.class.b, text,
-           (size_t)(at - text) < sizeof(r->f.class.b) ? (size_t)(at - text) : sizeof(r->f.class.b));
+    memcpy(r->f.class.b, text, at - text < NAME_MAX_LEN ? (size_t)(at - text) : NAME_MAX_LEN);
 }
 
 static void segment(struct record *r)

@@ -191,6 +191,15 @@ static void value_text(struct sqltext *t, struct sql_col *c, const struct row *r
     s->len += v->text.len;
 }
 
+/* Tables have 16 characters for it, and some databases refuse a row with more. */
+static void value_class(struct sqltext *t, struct sql_col *c, const struct row *r, struct sql_value *v)
+{
+    enum { CLASS_TEXT = 16 };
+    value_text(t, c, r, v);
+    if (v->text.len > CLASS_TEXT)
+        v->text.len = CLASS_TEXT;
+}
+
 static void value_var(struct sqltext *t, struct sql_col *c, const struct row *r, struct sql_value *v)
 {
     uint32_t len;
@@ -279,9 +288,9 @@ static void value_updated(struct sqltext *t, struct sql_col *c, const struct row
 
 /* What a kind is in SQL; text where this says nothing. */
 static value_fn *const value_of[FK_MAX] = {
-    [FK_U8] = value_u8,        [FK_U16] = value_u16,     [FK_U32] = value_u32,
-    [FK_U64] = value_u64,      [FK_ASN] = value_u32,     [FK_TCPFLAGS] = value_u8,
-    [FK_FWDSTATUS] = value_u8, [FK_COORDS] = value_real, [FK_TIME] = value_time,
+    [FK_U8] = value_u8,     [FK_U16] = value_u16,     [FK_U32] = value_u32,      [FK_U64] = value_u64,
+    [FK_ASN] = value_u32,   [FK_TCPFLAGS] = value_u8, [FK_FWDSTATUS] = value_u8, [FK_COORDS] = value_real,
+    [FK_TIME] = value_time, [FK_CLASS] = value_class,
 };
 
 /* ---- columns */

@@ -17,6 +17,7 @@ enum { ETYPE_MIN = 0x0600, ETYPE_IP4 = 0x0800, ETYPE_IP6 = 0x86dd };
 struct dissect {
     struct packet_decoder *d;
     struct flow *f;
+    const uint8_t *ip;    /* the IP header that f shows; NULL: none yet */
     struct cursor c;      /* captured octets that are still to be read */
     const uint8_t *frame; /* the first octet */
     uint32_t len;         /* octets on the wire */

@@ -3,11 +3,12 @@
 #include "packet/feed.h"
 
 #include <inttypes.h>
-#include <sys/random.h>
 #include "base/strbuf.h"
+#include "packet/conversations.h"
 #include "packet/nflog.h"
 
 enum {
+    CLASS_SNAPLEN = 1600,
     FLOW_BUFFER_MAX = 256 << 20,
     CLASS_TCP_LIFETIME_S = 432000,
     TCP_LIFETIME_S = 60,
@@ -30,7 +31,8 @@ static struct fieldset needs_of(const struct worker *w)
     static const enum field_id of_flows[] = { FIELD_src_host, FIELD_dst_host, FIELD_src_port,
                                               FIELD_dst_port, FIELD_proto,    FIELD_tcpflags };
     struct fieldset needs = *worker_needs(w);
-    for (unsigned i = 0; worker_counts_flows(w) && i < sizeof(of_flows) / sizeof(of_flows[0]); i++)
+    bool follows = worker_counts_flows(w) || fieldset_has(&needs, FIELD_class);
+    for (unsigned i = 0; follows && i < sizeof(of_flows) / sizeof(of_flows[0]); i++)
         fieldset_add(&needs, of_flows[i]);
     return needs;
 }
@@ -45,10 +47,38 @@ static int open_flowtrack(struct packet_feed *pf, const struct config *c, struct
                                                : TCP_LIFETIME_S,
         .bytes_max = c->flow_buffer_size ? (size_t)c->flow_buffer_size : FLOW_BUFFER_MAX,
     };
-    if (getrandom(&conf.seed, sizeof(conf.seed), 0) != sizeof(conf.seed))
-        return err_set(e, ERR_SYS, "no random numbers from the system");
-    pf->flowtrack = flowtrack_new(&conf);
-    return pf->flowtrack ? 0 : err_set(e, ERR_SYS, "no memory for the table of flows");
+    if (conversations_seed(&conf.seed, e) == -1)
+        return -1;
+    pf->flowtrack = flowtrack_new(&conf, e);
+    return pf->flowtrack ? 0 : -1;
+}
+
+/* A build without nDPI runs all the same, and the class stays empty. */
+static int open_classifier(struct packet_feed *pf, const struct config *c, struct err *e)
+{
+    pf->classifier = classifier_new(c, pf->log, e);
+    if (pf->classifier) {
+        if (!c->pcap_savefile && c->snaplen < CLASS_SNAPLEN)
+            log_info(
+                pf->log,
+                "'class' sees the first %d octets of a packet (snaplen): many applications show themselves "
+                "behind them, %d is a better value",
+                c->snaplen, CLASS_SNAPLEN);
+        return 0;
+    }
+    if (e->code != ERR_UNSUPPORTED)
+        return -1;
+    log_warn(pf->log, "%s: the class of packets stays empty", e->text);
+    return 0;
+}
+
+static int open_stages(struct packet_feed *pf, const struct config *c, struct err *e)
+{
+    if (worker_counts_flows(pf->worker) && open_flowtrack(pf, c, e) == -1)
+        return -1;
+    if (fieldset_has(worker_needs(pf->worker), FIELD_class) && open_classifier(pf, c, e) == -1)
+        return -1;
+    return 0;
 }
 
 int packet_feed_open(struct packet_feed *pf, struct worker *w, const char *name, int dlt, struct err *e)
@@ -69,21 +99,26 @@ int packet_feed_open(struct packet_feed *pf, struct worker *w, const char *name,
         pf->multiply = external;
         pf->flow.sampling_rate = 1;
     }
-    return worker_counts_flows(w) ? open_flowtrack(pf, c, e) : 0;
+    return open_stages(pf, c, e);
 }
 
 void packet_feed_close(struct packet_feed *pf)
 {
-    if (!pf->shares)
+    if (!pf->shares) {
         flowtrack_free(pf->flowtrack);
+        classifier_free(pf->classifier);
+    }
     pf->flowtrack = NULL;
+    pf->classifier = NULL;
     packet_decoder_close(&pf->decoder);
 }
 
 void packet_feed_share(struct packet_feed *pf, struct packet_feed *with)
 {
     flowtrack_free(pf->flowtrack);
+    classifier_free(pf->classifier);
     pf->flowtrack = with->flowtrack;
+    pf->classifier = with->classifier;
     pf->shares = true;
 }
 
@@ -111,12 +146,22 @@ static void count_flow(struct packet_feed *pf, int64_t at_us)
                     flowtrack_count(pf->flowtrack), refused + 1);
 }
 
+static void classify(struct packet_feed *pf, int64_t at_us)
+{
+    struct flow *f = &pf->flow;
+    const uint8_t *ip = f->packet ? pf->decoder.ip : NULL;
+    uint32_t len = ip ? (uint32_t)(f->packet + f->packet_caplen - ip) : 0;
+    classifier_packet(pf->classifier, f, ip, len, at_us);
+}
+
 static inline void count_packet(struct packet_feed *pf, int64_t at_us)
 {
     struct flow *f = &pf->flow;
     set_times(pf, at_us);
     if (pf->flowtrack)
         count_flow(pf, at_us);
+    if (pf->classifier)
+        classify(pf, at_us);
     if (__builtin_expect(pf->multiply > 1, 0)) {
         f->packets *= pf->multiply;
         f->bytes *= pf->multiply;
@@ -178,5 +223,7 @@ void packet_feed_stats(const struct packet_feed *pf, const char *name)
         log_notice(pf->log, "stats [%s,0] flow_table=%" PRIu64 " octets=%zu skipped_packets=%" PRIu64, name,
                    flowtrack_count(pf->flowtrack), flowtrack_memory(pf->flowtrack),
                    flowtrack_refused(pf->flowtrack));
+    if (pf->classifier && !pf->shares)
+        classifier_stats(pf->classifier, pf->log, name);
     strbuf_free(&s);
 }

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "core/worker.h"
+#include "packet/classify.h"
 #include "packet/flowtrack.h"
 #include "packet/link.h"
 
@@ -14,12 +15,13 @@ struct packet_feed {
     struct worker *worker;
     const struct log *log;
     struct packet_decoder decoder;
-    struct flow flow;            /* inputs set what no packet tells (interfaces) before packet_feed_take */
-    struct flowtrack *flowtrack; /* some plugin counts flows */
-    bool shares;                 /* the tables are another feed's */
-    bool by_arrival;             /* time_new: the moment it is taken in is its time */
-    uint32_t multiply;           /* counters stand for that many packets */
-    uint64_t packets;            /* fed */
+    struct flow flow;              /* inputs set what no packet tells (interfaces) before packet_feed_take */
+    struct flowtrack *flowtrack;   /* some plugin counts flows */
+    struct classifier *classifier; /* some plugin shows the class */
+    bool shares;                   /* the tables are another feed's */
+    bool by_arrival;               /* time_new: the moment it is taken in is its time */
+    uint32_t multiply;             /* counters stand for that many packets */
+    uint64_t packets;              /* fed */
     struct log_limit short_limit, full_limit;
 };
 

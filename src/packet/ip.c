@@ -110,6 +110,7 @@ enum packet_drop layer_ip4(struct dissect *x)
 {
     uint32_t wire = dissect_wire_left(x);
     x->f->etype = ETYPE_IP4;
+    x->ip = x->c.p;
     if (!(x->want & WANT_IP))
         return PACKET_OK;
     const uint8_t *h = cursor_take(&x->c, IP4_MIN);
@@ -221,6 +222,7 @@ enum packet_drop layer_ip6(struct dissect *x)
 {
     uint32_t wire = dissect_wire_left(x);
     x->f->etype = ETYPE_IP6;
+    x->ip = x->c.p;
     if (!(x->want & WANT_IP))
         return PACKET_OK;
     const uint8_t *h = cursor_take(&x->c, IP6_LEN);

@@ -399,11 +399,13 @@ static enum packet_drop judge(struct packet_decoder *d, enum packet_drop why, co
     return PACKET_OK;
 }
 
+enum { ETHERNET_LEN = 14 };
+
 /* Nearly all frames are Ethernet, IPv4 without options and TCP, unfragmented, with all headers captured: the
  * same as the layers do, at once. False: no such frame, nothing is done. */
 static inline bool decode_plain(const uint8_t *frame, uint32_t caplen, uint32_t len, struct flow *f)
 {
-    enum { IP = 14, TCP = IP + 20, END = TCP + 20, PROTO_TCP = 6 };
+    enum { IP = ETHERNET_LEN, TCP = IP + 20, END = TCP + 20, PROTO_TCP = 6 };
     if (caplen < END || load_be16(frame + 12) != ETYPE_IP4 || frame[IP] != 0x45 ||
         frame[IP + 9] != PROTO_TCP || load_be16(frame + IP + 6) & 0x3fff)
         return false;
@@ -444,6 +446,7 @@ enum packet_drop packet_decode(struct packet_decoder *d, const uint8_t *frame, u
     f->packet_caplen = caplen;
     f->packet_dlt = d->dlt;
     if (d->plain && decode_plain(frame, caplen, len, f)) {
+        d->ip = frame + ETHERNET_LEN;
         d->count[PACKET_OK]++;
         return PACKET_OK;
     }
@@ -456,7 +459,9 @@ enum packet_drop packet_decode(struct packet_decoder *d, const uint8_t *frame, u
                          .len = len,
                          .want = d->want,
                          .labels = d->labels };
-    return conclude(d, d->link->fn(&x), f);
+    enum packet_drop why = d->link->fn(&x);
+    d->ip = x.ip;
+    return conclude(d, why, f);
 }
 
 enum packet_drop packet_decode_nflog(struct packet_decoder *d, const struct nflog_packet *p, struct flow *f)
@@ -465,7 +470,9 @@ enum packet_drop packet_decode_nflog(struct packet_decoder *d, const struct nflo
     packet_forget_rest(f, d->want);
     f->packets = 1;
     struct dissect x = { .d = d, .f = f, .want = d->want, .labels = d->labels };
-    return conclude(d, nflog_payload(&x, p), f);
+    enum packet_drop why = nflog_payload(&x, p);
+    d->ip = x.ip;
+    return conclude(d, why, f);
 }
 
 bool packet_orphans_due(const struct packet_decoder *d, int64_t now_us)
@@ -475,6 +482,7 @@ bool packet_orphans_due(const struct packet_decoder *d, int64_t now_us)
 
 bool packet_orphan(struct packet_decoder *d, int64_t now_us, struct flow *f, int64_t *at_us)
 {
+    d->ip = NULL;
     return d->fragments && frag_orphan(d->fragments, now_us, f, at_us);
 }
 

@@ -69,6 +69,7 @@ struct packet_decoder {
     bool plain;        /* plain TCP over Ethernet needs no layers */
     int64_t at_us;     /* set by the caller to the time of the frame before packet_decode, if fragments are
                         * wanted */
+    const uint8_t *ip; /* of the last frame: the IP header whose fields the flow shows; NULL: none */
     struct cursor udp; /* of the last frame: payload of its UDP header as far as captured; empty, bad: none */
     struct tunnel_set *tunnels;         /* NULL: none is looked for */
     struct frag_table *fragments;       /* NULL: later fragments have no ports */

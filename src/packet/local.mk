@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 noinst_LIBRARIES += libpacket.a
 libpacket_a_SOURCES = \
+	src/packet/conversations.c src/packet/conversations.h \
 	src/packet/capfile.c src/packet/capfile.h \
 	src/packet/dissect.h \
 	src/packet/ether.c \
@@ -18,3 +19,8 @@ libpacket_a_SOURCES = \
 	src/packet/tunnel.c src/packet/tunnel.h \
 	src/packet/udp_feed.c src/packet/udp_feed.h \
 	src/packet/wlan.c
+if WITH_NDPI
+libpacket_a_SOURCES += src/packet/classify.c src/packet/classify.h
+else
+libpacket_a_SOURCES += src/packet/classify_none.c src/packet/classify.h
+endif

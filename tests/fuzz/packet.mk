@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Fuzz targets of src/packet.
-check_PROGRAMS += tests/fuzz/fuzz_packet tests/fuzz/fuzz_pcapmap
-TESTS += tests/fuzz/fuzz_packet tests/fuzz/fuzz_pcapmap
+check_PROGRAMS += tests/fuzz/fuzz_packet tests/fuzz/fuzz_pcapmap tests/fuzz/fuzz_classify
+TESTS += tests/fuzz/fuzz_packet tests/fuzz/fuzz_pcapmap tests/fuzz/fuzz_classify
+tests_fuzz_fuzz_classify_SOURCES = tests/fuzz/fuzz_classify.c
+tests_fuzz_fuzz_classify_LDADD = $(FUZZ_LIBS) libpacket.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
 tests_fuzz_fuzz_packet_SOURCES = tests/fuzz/fuzz_packet.c
 tests_fuzz_fuzz_packet_LDADD = $(FUZZ_LIBS) libpacket.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
 tests_fuzz_fuzz_pcapmap_SOURCES = tests/fuzz/fuzz_pcapmap.c

@@ -87,7 +87,8 @@ static const struct row rows[] = {
 static struct flowtrack *table(size_t octets)
 {
     struct flowtrack_conf c = { .lifetime_s = 30, .tcp_lifetime_s = 100, .bytes_max = octets, .seed = 42 };
-    struct flowtrack *t = flowtrack_new(&c);
+    struct err e;
+    struct flowtrack *t = flowtrack_new(&c, &e);
     assert_non_null(t);
     return t;
 }
@@ -147,6 +148,9 @@ static void conversations_are_told_apart(void **state)
     assert_int_equal(flowtrack_packet(t, &same, START_US), 0);
     struct flow none = { .etype = 0x0806 };
     assert_int_equal(flowtrack_packet(t, &none, START_US), 0);
+    struct flow fragment = f[0];
+    fragment.src_port = fragment.dst_port = 0; /* nobody knows them */
+    assert_int_equal(flowtrack_packet(t, &fragment, START_US), 0);
     assert_int_equal(flowtrack_count(t), 7);
     flowtrack_free(t);
 }

@@ -327,6 +327,21 @@ static void test_since_epoch(void **state)
     end(&s);
 }
 
+/* The column has 16 characters. */
+static void test_long_class(void **state)
+{
+    (void)state;
+    struct setup s;
+    struct class_name name = { "Unknown/GoogleHangoutDuo" };
+    setup(&s, "class", (struct config){ .sql_optimize_clauses = true });
+    open_sink(&s);
+    made_set(&s.m, FIELD_class, &name, sizeof(name));
+    add(&s, 1, 0, FLOW_TRAFFIC);
+    assert_int_equal(purge(&s), 0);
+    sql(&s, "SELECT class_id FROM acct", "Unknown/GoogleHa\n");
+    end(&s);
+}
+
 static void test_num_hosts(void **state)
 {
     (void)state;
@@ -464,7 +479,7 @@ int main(void)
         cmocka_unit_test(test_num_hosts),     cmocka_unit_test(test_bound),
         cmocka_unit_test(test_events),        cmocka_unit_test(test_schema),
         cmocka_unit_test(test_refused),       cmocka_unit_test(test_again),
-        cmocka_unit_test(test_quoted),
+        cmocka_unit_test(test_quoted),        cmocka_unit_test(test_long_class),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
