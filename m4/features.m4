@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The two kinds of optional feature that configure knows, and the summary that they are reported in.
 #
-# PM_FEATURE: something in this release uses the library. Without a switch it is used where it is found.
+# PM_FEATURE: something in this release uses the library. Without a switch it is used where it is found, and linked to the daemons.
 # PM_FUTURE:  a switch that existing build scripts pass, for a plugin that this release does not have. With the switch a
 #             missing library is an error, so that a script which needs it fails here and not in production.
 
@@ -26,6 +26,8 @@ AC_DEFUN([PM_FEATURE], [
         [AC_MSG_ERROR([--enable-$1 was given, but $2 was not found: install its development package])])
   AS_IF([test $pm_have = yes], [
     AC_DEFINE([$3], [1], [Define to 1: $4.])
+    AS_VAR_APPEND([pm_feature_libs], [" $$3_LIBS"])
+    AS_VAR_APPEND([pm_feature_cflags], [" $$3_CFLAGS"])
     pm_version=$($PKG_CONFIG --modversion $2)
     PM_SUMMARY([$1], [yes, $2 $pm_version: $4])
     AS_VAR_APPEND([pm_build_libs], ["$2 $pm_version\\n"])

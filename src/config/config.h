@@ -99,6 +99,10 @@ struct config {
     int sql_table_version;
     bool sql_optimize_clauses, sql_dont_try_update, sql_num_hosts;
     int sql_multi_values, sql_locking_style;
+    const char *sql_host, *sql_backup_host, *sql_user, *sql_passwd, *sql_conn_ca_file, *sql_data;
+    int sql_port; /* 0: the database's own */
+    bool sql_use_copy;
+    const char *sql_delimiter; /* hints: PostgreSQL always gets its rows by COPY */
 
     /* packets */
     const char *pcap_interface, *pcap_filter, *pcap_savefile;

@@ -12,6 +12,12 @@ static const char *const plugins[] = {
 #ifdef WITH_SQLITE3
     "sqlite",
 #endif
+#ifdef WITH_PGSQL
+    "pgsql",
+#endif
+#ifdef WITH_MYSQL
+    "mysql",
+#endif
 };
 
 static void print_system(void)

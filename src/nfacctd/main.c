@@ -9,15 +9,7 @@
 #include "packet/input_savefile.h"
 #include "plugins/plugins.h"
 
-static const struct plugin_ops *const plugins[] = {
-    &plugin_memory,
-    &plugin_print,
-    &plugin_tee,
-#ifdef WITH_SQLITE3
-    &plugin_sqlite3,
-#endif
-    NULL,
-};
+static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON &plugin_tee, NULL };
 
 static const struct input_ops *const inputs[] = { &input_savefile, &input_udp, NULL };
 

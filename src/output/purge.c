@@ -60,7 +60,8 @@ struct purger {
     struct triggers triggers;
     struct spooled *spooled; /* NULL: none */
     struct job *held; /* the oldest batch of the spool, which the sink has refused, as it is in memory */
-    int retry_s;      /* seconds until the sink is asked again, 0: nothing to ask it for */
+    int retry_s;      /* how long until the sink is asked again; 0: nothing to ask it for */
+    int64_t retry_us; /* monotonic: when */
 };
 
 int64_t writer_id(void) { return gettid(); }
@@ -268,7 +269,10 @@ static void spool_write(struct purger *p)
         p->retry_s = p->retry_s * 2 < RETRY_MAX_S ? p->retry_s * 2 : RETRY_MAX_S;
     else
         p->retry_s = RETRY_FIRST_S;
+    p->retry_us = clock_mono_us() + p->retry_s * US_PER_S;
 }
+
+static bool retry_is_due(const struct purger *p) { return !p->retry_s || clock_mono_us() >= p->retry_us; }
 
 /* Puts a batch on disk; then it is safe, whatever becomes of sink and plugin. False: it has to stay in
  * memory.
@@ -294,7 +298,8 @@ static bool job_store(struct purger *p, struct job *j)
 static int job_spool(struct purger *p, struct job *j)
 {
     bool stored = job_store(p, j);
-    spool_write(p);
+    if (retry_is_due(p))
+        spool_write(p);
     if (stored)
         return 0;
     if (p->retry_s || job_do(p, j) == -1)
@@ -361,16 +366,14 @@ static void write_waiting(struct purger *p)
     }
 }
 
-/* Until there is work, or the sink is to be asked again. */
+/* Until there is work; or the sink is to be asked again, which it is then. */
 static void wait_for_work(struct purger *p)
 {
-    struct timespec until;
     if (!p->retry_s) {
         pthread_cond_wait(&p->work, &p->lock);
         return;
     }
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += p->retry_s;
+    struct timespec until = { .tv_sec = p->retry_us / US_PER_S, .tv_nsec = p->retry_us % US_PER_S * 1000 };
     if (pthread_cond_timedwait(&p->work, &p->lock, &until) != ETIMEDOUT)
         return;
     pthread_mutex_unlock(&p->lock);

@@ -12,9 +12,10 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "output/sqlschema.h"
 #include "output/sqltext.h"
 
-enum { BUSY_MS = 10000, STATEMENT_MAX = 1 << 20, SCHEMA_MAX = 65535 };
+enum { BUSY_MS = 10000, STATEMENT_MAX = 1 << 20 };
 #define DB_DEFAULT "/tmp/pmacct.db"
 
 enum flavour { TRAFFIC, EVENT, FLAVOURS };
@@ -22,7 +23,7 @@ enum flavour { TRAFFIC, EVENT, FLAVOURS };
 struct sink_sqlite3 {
     struct sqltext *text;
     struct names *table;
-    struct names *schema; /* statements to run before the first one of a table, or NULL */
+    struct sqlschema *schema; /* statements to run before the first one of a table, or NULL */
     const char *path;
     bool update_first;
     bool may_create; /* the table is one of the default ones and no schema is given */
@@ -133,9 +134,10 @@ static bool table_exists(struct sink_sqlite3 *s, const char *table)
 /* A table that is there already is what a schema without IF NOT EXISTS meets at each start: no news. */
 static void run_schema(struct sink_sqlite3 *s, const struct plugin *pl, const struct group *g)
 {
-    char *sql = malloc(SCHEMA_MAX * 8), *message = NULL;
-    if (!sql || names_expand(s->schema, &g->row, g->at_us, sql, SCHEMA_MAX * 8) == -1)
-        log_warn(&pl->log, "sql_table_schema: '%s' does not fit", pl->c->sql_table_schema);
+    struct err e = { 0 };
+    char *sql = sqlschema_text(s->schema, g, &e), *message = NULL;
+    if (!sql)
+        log_warn(&pl->log, "sql_table_schema: '%s': %s", pl->c->sql_table_schema, e.text);
     else if (sqlite3_exec(s->db, sql, NULL, NULL, &message) != SQLITE_OK && message &&
              !strstr(message, "already exists"))
         log_warn(&pl->log, "sql_table_schema: '%s', table %s: %s", pl->c->sql_table_schema, g->name, message);
@@ -213,6 +215,50 @@ static int use_table(struct sink_sqlite3 *s, const struct plugin *pl, const stru
     }
     hint_index(s, pl, g->name);
     return 0;
+}
+
+/* ---- batch ids: the last batch of each writer, so that one which is in doubt after a crash counts once */
+
+static int ids_make(struct sink_sqlite3 *s, struct err *e)
+{
+    static const char sql[] =
+        "CREATE TABLE IF NOT EXISTS pmacct_spool (writer TEXT PRIMARY KEY, batch BLOB NOT "
+        "NULL, stamp INTEGER NOT NULL)";
+    if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return db_error(s, "make the table pmacct_spool", e);
+    return 0;
+}
+
+/* Binds what both statements have first and runs them. */
+static int ids_run(struct sink_sqlite3 *s, const struct plugin *pl, const struct batch *b, const char *sql,
+                   int expect, struct err *e)
+{
+    sqlite3_stmt *st = NULL;
+    int rc = sqlite3_prepare_v2(s->db, sql, -1, &st, NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_bind_text(st, 1, pl->name, -1, SQLITE_STATIC);
+        sqlite3_bind_blob(st, 2, b->id, sizeof(b->id), SQLITE_STATIC);
+        sqlite3_bind_int64(st, 3, b->purge_us / US_PER_S);
+        rc = sqlite3_step(st);
+    }
+    if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+        db_error(s, "use the table pmacct_spool", e);
+    sqlite3_finalize(st);
+    return rc == expect ? 1 : rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : -1;
+}
+
+static int had_before(struct sink_sqlite3 *s, const struct plugin *pl, const struct batch *b, struct err *e)
+{
+    if (!b->spool_seq)
+        return 0;
+    return ids_run(s, pl, b, "SELECT 1 FROM pmacct_spool WHERE writer = ?1 AND batch = ?2", SQLITE_ROW, e);
+}
+
+static int note_id(struct sink_sqlite3 *s, const struct plugin *pl, const struct batch *b, struct err *e)
+{
+    if (!b->spool_seq)
+        return 0;
+    return ids_run(s, pl, b, "REPLACE INTO pmacct_spool VALUES (?1, ?2, ?3)", SQLITE_DONE, e) == 1 ? 0 : -1;
 }
 
 /* ---- rows */
@@ -305,12 +351,25 @@ static int put_groups(struct sink_sqlite3 *s, const struct plugin *pl, struct ba
     return 0;
 }
 
+static int put_once(struct sink_sqlite3 *s, const struct plugin *pl, struct batch *b, const struct groups *gs,
+                    struct err *e)
+{
+    int had = had_before(s, pl, b, e);
+    if (had == 1) {
+        b->inserted = b->rows;
+        log_info(&pl->log, "the database has this purge already, from before a crash");
+    }
+    if (had)
+        return had == 1 ? 0 : -1;
+    return put_groups(s, pl, b, gs, e) == 0 && note_id(s, pl, b, e) == 0 ? 0 : -1;
+}
+
 static int put_batch(struct sink_sqlite3 *s, const struct plugin *pl, struct batch *b,
                      const struct groups *gs, struct err *e)
 {
-    if (run(s, s->begin, "begin", e) == -1)
+    if ((b->spool_seq && ids_make(s, e) == -1) || run(s, s->begin, "begin", e) == -1)
         return -1;
-    if (put_groups(s, pl, b, gs, e) == 0 && run(s, s->commit, "commit", e) == 0)
+    if (put_once(s, pl, b, gs, e) == 0 && run(s, s->commit, "commit", e) == 0)
         return 0;
     sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     drop_statements(s); /* the tables they are for may have been rolled back */
@@ -326,26 +385,8 @@ static void sink_sqlite3_close(void *state)
     disconnect(s);
     sqltext_free(s->text);
     names_free(s->table);
-    names_free(s->schema);
+    sqlschema_free(s->schema);
     free(s->value);
-}
-
-static int read_schema(struct sink_sqlite3 *s, const struct plugin *pl, struct err *e)
-{
-    char *text = calloc(1, SCHEMA_MAX + 1);
-    FILE *f = text ? fopen(pl->c->sql_table_schema, "re") : NULL;
-    int rc = 0;
-    if (!f)
-        rc = err_sys(e, "sql_table_schema: cannot open '%s'", pl->c->sql_table_schema);
-    else if (fread(text, 1, SCHEMA_MAX + 1, f) > SCHEMA_MAX)
-        rc = err_set(e, ERR_LIMIT, "sql_table_schema: '%s' has more than %d octets", pl->c->sql_table_schema,
-                     SCHEMA_MAX);
-    if (rc == 0)
-        s->schema = names_compile(text, pl, e);
-    if (f)
-        fclose(f);
-    free(text);
-    return s->schema ? 0 : -1;
 }
 
 static int set_up(struct sink_sqlite3 *s, const struct plugin *pl, struct err *e)
@@ -360,7 +401,7 @@ static int set_up(struct sink_sqlite3 *s, const struct plugin *pl, struct err *e
     s->may_create = !c->sql_table_schema && (!c->sql_table || !strcmp(c->sql_table, own));
     s->table = names_compile(c->sql_table ? c->sql_table : own, pl, e);
     s->value = calloc(sqltext_columns(s->text), sizeof(*s->value));
-    if (!s->table || (c->sql_table_schema && read_schema(s, pl, e) == -1))
+    if (!s->table || (c->sql_table_schema && !(s->schema = sqlschema_read(pl, e))))
         return -1;
     return s->value ? 0 : err_set(e, ERR_SYS, "out of memory");
 }
@@ -411,5 +452,6 @@ const struct sink_ops sink_sqlite3 = {
     .open = sink_sqlite3_open,
     .write = sink_sqlite3_write,
     .close = sink_sqlite3_close,
+    .spools = true,
     .trigger_env = sink_sqlite3_trigger_env,
 };

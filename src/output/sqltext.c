@@ -30,6 +30,8 @@ struct sqltext {
     struct format *format;
     int version;
     bool bgp, bgp_assumed;
+    bool as_text;  /* sql_data: unified */
+    bool as_typed; /* tables of AS numbers, which stand as numbers where others have addresses */
     bool epoch, num_hosts;
     char table[24];
     struct time_style stamps;
@@ -72,51 +74,6 @@ static const struct {
     { FIELD_dst_port, 8, "dst_port", true },
     { FIELD_src_as, AS_SINCE, "ip_src", false }, /* an AS number in the place of an address */
     { FIELD_dst_as, AS_SINCE, "ip_dst", false },
-};
-
-const struct sql_dialect sql_dialect_sqlite3 = {
-    .name = "sqlite3",
-    .placeholder = "?%u",
-    .quote = "\"",
-    .host_numbers = true,
-    .type = {
-        [FK_U8] = "INT(2) NOT NULL DEFAULT 0",
-        [FK_U16] = "INT(4) NOT NULL DEFAULT 0",
-        [FK_U32] = "INT(8) NOT NULL DEFAULT 0",
-        [FK_U64] = "INT(8) NOT NULL DEFAULT 0",
-        [FK_ASN] = "INT(8) NOT NULL DEFAULT 0",
-        [FK_ETYPE] = "CHAR(5) NOT NULL DEFAULT ' '",
-        [FK_MAC] = "CHAR(17) NOT NULL DEFAULT '0:0:0:0:0:0'",
-        [FK_ADDR] = "CHAR(45) NOT NULL DEFAULT '0.0.0.0'",
-        [FK_NET] = "CHAR(45) NOT NULL DEFAULT '0.0.0.0'",
-        [FK_PROTO] = "CHAR(6) NOT NULL DEFAULT 0",
-        [FK_TCPFLAGS] = "INT(4) NOT NULL DEFAULT 0",
-        [FK_RD] = "CHAR(18) NOT NULL DEFAULT ' '",
-        [FK_ROA] = "CHAR(1) NOT NULL DEFAULT ' '",
-        [FK_DIRECTION] = "CHAR(1) NOT NULL DEFAULT ' '",
-        [FK_FWDSTATUS] = "INT(2) NOT NULL DEFAULT 0",
-        [FK_CLASS] = "CHAR(16) NOT NULL DEFAULT ' '",
-        [FK_COUNTRY] = "CHAR(2) NOT NULL DEFAULT '--'",
-        [FK_POCODE] = "CHAR(12) NOT NULL DEFAULT ' '",
-        [FK_COORDS] = "REAL NOT NULL DEFAULT 0",
-        [FK_TIME] = "DATETIME NOT NULL DEFAULT '0000-00-00 00:00:00'",
-        [FK_TEXT] = "VARCHAR(32) NOT NULL DEFAULT ' '",
-        [FK_MAP] = "VARCHAR(255) NOT NULL DEFAULT ' '",
-        [FK_COMMS] = "CHAR(24) NOT NULL DEFAULT ' '",
-        [FK_ASPATH] = "CHAR(21) NOT NULL DEFAULT ' '",
-        [FK_LABELS] = "VARCHAR(255) NOT NULL DEFAULT ' '",
-        [FK_SEGMENTS] = "VARCHAR(255) NOT NULL DEFAULT ' '",
-    },
-    .type_proto_number = "INT(2) NOT NULL DEFAULT 0",
-    .type_host_number = "INT(32) NOT NULL DEFAULT 0",
-    .type_epoch = "INT(8) NOT NULL DEFAULT 0",
-    .type_stamp = "DATETIME",
-    .type_stamp_inserted = "DATETIME NOT NULL DEFAULT '0000-00-00 00:00:00'",
-    .type_packets = "INT NOT NULL",
-    .type_bytes = "BIGINT NOT NULL",
-    .type_flows = "INT NOT NULL DEFAULT 0",
-    .type_residual = "INT NOT NULL DEFAULT 0",
-    .type_fwd_text = "VARCHAR(50) NOT NULL DEFAULT ' '",
 };
 
 /* ---- values */
@@ -344,10 +301,22 @@ static void choose_value(const struct sqltext *t, const struct config *c, struct
         col->type = t->d->type_fwd_text;
     } else if (f->kind == FK_TIME && t->epoch) {
         col->type = t->d->type_epoch;
+    } else if (text_as_in_address(t, f) && t->as_typed) {
+        col->type = t->d->type_as;
     } else if (text_as_in_address(t, f)) {
         col->value = value_text;
         col->type = t->d->type[FK_ADDR];
     }
+}
+
+/* sql_data: unified has text where other tables have types of their own. */
+static const char *type_of(const struct sqltext *t, const struct field *f)
+{
+    if (f->kind == FK_MAC && t->as_text)
+        return t->d->type_mac_text;
+    if ((f->kind == FK_ADDR || f->kind == FK_NET) && (t->as_text || t->as_typed))
+        return t->as_typed ? t->d->type_as : t->d->type_addr_text;
+    return t->d->type[f->kind];
 }
 
 static void add_second(struct sqltext *t, const struct config *c, const struct sql_col *first,
@@ -372,7 +341,7 @@ static void add_field(struct sqltext *t, const struct config *c, const struct co
     const struct field *f = column->field;
     value_fn *value = value_of[f->kind] ? value_of[f->kind] : value_text;
     struct sql_col *col =
-        add_column(t, column_name(t, f), t->d->type[f->kind], f->flags & F_OR ? ROLE_OR : ROLE_KEY, value);
+        add_column(t, column_name(t, f), type_of(t, f), f->flags & F_OR ? ROLE_OR : ROLE_KEY, value);
     fcol_init(&col->fc, t->format, column);
     choose_value(t, c, col, f);
     add_second(t, c, col, f);
@@ -381,14 +350,14 @@ static void add_field(struct sqltext *t, const struct config *c, const struct co
 /* A column of the default table that nobody asked for. */
 static void add_filler(struct sqltext *t, const struct field *f)
 {
-    struct sql_col *c = add_column(t, column_name(t, f), t->d->type[f->kind],
-                                   f->flags & F_OR ? ROLE_OR : ROLE_KEY, value_filler);
+    struct sql_col *c =
+        add_column(t, column_name(t, f), type_of(t, f), f->flags & F_OR ? ROLE_OR : ROLE_KEY, value_filler);
     switch (f->kind) {
     case FK_MAC:
         c->filler_text = "0:0:0:0:0:0";
         break;
     case FK_ADDR:
-        c->filler_text = t->num_hosts ? NULL : "0.0.0.0";
+        c->filler_text = t->num_hosts || t->as_typed ? NULL : "0.0.0.0";
         break;
     case FK_CLASS:
         c->filler_text = "unknown";
@@ -460,7 +429,7 @@ static void add_counters(struct sqltext *t, const struct config *c)
     add_counter(t, "bytes", t->d->type_bytes, offsetof(struct row, bytes));
     if (t->layout->flows)
         add_counter(t, "flows", t->d->type_flows, offsetof(struct row, flows));
-    else if (!c->sql_optimize_clauses && (t->bgp || t->version >= FLOWS_SINCE))
+    else if (!c->sql_optimize_clauses && (t->bgp ? t->d->bgp_flows : t->version >= FLOWS_SINCE))
         add_column(t, "flows", t->d->type_flows, ROLE_SUM, value_filler);
 }
 
@@ -477,6 +446,17 @@ static bool wants_bgp(const struct fieldset *set)
     return false;
 }
 
+static void name_table(struct sqltext *t)
+{
+    const char *kind = t->as_text ? "_uni" : t->as_typed ? "_as" : "";
+    if (t->bgp && t->version == 1)
+        snprintf(t->table, sizeof(t->table), "acct_bgp");
+    else if (t->bgp || t->version == 1)
+        snprintf(t->table, sizeof(t->table), "acct%s", kind);
+    else
+        snprintf(t->table, sizeof(t->table), "acct%s_v%d", kind, t->version);
+}
+
 static void set_version(struct sqltext *t, const struct config *c, const struct fieldset *set)
 {
     const char *type = c->sql_table_type;
@@ -484,12 +464,11 @@ static void set_version(struct sqltext *t, const struct config *c, const struct 
     t->bgp = type && !strcmp(type, "bgp");
     if (!t->bgp && !type && wants_bgp(set))
         t->bgp = t->bgp_assumed = true;
-    if (t->bgp && t->version == 1)
-        snprintf(t->table, sizeof(t->table), "acct_bgp");
-    else if (t->bgp || t->version == 1)
-        snprintf(t->table, sizeof(t->table), "acct");
-    else
-        snprintf(t->table, sizeof(t->table), "acct_v%d", t->version);
+    bool early = t->d->typed && !t->bgp && t->version < AS_SINCE;
+    t->as_text = early && c->sql_data && !strcmp(c->sql_data, "unified");
+    t->as_typed =
+        early && !t->as_text && (fieldset_has(set, FIELD_src_as) || fieldset_has(set, FIELD_dst_as));
+    name_table(t);
 }
 
 static int refuse(const char *at, const struct field *f, const struct sqltext *t, struct err *e)
@@ -659,6 +638,47 @@ static void placeholder(const struct sqltext *t, unsigned i, struct strbuf *out)
 }
 
 static bool left_out(const struct sql_col *c, bool event) { return event && c->role == ROLE_SUM; }
+
+static const unsigned role_bit[] = { [ROLE_KEY] = SQL_KEYS,
+                                     [ROLE_OR] = SQL_ORS,
+                                     [ROLE_SUM] = SQL_SUMS,
+                                     [ROLE_STAMP_INSERTED] = SQL_BINS,
+                                     [ROLE_STAMP_UPDATED] = SQL_UPDATED };
+
+static bool picked(const struct sql_col *c, unsigned which, bool event)
+{
+    return (which & role_bit[c->role]) && !left_out(c, event);
+}
+
+unsigned sqltext_each(const struct sqltext *t, unsigned which, bool event, const char *pattern,
+                      const char *sep, struct strbuf *out)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < t->n; i++) {
+        if (!picked(&t->col[i], which, event))
+            continue;
+        if (n++)
+            strbuf_str(out, sep);
+        for (const char *p = pattern; *p; p++) {
+            if (*p == '@')
+                strbuf_str(out, t->col[i].name);
+            else
+                strbuf_char(out, *p);
+        }
+    }
+    return n;
+}
+
+unsigned sqltext_pick(const struct sqltext *t, unsigned which, bool event, uint16_t index[SQL_COLUMNS_MAX])
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < t->n; i++)
+        if (picked(&t->col[i], which, event))
+            index[n++] = (uint16_t)i;
+    return n;
+}
+
+const char *sqltext_column(const struct sqltext *t, unsigned i) { return t->col[i].name; }
 
 void sqltext_insert(const struct sqltext *t, const char *table, bool event, struct strbuf *out)
 {

@@ -10,16 +10,19 @@
 
 struct sql_dialect {
     const char *name;
-    const char *placeholder;  /* printf format of the n-th, "?%u" */
-    const char *quote;        /* around identifiers that need it */
-    bool port_names_new;      /* port_src in tables of all versions */
-    bool proto_numbers;       /* ip_proto is always a number */
-    bool host_numbers;        /* sql_num_hosts is possible */
+    const char *placeholder; /* printf format of the n-th, "?%u" */
+    const char *quote;       /* around identifiers that need it */
+    bool port_names_new;     /* port_src in tables of all versions */
+    bool proto_numbers;      /* ip_proto is always a number */
+    bool host_numbers;       /* sql_num_hosts is possible */
+    bool typed;     /* sql_data chooses, in tables before version 6, between the types below and text */
+    bool bgp_flows; /* the BGP table has the column flows */
     const char *type[FK_MAX]; /* of a column, with its default, where it does not say more below */
     const char *type_proto_number, *type_host_number, *type_epoch, *type_stamp, *type_stamp_inserted,
         *type_packets, *type_bytes, *type_flows, *type_residual, *type_fwd_text;
+    const char *type_mac_text, *type_addr_text, *type_as; /* where `typed` */
 };
-extern const struct sql_dialect sql_dialect_sqlite3;
+extern const struct sql_dialect sql_dialect_sqlite3, sql_dialect_pgsql, sql_dialect_mysql; /* sqldialect.c */
 
 enum sql_type { SQL_INT, SQL_UNSIGNED, SQL_REAL, SQL_TEXT, SQL_BLOB };
 
@@ -59,6 +62,25 @@ void sqltext_set_now(struct sqltext *t, int64_t now_us);
  * (false). */
 void sqltext_insert(const struct sqltext *t, const char *table, bool event, struct strbuf *out);
 bool sqltext_update(const struct sqltext *t, const char *table, bool event, struct strbuf *out);
+/* Columns by what they are to a row. */
+enum sql_which {
+    SQL_KEYS = 1,     /* what tells rows apart */
+    SQL_ORS = 2,      /* TCP flags: ORed */
+    SQL_SUMS = 4,     /* counters: added; rows of events have none */
+    SQL_BINS = 8,     /* stamp_inserted, with time bins: tells rows apart as well */
+    SQL_UPDATED = 16, /* stamp_updated */
+    SQL_WHERE = SQL_KEYS | SQL_BINS,
+    SQL_ALL = 31,
+};
+/* Writes `pattern` once for each of these columns, its name in the place of each @, with `sep` between them.
+ * Returns how many there were. */
+unsigned sqltext_each(const struct sqltext *t, unsigned which, bool event, const char *pattern,
+                      const char *sep, struct strbuf *out);
+/* Their numbers, counted from 0: the places of their values in what sqltext_values fills. Returns how many.
+ */
+unsigned sqltext_pick(const struct sqltext *t, unsigned which, bool event, uint16_t index[SQL_COLUMNS_MAX]);
+const char *sqltext_column(const struct sqltext *t, unsigned i);
+
 /* A table that has what the statements need, and with `unique` a primary key of what identifies a row. */
 void sqltext_create(const struct sqltext *t, const char *table, bool unique, struct strbuf *out);
 void sqltext_identifier(const struct sqltext *t, const char *name, struct strbuf *out);

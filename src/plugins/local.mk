@@ -13,6 +13,4 @@ libplugins_a_SOURCES += src/plugins/tee.c src/plugins/tee_balance.c src/plugins/
 	src/plugins/tee_conf.c src/plugins/tee_conf.h src/plugins/tee_craft.c src/plugins/tee_craft.h \
 	src/plugins/tee_name.c src/plugins/tee_name.h src/plugins/tee_queues.c src/plugins/tee_raw.c \
 	src/plugins/tee_receiver.c src/plugins/tee_receiver.h src/plugins/tee_send.h src/plugins/tee_udp.c
-if WITH_SQLITE3
-libplugins_a_SOURCES += src/plugins/sqlite3.c
-endif
+libplugins_a_SOURCES += src/plugins/sql.c

@@ -8,8 +8,29 @@
 extern const struct plugin_ops plugin_memory;
 extern const struct plugin_ops plugin_nfprobe;
 extern const struct plugin_ops plugin_sfprobe;
-extern const struct plugin_ops plugin_print;   /* what was counted, as text, at each refresh time */
-extern const struct plugin_ops plugin_sqlite3; /* the same into an SQLite database; only WITH_SQLITE3 */
-extern const struct plugin_ops plugin_tee;     /* copies of what collectors receive, to other collectors */
+extern const struct plugin_ops plugin_tee; /* copies of what collectors receive, to other collectors */
+extern const struct plugin_ops plugin_print; /* what was counted, as text, at each refresh time */
+/* The same into a database; only WITH_SQLITE3, WITH_PGSQL, WITH_MYSQL. */
+extern const struct plugin_ops plugin_sqlite3, plugin_pgsql, plugin_mysql;
+
+#ifdef WITH_SQLITE3
+#define PLUGINS_SQLITE3 &plugin_sqlite3,
+#else
+#define PLUGINS_SQLITE3
+#endif
+#ifdef WITH_PGSQL
+#define PLUGINS_PGSQL &plugin_pgsql,
+#else
+#define PLUGINS_PGSQL
+#endif
+#ifdef WITH_MYSQL
+#define PLUGINS_MYSQL &plugin_mysql,
+#else
+#define PLUGINS_MYSQL
+#endif
+/* What every flow daemon can run, for its list; config.h has to be included before. */
+#define PLUGINS_COMMON &plugin_memory, &plugin_print, PLUGINS_SQLITE3 PLUGINS_PGSQL PLUGINS_MYSQL
+/* What those that see packets can run besides. */
+#define PLUGINS_PROBES &plugin_nfprobe, &plugin_sfprobe,
 
 #endif

@@ -9,16 +9,7 @@
 #include "packet/link.h"
 #include "pmacctd/input_pcap.h"
 
-static const struct plugin_ops *const plugins[] = {
-    &plugin_memory,
-    &plugin_print,
-    &plugin_nfprobe,
-    &plugin_sfprobe,
-#ifdef WITH_SQLITE3
-    &plugin_sqlite3,
-#endif
-    NULL,
-};
+static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_PROBES NULL };
 
 static const struct input_ops *const inputs[] = { &input_savefile, &input_pcap, NULL };
 

@@ -10,14 +10,7 @@
 #include "plugins/plugins.h"
 #include "sfacctd/counterlog.h"
 
-static const struct plugin_ops *const plugins[] = {
-    &plugin_memory,
-    &plugin_print,
-#ifdef WITH_SQLITE3
-    &plugin_sqlite3,
-#endif
-    NULL,
-};
+static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON NULL };
 
 static const struct input_ops *const inputs[] = { &input_savefile, &input_udp, NULL };
 

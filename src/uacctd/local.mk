@@ -2,5 +2,5 @@
 if WITH_NFLOG
 sbin_PROGRAMS += uacctd
 uacctd_SOURCES = src/uacctd/main.c src/uacctd/input_nflog.c src/uacctd/input_nflog.h src/uacctd/nfsock.c src/uacctd/nfsock.h
-uacctd_LDADD = $(DAEMON_ARCHIVES) $(WITH_NFLOG_LIBS) $(DAEMON_LIBS)
+uacctd_LDADD = $(DAEMON_ARCHIVES) $(DAEMON_LIBS)
 endif

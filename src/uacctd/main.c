@@ -7,15 +7,7 @@
 #include "plugins/plugins.h"
 #include "uacctd/input_nflog.h"
 
-static const struct plugin_ops *const plugins[] = {
-    &plugin_memory,
-    &plugin_print,
-    &plugin_nfprobe,
-#ifdef WITH_SQLITE3
-    &plugin_sqlite3,
-#endif
-    NULL,
-};
+static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_PROBES NULL };
 
 static const struct input_ops *const inputs[] = { &input_nflog, NULL };
 

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* MariaDB and MySQL: rows go in INSERT statements of many rows each, which add to the rows that are there
+ * already. Where the table has no index that finds these, through a temporary table. */
+#include "output/sink_mysql.h"
+
+#include <errmsg.h>
+#include <inttypes.h>
+#include <mysql.h>
+#include <mysqld_error.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "output/sink_sql.h"
+
+enum { CHUNK = 512 << 10, STATEMENT_MAX = 64 << 20, CONNECT_S = 10, TALK_S = 60 };
+
+struct mysql {
+    MYSQL *conn;
+    bool lost;
+    struct log_limit cut_limit;
+};
+
+/* In strict mode a server refuses rows whose values are too long for their columns: cut, they count. */
+#define MODE                                                                                                 \
+    "SET SESSION sql_mode = REPLACE(REPLACE(@@sql_mode, 'STRICT_TRANS_TABLES', ''), 'STRICT_ALL_TABLES', "   \
+    "'')"
+
+/* ---- connection */
+
+/* What is wrong with the row and will be tomorrow. */
+static bool is_about_data(unsigned code)
+{
+    static const unsigned codes[] = {
+        ER_DUP_ENTRY,
+        ER_DATA_TOO_LONG,
+        ER_WARN_DATA_OUT_OF_RANGE,
+        ER_TRUNCATED_WRONG_VALUE,
+        ER_TRUNCATED_WRONG_VALUE_FOR_FIELD,
+        ER_BAD_NULL_ERROR,
+        ER_DATA_OUT_OF_RANGE,
+        ER_NO_REFERENCED_ROW_2,
+#ifdef ER_CONSTRAINT_FAILED /* MariaDB's */
+        ER_CONSTRAINT_FAILED,
+#endif
+    };
+    for (unsigned i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+        if (codes[i] == code)
+            return true;
+    return false;
+}
+
+static int fail(struct mysql *s, struct err *e)
+{
+    unsigned code = mysql_errno(s->conn);
+    if (code == CR_SERVER_GONE_ERROR || code == CR_SERVER_LOST || code == CR_COMMANDS_OUT_OF_SYNC ||
+        code == ER_CONNECTION_KILLED || code == ER_SERVER_SHUTDOWN)
+        s->lost = true;
+    return err_set(e, is_about_data(code) ? ERR_FORMAT : ERR_SYS, "%s (%u)", mysql_error(s->conn), code);
+}
+
+static void my_disconnect(void *db)
+{
+    struct mysql *s = db;
+    if (s->conn)
+        mysql_close(s->conn);
+    s->conn = NULL;
+    s->lost = false;
+}
+
+static void set_options(MYSQL *conn, const struct config *c)
+{
+    unsigned connect_s = CONNECT_S, talk_s = TALK_S;
+    mysql_options(conn, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
+    mysql_options(conn, MYSQL_OPT_READ_TIMEOUT, &talk_s);
+    mysql_options(conn, MYSQL_OPT_WRITE_TIMEOUT, &talk_s);
+    mysql_options(conn, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+    if (c->sql_conn_ca_file) {
+        my_bool verify = 1;
+        mysql_ssl_set(conn, NULL, NULL, c->sql_conn_ca_file, NULL, NULL);
+        mysql_options(conn, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
+    }
+}
+
+static int my_connect(void *db, const struct plugin *pl, const char *host, struct err *e)
+{
+    struct mysql *s = db;
+    const struct config *c = pl->c;
+    const char *path = host && !strncmp(host, "unix:", 5) ? host + 5 : NULL;
+    s->lost = false;
+    s->conn = mysql_init(NULL);
+    if (!s->conn)
+        return err_set(e, ERR_SYS, "out of memory");
+    set_options(s->conn, c);
+    if (mysql_real_connect(s->conn, path ? NULL : host, c->sql_user ? c->sql_user : "pmacct",
+                           c->sql_passwd ? c->sql_passwd : "arealsmartpwd", c->sql_db ? c->sql_db : "pmacct",
+                           (unsigned)c->sql_port, path, 0) &&
+        mysql_query(s->conn, MODE) == 0 &&
+        (!c->timestamps_utc || mysql_query(s->conn, "SET time_zone = '+00:00'") == 0))
+        return 0;
+    fail(s, e);
+    my_disconnect(s);
+    return -1;
+}
+
+static bool my_connected(void *db)
+{
+    struct mysql *s = db;
+    return s->conn && !s->lost;
+}
+
+static int query(struct mysql *s, const char *sql, size_t len, struct err *e)
+{
+    if (mysql_real_query(s->conn, sql, len) != 0)
+        return fail(s, e);
+    MYSQL_RES *r = mysql_store_result(s->conn);
+    if (r)
+        mysql_free_result(r);
+    return 0;
+}
+
+static int my_exec(void *db, const char *sql, struct err *e) { return query(db, sql, strlen(sql), e); }
+
+static int my_ask(void *db, const char *sql, char *out, size_t size, struct err *e)
+{
+    struct mysql *s = db;
+    if (mysql_query(s->conn, sql) != 0)
+        return fail(s, e);
+    MYSQL_RES *r = mysql_store_result(s->conn);
+    MYSQL_ROW row = r ? mysql_fetch_row(r) : NULL;
+    if (row)
+        snprintf(out, size, "%s", row[0] ? row[0] : "");
+    if (r)
+        mysql_free_result(r);
+    return row ? 0 : 1;
+}
+
+/* ---- what a table is */
+
+static void literal(const char *text, struct strbuf *sql)
+{
+    strbuf_char(sql, '\'');
+    for (; *text; text++) {
+        if (*text == '\'' || *text == '\\')
+            strbuf_char(sql, '\\');
+        strbuf_char(sql, *text);
+    }
+    strbuf_char(sql, '\'');
+}
+
+static void my_ask_table(const char *table, struct strbuf *sql)
+{
+    strbuf_lit(sql,
+               "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ");
+    literal(table, sql);
+}
+
+static void my_ask_index(const char *table, const char *columns, struct strbuf *sql)
+{
+    strbuf_lit(sql,
+               "SELECT 1 FROM (SELECT GROUP_CONCAT(column_name ORDER BY BINARY column_name) AS columns FROM "
+               "information_schema.statistics WHERE table_schema = DATABASE() AND non_unique = 0 AND "
+               "sub_part IS NULL AND table_name = ");
+    literal(table, sql);
+    strbuf_lit(sql, " GROUP BY index_name) AS i WHERE columns = ");
+    literal(columns, sql);
+}
+
+/* Rows are added to in one transaction, each in one statement: there is nothing that a lock of the whole
+ * table would protect. */
+static void my_lock(const struct plugin *pl, const char *table, struct strbuf *sql)
+{
+    (void)pl, (void)table, (void)sql;
+}
+
+/* ---- rows as statements have them */
+
+static bool put_text(struct mysql *s, struct strbuf *out, const char *p, uint32_t len)
+{
+    if (!strbuf_room(out, 2 * (size_t)len + 3))
+        return false;
+    out->p[out->len++] = '\'';
+    out->len += mysql_real_escape_string(s->conn, out->p + out->len, p, len);
+    out->p[out->len++] = '\'';
+    return true;
+}
+
+static void put_octets(struct strbuf *out, const char *p, uint32_t len)
+{
+    strbuf_lit(out, "x'");
+    for (uint32_t i = 0; i < len; i++)
+        strbuf_printf(out, "%02x", (uint8_t)p[i]);
+    strbuf_char(out, '\'');
+}
+
+static void put_value(struct mysql *s, struct strbuf *out, const struct sql_value *v)
+{
+    switch (v->type) {
+    case SQL_INT:
+        if (v->i < 0)
+            strbuf_printf(out, "%" PRId64, v->i);
+        else
+            strbuf_u64(out, v->u);
+        break;
+    case SQL_UNSIGNED:
+        strbuf_u64(out, v->u);
+        break;
+    case SQL_REAL:
+        strbuf_printf(out, "%f", v->d);
+        break;
+    case SQL_TEXT:
+        put_text(s, out, v->text.p, v->text.len);
+        break;
+    case SQL_BLOB:
+        put_octets(out, v->text.p, v->text.len);
+        break;
+    }
+}
+
+static int put_row(struct mysql *s, struct sql_load *l, const uint16_t *all, unsigned n, uint64_t i,
+                   struct strbuf *sql, struct err *e)
+{
+    struct row r = agg_row(l->entry[i]);
+    if (!sqltext_values(l->text, &r, l->value))
+        return err_set(e, ERR_LIMIT, "out of memory for a row");
+    for (unsigned k = 0; k < n; k++) {
+        strbuf_char(sql, k ? ',' : '(');
+        put_value(s, sql, &l->value[all[k]]);
+    }
+    strbuf_char(sql, ')');
+    return 0;
+}
+
+/* Tells of values that did not fit into their columns. */
+static void tell_cut(struct mysql *s, const struct sql_load *l)
+{
+    char text[256] = "";
+    unsigned n = mysql_warning_count(s->conn);
+    if (n == 0 || mysql_query(s->conn, "SHOW WARNINGS LIMIT 1") != 0)
+        return;
+    MYSQL_RES *r = mysql_store_result(s->conn);
+    MYSQL_ROW row = r ? mysql_fetch_row(r) : NULL;
+    if (row && mysql_num_fields(r) > 2 && row[2])
+        snprintf(text, sizeof(text), "%s", row[2]);
+    if (r)
+        mysql_free_result(r);
+    log_limited(&l->pl->log, &s->cut_limit, LOG_LV_WARN,
+                "table %s takes values changed (%u in one statement): %s", l->table, n, text);
+}
+
+/* Sends all rows, as many to a statement as fit; `after` is what stands behind the last one of each. */
+static int insert_rows(struct mysql *s, struct sql_load *l, const char *into, const char *after,
+                       struct sql_keys *keys, struct err *e)
+{
+    uint16_t all[SQL_COLUMNS_MAX], where[SQL_COLUMNS_MAX];
+    unsigned n = sqltext_pick(l->text, SQL_ALL, l->event, all),
+             n_where = sqltext_pick(l->text, SQL_WHERE, l->event, where);
+    struct strbuf sql;
+    int rc = 0;
+    strbuf_init(&sql, STATEMENT_MAX);
+    for (uint64_t i = 0; i < l->n && rc == 0; i++) {
+        if (sql.len == 0) {
+            strbuf_printf(&sql, "INSERT INTO %s (", into);
+            sqltext_each(l->text, SQL_ALL, l->event, "@", ",", &sql);
+            strbuf_lit(&sql, ") VALUES ");
+        } else {
+            strbuf_char(&sql, ',');
+        }
+        rc = put_row(s, l, all, n, i, &sql, e);
+        if (keys && rc == 0)
+            sql_keys_add(keys, l->value, where, n_where);
+        if (rc == 0 && (sql.len >= CHUNK || i + 1 == l->n)) {
+            strbuf_str(&sql, after);
+            rc = sql.failed ? err_set(e, ERR_LIMIT, "a statement is too long") : query(s, sql.p, sql.len, e);
+            tell_cut(s, l);
+            strbuf_clear(&sql);
+        }
+    }
+    strbuf_free(&sql);
+    return rc;
+}
+
+/* ---- adding to rows that are there */
+
+/* `old` and `new`: how the two rows' columns are written. Returns whether there is anything to set. */
+static bool set_clause(const struct sql_load *l, const char *old, const char *new, struct strbuf *sql)
+{
+    static const struct {
+        unsigned which;
+        const char *operator;
+    } parts[] = { { SQL_SUMS, "+" }, { SQL_ORS, "|" } };
+    char pattern[96];
+    const char *sep = "";
+    for (unsigned i = 0; i < 2; i++) {
+        struct strbuf part;
+        strbuf_init(&part, STATEMENT_MAX);
+        snprintf(pattern, sizeof(pattern), "%s = %s %s %s", old, old, parts[i].operator, new);
+        if (sqltext_each(l->text, parts[i].which, l->event, pattern, ", ", &part)) {
+            strbuf_printf(sql, "%s%s", sep, strbuf_cstr(&part));
+            sep = ", ";
+        }
+        strbuf_free(&part);
+    }
+    snprintf(pattern, sizeof(pattern), "%s%s = %s", sep, old, new);
+    return sqltext_each(l->text, SQL_UPDATED, l->event, pattern, "", sql) || *sep;
+}
+
+static int upsert(struct mysql *s, struct sql_load *l, struct err *e)
+{
+    struct strbuf after;
+    strbuf_init(&after, STATEMENT_MAX);
+    strbuf_lit(&after, " ON DUPLICATE KEY UPDATE ");
+    if (!set_clause(l, "@", "VALUES(@)", &after)) { /* a row of an event that is there: it stays */
+        uint16_t first[SQL_COLUMNS_MAX];
+        sqltext_pick(l->text, SQL_WHERE, l->event, first);
+        const char *name = sqltext_column(l->text, first[0]);
+        strbuf_printf(&after, "%s = %s", name, name);
+    }
+    l->inserted = l->n;
+    int rc = insert_rows(s, l, l->table, strbuf_cstr(&after), NULL, e);
+    strbuf_free(&after);
+    return rc;
+}
+
+static int make_stage(struct mysql *s, const struct sql_load *l, struct err *e)
+{
+    struct strbuf sql;
+    strbuf_init(&sql, STATEMENT_MAX);
+    strbuf_lit(&sql, "CREATE OR REPLACE TEMPORARY TABLE pm_stage AS SELECT ");
+    sqltext_each(l->text, SQL_ALL, l->event, "@", ", ", &sql);
+    strbuf_printf(&sql, " FROM %s LIMIT 0", l->table);
+    int rc = my_exec(s, strbuf_cstr(&sql), e);
+    strbuf_free(&sql);
+    return rc;
+}
+
+static void stage_rows(const struct sql_load *l, bool collide, struct strbuf *sql)
+{
+    if (!collide) {
+        strbuf_lit(sql, "pm_stage");
+        return;
+    }
+    strbuf_lit(sql, "(SELECT ");
+    sqltext_each(l->text, SQL_WHERE, l->event, "@", ", ", sql);
+    sqltext_each(l->text, SQL_ORS, l->event, ", BIT_OR(@) AS @", "", sql);
+    sqltext_each(l->text, SQL_SUMS, l->event, ", SUM(@) AS @", "", sql);
+    sqltext_each(l->text, SQL_UPDATED, l->event, ", MAX(@) AS @", "", sql);
+    strbuf_lit(sql, " FROM pm_stage GROUP BY ");
+    sqltext_each(l->text, SQL_WHERE, l->event, "@", ", ", sql);
+    strbuf_char(sql, ')');
+}
+
+/* Runs a statement; *rows gets how many rows it concerned. */
+static int run_counting(struct mysql *s, struct strbuf *sql, uint64_t *rows, struct err *e)
+{
+    int rc = my_exec(s, strbuf_cstr(sql), e);
+    *rows = rc == 0 ? mysql_affected_rows(s->conn) : 0;
+    strbuf_clear(sql);
+    return rc;
+}
+
+static int update_then_insert(struct mysql *s, struct sql_load *l, bool collide, struct err *e)
+{
+    struct strbuf sql, match;
+    int rc = 0;
+    strbuf_init(&sql, STATEMENT_MAX);
+    strbuf_init(&match, STATEMENT_MAX);
+    sqltext_each(l->text, SQL_WHERE, l->event, "t.@ = s.@", " AND ", &match);
+    strbuf_printf(&sql, "UPDATE %s t, ", l->table);
+    stage_rows(l, collide, &sql);
+    strbuf_lit(&sql, " s SET ");
+    if (set_clause(l, "t.@", "s.@", &sql)) {
+        strbuf_printf(&sql, " WHERE %s", strbuf_cstr(&match));
+        rc = run_counting(s, &sql, &l->updated, e);
+    }
+    strbuf_clear(&sql);
+    strbuf_printf(&sql, "INSERT INTO %s (", l->table);
+    sqltext_each(l->text, SQL_ALL, l->event, "@", ", ", &sql);
+    strbuf_lit(&sql, ") SELECT ");
+    sqltext_each(l->text, SQL_ALL, l->event, "s.@", ", ", &sql);
+    strbuf_lit(&sql, " FROM ");
+    stage_rows(l, collide, &sql);
+    strbuf_printf(&sql, " s WHERE NOT EXISTS (SELECT 1 FROM %s t WHERE %s)", l->table, strbuf_cstr(&match));
+    if (rc == 0)
+        rc = run_counting(s, &sql, &l->inserted, e);
+    strbuf_free(&match);
+    strbuf_free(&sql);
+    return rc;
+}
+
+static int through_stage(struct mysql *s, struct sql_load *l, struct err *e)
+{
+    struct sql_keys *keys = sql_keys_new(l->n);
+    if (!keys)
+        return err_set(e, ERR_SYS, "out of memory");
+    int rc = make_stage(s, l, e);
+    if (rc == 0)
+        rc = insert_rows(s, l, "pm_stage", "", keys, e);
+    if (rc == 0)
+        rc = update_then_insert(s, l, sql_keys_collide(keys), e);
+    sql_keys_free(keys);
+    return rc;
+}
+
+static int my_load(void *db, struct sql_load *l, struct err *e)
+{
+    if (l->update)
+        return l->keyed ? upsert(db, l, e) : through_stage(db, l, e);
+    l->inserted = l->n;
+    return insert_rows(db, l, l->table, "", NULL, e);
+}
+
+static const struct sql_server server = {
+    .name = "mysql",
+    .product = "MySQL",
+    .dialect = &sql_dialect_mysql,
+    .state_size = sizeof(struct mysql),
+    .begin = "START TRANSACTION",
+    .make_ids =
+        "CREATE TABLE IF NOT EXISTS pmacct_spool (writer VARCHAR(190) PRIMARY KEY, batch CHAR(32) NOT "
+        "NULL, stamp TIMESTAMP NOT NULL) ENGINE=InnoDB",
+    .put_id = "REPLACE INTO pmacct_spool VALUES ('%s', '%s', NOW())",
+    .connect = my_connect,
+    .disconnect = my_disconnect,
+    .connected = my_connected,
+    .exec = my_exec,
+    .ask = my_ask,
+    .ask_table = my_ask_table,
+    .ask_index = my_ask_index,
+    .lock = my_lock,
+    .load = my_load,
+};
+
+SINK_SQL(mysql, server);
