@@ -34,6 +34,7 @@ enum as_source {
     SOURCE_MASK,
     SOURCE_IGP
 };
+enum pcap_ifindex { IFINDEX_NONE, IFINDEX_SYS, IFINDEX_HASH, IFINDEX_MAP };
 enum sql_locking { SQL_LOCK_DEFAULT, SQL_LOCK_TABLE, SQL_LOCK_ROW, SQL_LOCK_NONE };
 
 /* Strings are owned by the struct config_set they came with; NULL when not set and without default. Every
@@ -105,9 +106,13 @@ struct config {
     const char *sql_delimiter; /* hints: PostgreSQL always gets its rows by COPY */
 
     /* packets */
-    const char *pcap_interface, *pcap_filter, *pcap_savefile;
+    const char *pcap_interface, *pcap_interfaces_map, *pcap_filter, *pcap_savefile;
     bool promisc, pcap_interface_wait, pcap_savefile_wait, pmacctd_nonroot;
     int snaplen, pcap_savefile_delay, pcap_savefile_replay;
+    int pcap_direction; /* 0: both, 1: in, 2: out */
+    int pcap_ifindex;   /* enum pcap_ifindex */
+    int pcap_protocol, pcap_workers;
+    int arista_offset, arista_flag; /* offset 0: no trailer */
     int pipe_size;            /* *_pipe_size: socket or capture buffer in octets, 0: chosen by the suite */
     int classifier_max_flows; /* 0: not set */
     int classifier_num_roots; /* a hint */

@@ -338,7 +338,7 @@ void classifier_free(struct classifier *k)
 void classifier_stats(const struct classifier *k, const struct log *l, const char *name)
 {
     log_notice(l,
-               "stats [%s,0] classifier_flows=%" PRIu64 " octets=%zu inspected_now=%" PRIu32
+               "stats [%s] classifier_flows=%" PRIu64 " octets=%zu inspected_now=%" PRIu32
                " recognised=%" PRIu64 " given_up=%" PRIu64 " skipped_packets=%" PRIu64,
                name, k->table.count, conversations_memory(&k->table), k->n_inspections, k->recognised,
                k->given_up, k->table.refused + k->busy);

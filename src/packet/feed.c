@@ -15,13 +15,13 @@ enum {
     ORPHANS_EACH = 1024, /* between two looks at the rings */
 };
 
-static void warn_of_missing_mac(const struct packet_feed *pf, const char *name)
+static void warn_of_missing_mac(const struct packet_feed *pf, const char *label)
 {
     static const enum field_id of_ethernet[] = { FIELD_src_mac, FIELD_dst_mac, FIELD_vlan };
     const struct fieldset *needs = worker_needs(pf->worker);
     for (unsigned i = 0; i < sizeof(of_ethernet) / sizeof(of_ethernet[0]); i++)
         if (fieldset_has(needs, of_ethernet[i]))
-            log_warn(pf->log, "[%s,0] the link type has no '%s': it will be empty", name,
+            log_warn(pf->log, "[%s] the link type has no '%s': it will be empty", label,
                      fields[of_ethernet[i]].name);
 }
 
@@ -81,18 +81,23 @@ static int open_stages(struct packet_feed *pf, const struct config *c, struct er
     return 0;
 }
 
-int packet_feed_open(struct packet_feed *pf, struct worker *w, const char *name, int dlt, struct err *e)
+int packet_feed_open(struct packet_feed *pf, struct worker *w, const char *label, int dlt, struct err *e)
 {
     const struct config *c = worker_config(w);
     *pf = (struct packet_feed){ .worker = w, .log = worker_log(w), .by_arrival = c->time_new, .multiply = 1 };
-    log_info(pf->log, "[%s,0] link type is: %d", name, dlt);
+    if (label)
+        log_info(pf->log, "[%s] link type is: %d", label, dlt);
     struct fieldset needs = needs_of(w);
     struct packet_options o;
     packet_options_from(&o, c, &needs);
     if (packet_decoder_open(&pf->decoder, dlt, &o, e) == -1)
         return -1;
-    if (!packet_decoder_has_mac(&pf->decoder))
-        warn_of_missing_mac(pf, name);
+    if (label && !packet_decoder_has_mac(&pf->decoder))
+        warn_of_missing_mac(pf, label);
+    if (c->arista_offset && fieldset_has(worker_needs(w), FIELD_out_iface)) {
+        pf->trailer_at = (uint32_t)c->arista_offset;
+        pf->trailer_flag = (uint32_t)c->arista_flag;
+    }
     uint32_t external = c->ext_sampling_rate > 0 ? (uint32_t)c->ext_sampling_rate : 0;
     pf->flow.sampling_rate = external ? external : c->sampling_rate > 0 ? (uint32_t)c->sampling_rate : 1;
     if (external && c->renormalize) {
@@ -120,6 +125,14 @@ void packet_feed_share(struct packet_feed *pf, struct packet_feed *with)
     pf->flowtrack = with->flowtrack;
     pf->classifier = with->classifier;
     pf->shares = true;
+}
+
+void packet_feed_interface(struct packet_feed *pf, uint32_t number, uint8_t direction)
+{
+    pf->direction = direction;
+    pf->number = number;
+    pf->flow.in_iface = direction == DIRECTION_IN ? number : 0;
+    pf->flow.out_iface = direction == DIRECTION_OUT ? number : 0;
 }
 
 static void tell_short(struct packet_feed *pf, const char *version, uint32_t caplen, uint32_t len)
@@ -158,6 +171,8 @@ static inline void count_packet(struct packet_feed *pf, int64_t at_us)
 {
     struct flow *f = &pf->flow;
     set_times(pf, at_us);
+    if (pf->direction)
+        f->sampling_direction = pf->direction;
     if (pf->flowtrack)
         count_flow(pf, at_us);
     if (pf->classifier)
@@ -200,10 +215,29 @@ bool packet_feed_tick(struct packet_feed *pf, int64_t now_us)
     return true;
 }
 
+static inline uint32_t load_le32(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+/* Switches by Arista mark mirrored packets at their end: a word that says whether there is one, then the
+ * output interface, both with the least significant octet first. */
+static void read_trailer(struct packet_feed *pf, const uint8_t *frame, uint32_t caplen, uint32_t len)
+{
+    uint32_t at = len - pf->trailer_at;
+    pf->flow.out_iface = pf->direction == DIRECTION_OUT ? pf->number : 0;
+    if (len < pf->trailer_at || at + 8 > caplen)
+        pf->no_trailer++;
+    else if (load_le32(frame + at) == pf->trailer_flag)
+        pf->flow.out_iface = load_le32(frame + at + 4);
+}
+
 void packet_feed_take(struct packet_feed *pf, const uint8_t *frame, uint32_t caplen, uint32_t len,
                       int64_t at_us)
 {
     pf->decoder.at_us = at_us;
+    if (__builtin_expect(pf->trailer_at != 0, 0))
+        read_trailer(pf, frame, caplen, len);
     hand_on(pf, packet_decode(&pf->decoder, frame, caplen, len, &pf->flow), caplen, len, at_us);
 }
 
@@ -213,17 +247,38 @@ void packet_feed_take_nflog(struct packet_feed *pf, const struct nflog_packet *p
     hand_on(pf, packet_decode_nflog(&pf->decoder, p, &pf->flow), p->payload_len, nflog_wire_len(p), at_us);
 }
 
-void packet_feed_stats(const struct packet_feed *pf, const char *name)
+void packet_feed_counts_add(struct packet_feed_counts *c, const struct packet_feed *pf)
+{
+    c->packets += pf->packets;
+    c->no_trailer += pf->no_trailer;
+    packet_counts_add(&c->decoded, &pf->decoder);
+}
+
+void packet_feed_counts_show(const struct packet_feed_counts *c, const struct log *l, const char *label)
 {
     struct strbuf s;
     strbuf_init(&s, 4096);
-    packet_decoder_stats(&pf->decoder, &s);
-    log_notice(pf->log, "stats [%s,0] packets=%" PRIu64 "%s", name, pf->packets, strbuf_cstr(&s));
+    packet_counts_show(&c->decoded, &s);
+    if (c->no_trailer)
+        strbuf_printf(&s, " no_trailer=%" PRIu64, c->no_trailer);
+    log_notice(l, "stats [%s] packets=%" PRIu64 "%s", label, c->packets, strbuf_cstr(&s));
+    strbuf_free(&s);
+}
+
+void packet_feed_stats(const struct packet_feed *pf, const char *label)
+{
+    struct packet_feed_counts c = { 0 };
+    packet_feed_counts_add(&c, pf);
+    packet_feed_counts_show(&c, pf->log, label);
+    packet_feed_stats_tables(pf, label);
+}
+
+void packet_feed_stats_tables(const struct packet_feed *pf, const char *label)
+{
     if (pf->flowtrack && !pf->shares)
-        log_notice(pf->log, "stats [%s,0] flow_table=%" PRIu64 " octets=%zu skipped_packets=%" PRIu64, name,
+        log_notice(pf->log, "stats [%s] flow_table=%" PRIu64 " octets=%zu skipped_packets=%" PRIu64, label,
                    flowtrack_count(pf->flowtrack), flowtrack_memory(pf->flowtrack),
                    flowtrack_refused(pf->flowtrack));
     if (pf->classifier && !pf->shares)
-        classifier_stats(pf->classifier, pf->log, name);
-    strbuf_free(&s);
+        classifier_stats(pf->classifier, pf->log, label);
 }

@@ -9,6 +9,7 @@
 #include "core/worker.h"
 #include "packet/classify.h"
 #include "packet/flowtrack.h"
+#include "packet/counts.h"
 #include "packet/link.h"
 
 struct packet_feed {
@@ -22,12 +23,20 @@ struct packet_feed {
     bool by_arrival;               /* time_new: the moment it is taken in is its time */
     uint32_t multiply;             /* counters stand for that many packets */
     uint64_t packets;              /* fed */
+    uint8_t direction;             /* enum flow_direction: what the capture says of all packets, or unknown */
+    uint32_t number;               /* of the interface */
+    uint32_t trailer_at, trailer_flag; /* octets from the frame's end to a mirror's trailer, 0: none */
+    uint64_t no_trailer;               /* packets of which it was not captured */
     struct log_limit short_limit, full_limit;
 };
 
-/* Prepares a feed for a link type. Logs it ("[eth0,0] link type is: 1"; `name` is "eth0"), and warns of
- * fields that it cannot give. */
-int packet_feed_open(struct packet_feed *pf, struct worker *w, const char *name, int dlt, struct err *e);
+/* Prepares a feed for a link type. Logs it ("[eth0,0] link type is: 1"; `label` is "eth0,0", the link and its
+ * number; NULL: logs nothing), and warns of fields that it cannot give. */
+int packet_feed_open(struct packet_feed *pf, struct worker *w, const char *label, int dlt, struct err *e);
+
+/* Says where packets come from: `number` is that of the interface (0: none), `direction` (enum
+ * flow_direction) tells whether they came in or went out by it; when unknown, no packet gets the number. */
+void packet_feed_interface(struct packet_feed *pf, uint32_t number, uint8_t direction);
 
 /* Frees what the feed owns; an open one only, or one that is zeroed. */
 void packet_feed_close(struct packet_feed *pf);
@@ -49,7 +58,20 @@ void packet_feed_take_nflog(struct packet_feed *pf, const struct nflog_packet *p
  * be more. */
 bool packet_feed_tick(struct packet_feed *pf, int64_t now_us);
 
-/* One NOTICE with the count of packets by what became of them. */
-void packet_feed_stats(const struct packet_feed *pf, const char *name);
+/* One NOTICE with the count of packets by what became of them, one with the state of the tables it owns. */
+void packet_feed_stats(const struct packet_feed *pf, const char *label);
+void packet_feed_stats_tables(const struct packet_feed *pf, const char *label);
+
+/* What feeds counted: sums over several links or workers. */
+struct packet_feed_counts {
+    uint64_t packets, no_trailer;
+    struct packet_counts decoded;
+};
+
+/* Adds what a feed has counted. *c is zeroed before the first. */
+void packet_feed_counts_add(struct packet_feed_counts *c, const struct packet_feed *pf);
+
+/* Logs them as packet_feed_stats does. */
+void packet_feed_counts_show(const struct packet_feed_counts *c, const struct log *l, const char *label);
 
 #endif

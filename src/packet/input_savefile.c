@@ -5,6 +5,8 @@
 #include "packet/input_savefile.h"
 
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include "packet/capfile.h"
 #include "packet/feed.h"
 #include "packet/udp_feed.h"
@@ -14,6 +16,7 @@ enum { SLICE_PACKETS = 2048, SLICE_DATAGRAMS = 128 };
 
 struct savefile {
     struct capfile file;
+    char label[PATH_MAX];    /* "file,0" */
     struct packet_feed feed; /* packet daemons */
     struct udp_feed udp;     /* collectors */
     uv_idle_t idle;
@@ -32,8 +35,9 @@ static int savefile_open(struct input *in, struct err *e)
         return -1;
     s->opened = true;
     s->rounds_left = in->c->pcap_savefile_replay <= 0 ? -1 : in->c->pcap_savefile_replay - 1;
+    snprintf(s->label, sizeof(s->label), "%s,0", in->c->pcap_savefile);
     if (!in->decoder)
-        return packet_feed_open(&s->feed, in->worker, in->c->pcap_savefile, s->file.dlt, e);
+        return packet_feed_open(&s->feed, in->worker, s->label, s->file.dlt, e);
     log_info(in->log, "reading %s data from: %s", in->decoder->name, in->c->pcap_savefile);
     return udp_feed_open(&s->udp, in, s->file.dlt, e);
 }
@@ -146,7 +150,7 @@ static void savefile_stats(struct input *in)
     }
     log_notice(in->log, "stats [%s,0] time=%" PRId64 " received_packets=%" PRIu64 " dropped_packets=0",
                in->c->pcap_savefile, clock_wall_us() / US_PER_S, s->feed.packets);
-    packet_feed_stats(&s->feed, in->c->pcap_savefile);
+    packet_feed_stats(&s->feed, s->label);
 }
 
 static void savefile_close(struct input *in)

@@ -485,22 +485,3 @@ bool packet_orphan(struct packet_decoder *d, int64_t now_us, struct flow *f, int
     d->ip = NULL;
     return d->fragments && frag_orphan(d->fragments, now_us, f, at_us);
 }
-
-void packet_decoder_stats(const struct packet_decoder *d, struct strbuf *s)
-{
-    for (unsigned i = 0; i < PACKET_DROP_MAX; i++)
-        if (i == PACKET_OK || d->count[i])
-            strbuf_printf(s, " %s=%" PRIu64, packet_drop_names[i], d->count[i]);
-    if (d->cut)
-        strbuf_printf(s, " cut=%" PRIu64, d->cut);
-    if (d->tunnels)
-        strbuf_printf(s, " tunnels=%" PRIu64 " tunnels_other=%" PRIu64, tunnel_stats(d->tunnels)->inner,
-                      tunnel_stats(d->tunnels)->other);
-    const struct frag_stats *g = d->fragments ? frag_stats(d->fragments) : NULL;
-    if (g && g->first + g->later)
-        strbuf_printf(s,
-                      " fragments_first=%" PRIu64 " fragments_later=%" PRIu64 " fragments_named=%" PRIu64
-                      " fragments_joined=%" PRIu64 " fragments_orphaned=%" PRIu64 " fragments_rest=%" PRIu64
-                      " fragments_alone=%" PRIu64 " fragments_evicted=%" PRIu64,
-                      g->first, g->later, g->named, g->joined, g->orphans, g->rest, g->alone, g->evicted);
-}

@@ -115,7 +115,4 @@ enum packet_drop packet_decode_nflog(struct packet_decoder *d, const struct nflo
 bool packet_orphan(struct packet_decoder *d, int64_t now_us, struct flow *f, int64_t *at_us);
 bool packet_orphans_due(const struct packet_decoder *d, int64_t now_us);
 
-/* Appends " name=count" for everything that was counted. */
-void packet_decoder_stats(const struct packet_decoder *d, struct strbuf *s);
-
 #endif

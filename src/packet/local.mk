@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 noinst_LIBRARIES += libpacket.a
 libpacket_a_SOURCES = \
+	src/packet/afpacket.c src/packet/afpacket.h src/packet/tpacket.h \
 	src/packet/conversations.c src/packet/conversations.h \
 	src/packet/capfile.c src/packet/capfile.h \
+	src/packet/capture.c src/packet/capture.h \
+	src/packet/counts.c src/packet/counts.h \
+	src/packet/linkwatch.c src/packet/linkwatch.h \
 	src/packet/dissect.h \
 	src/packet/ether.c \
 	src/packet/feed.c src/packet/feed.h \

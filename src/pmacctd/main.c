@@ -7,25 +7,48 @@
 #include "plugins/plugins.h"
 #include "packet/input_savefile.h"
 #include "packet/link.h"
+#include "pmacctd/ifaces.h"
 #include "pmacctd/input_pcap.h"
 
 static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_PROBES NULL };
 
 static const struct input_ops *const inputs[] = { &input_savefile, &input_pcap, NULL };
 
+static int check_map(const struct config *c, struct err *e)
+{
+    struct iface_list list;
+    if (!c->pcap_interfaces_map)
+        return 0;
+    if (iface_list_read(&list, c, e) == -1)
+        return -1;
+    bool empty = !list.n;
+    iface_list_free(&list);
+    return empty ? err_set(e, ERR_CONFIG, "[%s] names no interface", c->pcap_interfaces_map) : 0;
+}
+
 static int check(const struct config_set *set, struct err *e)
 {
     const struct config *c = &set->core;
     char where[256];
-    if (c->pcap_interface && c->pcap_savefile)
-        return err_set(e, ERR_CONFIG, "%s: pcap_interface and pcap_savefile are mutually exclusive",
-                       config_where(set, "pcap_savefile", NULL, where, sizeof(where)));
+    if (!!c->pcap_interface + !!c->pcap_interfaces_map + !!c->pcap_savefile > 1)
+        return err_set(e, ERR_CONFIG,
+                       "%s: pcap_interface, pcap_interfaces_map and pcap_savefile are mutually exclusive",
+                       config_where(set, c->pcap_savefile ? "pcap_savefile" : "pcap_interfaces_map", NULL,
+                                    where, sizeof(where)));
+    if (c->pcap_ifindex == IFINDEX_MAP && !c->pcap_interfaces_map)
+        return err_set(e, ERR_CONFIG,
+                       "%s: pcap_ifindex: map needs pcap_interfaces_map, which has the numbers",
+                       config_where(set, "pcap_ifindex", NULL, where, sizeof(where)));
+    if (check_map(c, e) == -1)
+        return -1;
     if (c->sampling_rate > 0 && c->ext_sampling_rate > 0)
         return err_set(e, ERR_CONFIG,
                        "%s: sampling_rate and pmacctd_ext_sampling_rate are mutually exclusive",
                        config_where(set, "pmacctd_ext_sampling_rate", NULL, where, sizeof(where)));
     return packet_config_check(set, e);
 }
+
+static unsigned workers(const struct config *c) { return c->pcap_savefile ? 1 : (unsigned)c->pcap_workers; }
 
 int main(int argc, char **argv)
 {
@@ -36,6 +59,7 @@ int main(int argc, char **argv)
         .plugins = plugins,
         .inputs = inputs,
         .check = check,
+        .workers = workers,
     };
     return daemon_main(&spec, argc, argv);
 }

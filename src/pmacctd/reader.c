@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The loop that takes packets, its thread, and calls into it. */
+#include "pmacctd/reader.h"
+
+#include <pcap/dlt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    ROUNDS = 8,           /* over all captures, between two looks at the event loop */
+    NAP_SHORT_MS = 2,     /* after packets came */
+    NAP_LONG_MS = 16,     /* while nothing comes */
+    DRAIN_MS = 100,       /* the kernel hands over a part-filled block within AFPACKET_RETIRE_MS */
+    DRAIN_FULL_MAX = 256, /* waits for plugins, 20 ms each at most */
+};
+
+int reader_open(struct reader *r, struct worker *w, struct err *e)
+{
+    *r = (struct reader){ .worker = w };
+    return packet_feed_open(&r->tables, w, NULL, DLT_EN10MB, e);
+}
+
+void reader_close(struct reader *r)
+{
+    free(r->capture);
+    r->capture = NULL;
+    packet_feed_close(&r->tables);
+}
+
+int reader_add(struct reader *r, struct capture *c)
+{
+    if (r->n == r->cap) {
+        unsigned cap = r->cap ? r->cap * 2 : 8;
+        struct capture **more = realloc(r->capture, cap * sizeof(struct capture *));
+        if (!more)
+            return -1;
+        r->capture = more;
+        r->cap = cap;
+    }
+    r->capture[r->n++] = c;
+    return 0;
+}
+
+void reader_remove(struct reader *r, const struct capture *c)
+{
+    for (unsigned i = 0; i < r->n; i++)
+        if (r->capture[i] == c) {
+            r->capture[i] = r->capture[--r->n];
+            return;
+        }
+}
+
+/* ---- taking */
+
+enum taken { TAKEN_NONE, TAKEN_SOME, TAKEN_MORE, TAKEN_FULL };
+
+/* One batch of each capture. FULL: plugins ask for a pause. */
+static enum taken take_round(struct reader *r)
+{
+    enum taken seen = TAKEN_NONE;
+    for (unsigned i = 0; i < r->n; i++) {
+        worker_set_now(r->worker, clock_wall_us());
+        enum capture_taken t = capture_take(r->capture[i]);
+        if (t == CAPTURE_NONE)
+            continue;
+        if (worker_flush(r->worker))
+            return TAKEN_FULL;
+        if (t == CAPTURE_MORE)
+            seen = TAKEN_MORE;
+        else if (seen == TAKEN_NONE)
+            seen = TAKEN_SOME;
+    }
+    return seen;
+}
+
+static enum taken take(struct reader *r)
+{
+    enum taken seen = TAKEN_NONE;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        enum taken t = take_round(r);
+        if (t > seen)
+            seen = t;
+        if (t == TAKEN_FULL)
+            return t;
+        if (t != TAKEN_MORE)
+            return seen == TAKEN_MORE ? TAKEN_SOME : seen;
+    }
+    return TAKEN_MORE;
+}
+
+static void on_timer(uv_timer_t *t)
+{
+    struct reader *r = t->data;
+    unsigned longer = r->nap_ms * 2;
+    switch (take(r)) {
+    case TAKEN_MORE:
+        r->nap_ms = 0;
+        break;
+    case TAKEN_SOME:
+    case TAKEN_FULL:
+        r->nap_ms = NAP_SHORT_MS;
+        break;
+    case TAKEN_NONE:
+        r->nap_ms = longer < NAP_SHORT_MS ? NAP_SHORT_MS : longer > NAP_LONG_MS ? NAP_LONG_MS : longer;
+        break;
+    }
+    uv_timer_start(t, on_timer, r->nap_ms, 0);
+}
+
+/* The timer's memory outlives the reader, since loops close handles in their own time. */
+static int start_timer(struct reader *r, struct err *e)
+{
+    r->timer = malloc(sizeof(*r->timer));
+    if (!r->timer)
+        return err_set(e, ERR_SYS, "out of memory");
+    uv_timer_init(r->loop, r->timer);
+    r->timer->data = r;
+    uv_timer_start(r->timer, on_timer, 0, 0);
+    return 0;
+}
+
+static void free_timer(uv_handle_t *t) { free(t); }
+
+static void stop_timer(struct reader *r)
+{
+    uv_timer_stop(r->timer);
+    uv_close((uv_handle_t *)r->timer, free_timer);
+}
+
+static void nap_ms(long ms) { nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000 }, NULL); }
+
+/* Whether there may be more: a block that is not full comes within some milliseconds. */
+static bool wait_for_more(const struct capture *c, int64_t until)
+{
+    if (!capture_waiting(c) || !c->plan->in_place || clock_mono_us() > until)
+        return false;
+    nap_ms(1);
+    return true;
+}
+
+void reader_drain(struct reader *r, struct capture *c)
+{
+    int64_t until = clock_mono_us() + DRAIN_MS * 1000;
+    unsigned full = 0;
+    enum capture_taken t;
+    capture_shut(c);
+    do {
+        worker_set_now(r->worker, clock_wall_us());
+        t = capture_take(c);
+        if (worker_flush(r->worker) && ++full <= DRAIN_FULL_MAX)
+            (void)worker_wait_room(r->worker);
+        capture_count(c);
+    } while (t != CAPTURE_NONE || wait_for_more(c, until));
+    capture_finish(c);
+}
+
+/* ---- the thread */
+
+static void on_wake(uv_async_t *a)
+{
+    struct reader *r = a->data;
+    uv_mutex_lock(&r->lock);
+    if (r->call) {
+        r->call(r, r->arg);
+        r->call = NULL;
+        uv_cond_signal(&r->done);
+    }
+    if (r->quit) {
+        stop_timer(r);
+        uv_close((uv_handle_t *)&r->wake, NULL);
+    }
+    uv_mutex_unlock(&r->lock);
+}
+
+static void thread_main(void *arg)
+{
+    struct reader *r = arg;
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL); /* signals are the main thread's */
+    uv_run(&r->own, UV_RUN_DEFAULT);
+    uv_loop_close(&r->own);
+}
+
+static int start_thread(struct reader *r, struct err *e)
+{
+    if (uv_loop_init(&r->own) != 0)
+        return err_set(e, ERR_SYS, "cannot make an event loop for a capture thread");
+    r->loop = &r->own;
+    r->threaded = true;
+    uv_mutex_init(&r->lock);
+    uv_cond_init(&r->done);
+    uv_async_init(&r->own, &r->wake, on_wake);
+    r->wake.data = r;
+    if (start_timer(r, e) == -1)
+        return -1;
+    if (uv_thread_create(&r->thread, thread_main, r) != 0)
+        return err_set(e, ERR_SYS, "cannot start a capture thread");
+    r->running = true;
+    return 0;
+}
+
+int reader_start(struct reader *r, uv_loop_t *loop, struct err *e)
+{
+    if (!loop)
+        return start_thread(r, e);
+    r->loop = loop;
+    r->running = start_timer(r, e) == 0;
+    return r->running ? 0 : -1;
+}
+
+void reader_stop(struct reader *r)
+{
+    if (!r->running)
+        return;
+    r->running = false;
+    if (!r->threaded) {
+        stop_timer(r);
+        return;
+    }
+    uv_mutex_lock(&r->lock);
+    r->quit = true;
+    uv_mutex_unlock(&r->lock);
+    uv_async_send(&r->wake);
+    uv_thread_join(&r->thread);
+    uv_mutex_destroy(&r->lock);
+    uv_cond_destroy(&r->done);
+}
+
+void reader_call(struct reader *r, void (*fn)(struct reader *r, void *arg), void *arg)
+{
+    if (!r->threaded || !r->running) {
+        fn(r, arg);
+        return;
+    }
+    uv_mutex_lock(&r->lock);
+    r->call = fn;
+    r->arg = arg;
+    uv_async_send(&r->wake);
+    while (r->call)
+        uv_cond_wait(&r->done, &r->lock);
+    uv_mutex_unlock(&r->lock);
+}
