@@ -230,7 +230,7 @@ static void put_specially(struct worker *w, struct outlet *o, struct flow *f)
         lose(o, LOSS_FILTERED, f);
         return;
     }
-    o->seen++;
+    o->seen += f->packet ? 1 : (uint32_t)f->packets; /* without a frame: fragments that had to wait */
     if (o->c->sampling_rate > 1 && !sampled(o, (uint32_t)o->c->sampling_rate)) {
         lose(o, LOSS_SAMPLED_OUT, f);
         return;

@@ -27,7 +27,7 @@ struct sfprobe {
     uint16_t src_mask, dst_mask, src_as, dst_as, next_hop, tag, tag2; /* places in the key */
     uint32_t sequence, pool, drops;
     struct sums pending; /* samples in the datagram that is in the making */
-    uint64_t samples, no_form;
+    uint64_t samples, no_form, no_frame;
     struct log_limit no_form_limit;
 };
 
@@ -97,6 +97,11 @@ static void take_sample(struct sfprobe *s, const struct record *r)
     struct sflow_flow_sample fs = {
         .source = SOURCE, .rate = s->conf.rate, .pool = s->pool, .drops = s->drops
     };
+    if (p->caplen == 0) { /* fragments that waited for their first one are counted, not kept */
+        s->no_frame++;
+        s->drops++;
+        return;
+    }
     if (!sfprobe_frame(p, record_frame(r), &fs, &info)) {
         s->no_form++;
         s->drops++;
@@ -172,10 +177,10 @@ static void log_sums(const struct sfprobe *s, enum log_level level, const char *
     export_udp_stats(s->export, &st);
     log_at(&s->pl->log, level,
            "%s samples=%" PRIu64 " sample_pool=%" PRIu32 " drops=%" PRIu32 " without_form=%" PRIu64
-           " counter_samples=%" PRIu64 " interfaces_refused=%" PRIu64 " datagrams=%" PRIu64 " octets=%" PRIu64
-           " queued_datagrams=%" PRIu32 " refused_datagrams=%" PRIu64 " unheard=%" PRIu64
-           " lost_samples=%" PRIu64,
-           what, s->samples, s->pool, s->drops, s->no_form, sfprobe_ifaces_polled(s->ifaces),
+           " without_frame=%" PRIu64 " counter_samples=%" PRIu64 " interfaces_refused=%" PRIu64
+           " datagrams=%" PRIu64 " octets=%" PRIu64 " queued_datagrams=%" PRIu32 " refused_datagrams=%" PRIu64
+           " unheard=%" PRIu64 " lost_samples=%" PRIu64,
+           what, s->samples, s->pool, s->drops, s->no_form, s->no_frame, sfprobe_ifaces_polled(s->ifaces),
            sfprobe_ifaces_refused(s->ifaces), st.datagrams, st.octets, st.queued, st.refused, st.unheard,
            st.lost.records);
 }
