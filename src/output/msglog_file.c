@@ -39,8 +39,8 @@ struct writer {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct strbuf queue; /* items: struct item, name, text */
-    bool stop, reopen;
+    struct strbuf queue; /* items: struct item, name, text; without a name: open all files anew */
+    bool stop;
     _Atomic uint64_t lost; /* since the last lost_later; relaxed: a counter, nothing depends on it */
     /* the thread's */
     struct strbuf work;
@@ -157,6 +157,25 @@ static void add_line(struct writer *w, struct file *f, const char *text, size_t 
 
 /* ---- the thread: a queue full */
 
+static void close_files(struct writer *w)
+{
+    for (unsigned i = 0; i < w->max_open; i++)
+        file_close(w, &w->file[i]);
+}
+
+static void write_item(struct writer *w, const struct item *it, const char *p)
+{
+    if (!it->name_len) {
+        close_files(w);
+        return;
+    }
+    struct file *f = file_get(w, p, it->name_len);
+    if (f)
+        add_line(w, f, p + it->name_len, it->text_len);
+    else
+        lose(w, 1);
+}
+
 static void write_work(struct writer *w)
 {
     const char *p = w->work.p, *end = w->work.p + w->work.len;
@@ -165,11 +184,7 @@ static void write_work(struct writer *w)
         struct item it;
         memcpy(&it, p, sizeof(it));
         p += sizeof(it);
-        struct file *f = file_get(w, p, it.name_len);
-        if (f)
-            add_line(w, f, p + it.name_len, it.text_len);
-        else
-            lose(w, 1);
+        write_item(w, &it, p);
         p += it.name_len + it.text_len;
     }
     strbuf_clear(&w->work);
@@ -178,37 +193,24 @@ static void write_work(struct writer *w)
             put_out(w, &w->file[i]);
 }
 
-static void close_files(struct writer *w)
-{
-    for (unsigned i = 0; i < w->max_open; i++)
-        file_close(w, &w->file[i]);
-}
-
 /* Takes what there is to do; false: nothing any more. */
-static bool take_work(struct writer *w, bool *reopen)
+static bool take_work(struct writer *w)
 {
     pthread_mutex_lock(&w->lock);
-    while (!w->queue.len && !w->reopen && !w->stop)
+    while (!w->queue.len && !w->stop)
         pthread_cond_wait(&w->wake, &w->lock);
     const struct strbuf full = w->queue;
     w->queue = w->work;
     w->work = full;
-    *reopen = w->reopen;
-    w->reopen = false;
-    const bool go_on = full.len || !w->stop;
     pthread_mutex_unlock(&w->lock);
-    return go_on;
+    return full.len;
 }
 
 static void *run(void *arg)
 {
     struct writer *w = arg;
-    bool reopen;
-    while (take_work(w, &reopen)) {
+    while (take_work(w))
         write_work(w);
-        if (reopen)
-            close_files(w);
-    }
     close_files(w);
     return NULL;
 }
@@ -289,25 +291,28 @@ static const char *timed(struct file_state *s)
     return s->last;
 }
 
-static bool file_write(void *state, const struct msglog_topic *t, const char *text, size_t len)
+static bool enqueue(struct writer *w, const struct strbuf *name, const char *text, size_t len)
 {
-    struct file_state *s = state;
-    struct writer *w = s->w;
-    strbuf_clear(&s->name);
-    msglog_expand(&s->name, timed(s), t, true);
-    if (s->name.failed)
-        return false;
-    const struct item it = { .name_len = (uint32_t)s->name.len, .text_len = (uint32_t)len };
+    const struct item it = { .name_len = (uint32_t)(name ? name->len : 0), .text_len = (uint32_t)len };
+    const size_t size = sizeof(it) + it.name_len + len;
     pthread_mutex_lock(&w->lock);
-    const bool fits = w->queue.len + sizeof(it) + s->name.len + len < QUEUE_MAX &&
-                      strbuf_room(&w->queue, sizeof(it) + s->name.len + len);
+    const bool fits = w->queue.len + size < QUEUE_MAX && strbuf_room(&w->queue, size);
     if (fits) {
         strbuf_add(&w->queue, &it, sizeof(it));
-        strbuf_add(&w->queue, s->name.p, s->name.len);
+        if (it.name_len)
+            strbuf_add(&w->queue, name->p, it.name_len);
         strbuf_add(&w->queue, text, len);
     }
     pthread_mutex_unlock(&w->lock);
     return fits;
+}
+
+static bool file_write(void *state, const struct msglog_topic *t, const char *text, size_t len)
+{
+    struct file_state *s = state;
+    strbuf_clear(&s->name);
+    msglog_expand(&s->name, timed(s), t, true);
+    return !s->name.failed && s->name.len && enqueue(s->w, &s->name, text, len);
 }
 
 static void file_flush(void *state)
@@ -325,10 +330,8 @@ static void file_tick(void *state, int64_t mono_us)
 static void file_reopen(void *state)
 {
     struct file_state *s = state;
-    pthread_mutex_lock(&s->w->lock);
-    s->w->reopen = true;
+    (void)enqueue(s->w, NULL, "", 0); /* a queue that is full hangs on a file anyway */
     pthread_cond_signal(&s->w->wake);
-    pthread_mutex_unlock(&s->w->lock);
 }
 
 static uint64_t file_lost_later(void *state)

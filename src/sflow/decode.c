@@ -58,12 +58,13 @@ void sf_settle(struct sflow *sf)
 
 /* ---- messages */
 
-static void say_fault(struct sflow *sf, const char *text)
+static void say_fault(struct sflow *sf, enum sf_drop why)
 {
     char agent[ADDR_TEXT];
     struct sf_agent *a = sf->m.a;
-    log_limited(sf->log, &a->s.say_fault, LOG_LV_INFO, "%s: sfacctd=%s:%d agent=%s:%u seq=%u", text,
-                sf->collector, sf->c->collector_port, addr_str(&a->s.from, agent), a->s.id, sf->m.seq);
+    log_limited(sf->log, &a->say_fault[why], LOG_LV_INFO, "%s: sfacctd=%s:%d agent=%s:%u seq=%u",
+                drops[why].text, sf->collector, sf->c->collector_port, addr_str(&a->s.from, agent), a->s.id,
+                sf->m.seq);
 }
 
 static void say_refused(struct sflow *sf, const struct datagram *d, enum sf_drop why)
@@ -174,7 +175,7 @@ static void sflow_datagram(void *state, const struct datagram *d)
         a->count[SF_COUNT_DATAGRAMS]++;
     } else if (a) {
         a->refused[why]++;
-        say_fault(sf, drops[why].text);
+        say_fault(sf, why);
     } else {
         sf->refused[why]++;
         say_refused(sf, d, why);

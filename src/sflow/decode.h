@@ -33,7 +33,7 @@ struct sf_agent {
     uint64_t refused[SF_DROP_MAX], count[SF_COUNT_MAX];
     struct sf_sources sources;
     bool counters_begun; /* counters have come */
-    struct log_limit say_unknown;
+    struct log_limit say_unknown, say_fault[SF_DROP_MAX];
 };
 
 /* The datagram in hand. */

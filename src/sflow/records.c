@@ -309,7 +309,10 @@ static void record_switch(struct sflow *sf, struct cursor *c)
         return;
     f->in_vlan = in <= VLAN_MAX ? (uint16_t)in : 0;
     f->out_vlan = out <= VLAN_MAX ? (uint16_t)out : 0;
-    set_tag(f, f->in_vlan ? f->in_vlan : f->out_vlan, in_cos <= COS_MAX ? in_cos : out_cos);
+    if (f->in_vlan)
+        set_tag(f, f->in_vlan, in_cos);
+    else if (!f->vlan) /* nor does the header have a tag */
+        set_tag(f, f->out_vlan, out_cos);
 }
 
 /* ---- layer 3 and BGP */
@@ -324,10 +327,11 @@ static void record_router(struct sflow *sf, struct cursor *c)
     const uint32_t src = cursor_u32(c), dst = cursor_u32(c);
     if (c->bad)
         return;
+    const uint32_t most = addr_is_v4(&f->src_host) ? 32 : 128;
     if (wants(sf, FIELD_src_mask))
-        f->src_mask = src <= 128 ? (uint8_t)src : 0;
+        f->src_mask = src <= most ? (uint8_t)src : 0;
     if (wants(sf, FIELD_dst_mask))
-        f->dst_mask = dst <= 128 ? (uint8_t)dst : 0;
+        f->dst_mask = dst <= most ? (uint8_t)dst : 0;
     if (sf->wants.next_hop && wants(sf, FIELD_peer_dst_ip))
         f->peer_dst_ip = hop;
 }

@@ -16,12 +16,12 @@ static uint64_t times_rate(uint64_t v, uint32_t rate)
     return __builtin_mul_overflow(v, (uint64_t)rate, &product) ? UINT64_MAX : product;
 }
 
-/* The rate that the pool shows, else the one that the agent announces. */
+/* One rate for all, if the configuration has it; else what the pool shows, else what the agent announces. */
 static void scale(struct sflow *sf, uint32_t measured)
 {
     struct flow *f = &sf->f;
     const uint32_t announced = sf->ext_rate ? sf->ext_rate : sf->s.rate;
-    const uint32_t rate = sf->ext_rate || !measured || !announced ? announced : measured;
+    const uint32_t rate = sf->ext_rate || !measured ? announced : measured;
     f->renormalized = sf->renormalize && rate;
     f->sampling_rate = f->renormalized ? 1 : announced;
     if (!f->renormalized)

@@ -19,3 +19,4 @@ include tests/fuzz/config.mk
 include tests/fuzz/memory.mk
 include tests/fuzz/netflow.mk
 include tests/fuzz/packet.mk
+include tests/fuzz/sflow.mk

@@ -5,7 +5,8 @@ EXTRA_DIST += tests/wire/netflow
 
 check_PROGRAMS += tests/wire/wire_netflow
 TESTS += tests/wire/wire_netflow
-tests_wire_wire_netflow_SOURCES = tests/wire/wire_netflow.c tests/unit/fake_worker.c tests/unit/fake_worker.h
+tests_wire_wire_netflow_SOURCES = tests/wire/wire_netflow.c tests/wire/wire_case.c tests/wire/wire_case.h \
+	tests/unit/fake_worker.c tests/unit/fake_worker.h
 tests_wire_wire_netflow_LDADD = $(NETFLOW_TEST_LIBS)
 
 check_PROGRAMS += tests/unit/allow_test tests/unit/elements_test tests/unit/exporter_test tests/unit/netflow_options_test \

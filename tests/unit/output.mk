@@ -2,7 +2,7 @@
 # Unit tests of src/output.
 OUTPUT_TEST_LIBS = liboutput.a libformat.a libcore.a libconfig.a libbase.a -lm $(TEST_LIBS)
 OUTPUT_TESTS = tests/unit/format_test tests/unit/bins_test tests/unit/names_test tests/unit/purge_test \
-	tests/unit/sink_file_test tests/unit/print_test
+	tests/unit/msglog_test tests/unit/sink_file_test tests/unit/print_test
 
 check_PROGRAMS += $(OUTPUT_TESTS)
 TESTS += $(OUTPUT_TESTS)
@@ -25,3 +25,5 @@ TESTS += tests/unit/sink_sqlite3_test
 tests_unit_sink_sqlite3_test_SOURCES = tests/unit/sink_sqlite3_test.c tests/unit/rows.h
 tests_unit_sink_sqlite3_test_LDADD = $(OUTPUT_TEST_LIBS)
 endif
+tests_unit_msglog_test_SOURCES = tests/unit/msglog_test.c
+tests_unit_msglog_test_LDADD = $(OUTPUT_TEST_LIBS)

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* sFlow version 5; see fuzz_sflow.h. */
+#include "fuzz_sflow.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    fuzz_sflow(5, data, len);
+    return 0;
+}
