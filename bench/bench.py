@@ -45,6 +45,8 @@ RATIOS = [
     ("memory-1M", "lookup_ms", "pmacct", 20),
     ("export-sqlite3", "purge_cpu_per_M", "pmacct", 5),
     ("maxrate-nf9-100k", "max_rate", "null", 0.9),
+    ("tee-4", "cpu_per_Mdg", "pmacct", 3),
+    ("tee-4-transparent", "cpu_per_Mdg", "pmacct", 3),
 ]
 # row, figure, the most (or for rates: the least) that ours may be
 LIMITS = [("nf9-1M", "rss_MiB", 200), ("memory-1M", "bytes_per_entry", 140), ("maxrate-nf9-100k", "max_rate", 3e6),
@@ -303,8 +305,39 @@ def overload(build, peer, prefix, work, keys=10000, seconds=4):
         quota.close()
 
 
+def replicate(build, peer, prefix, work, transparent=False, count=24000000, rate="-C"):
+    """To four receivers, as fast as the collector reads; CPU is that of a million datagrams received, sending them four times included."""
+    port = free_port()
+    sink = subprocess.Popen([build / "bench/sink", "4"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        ports = sink.stdout.readline().split()
+        (work / "receivers.lst").write_text("id=1 ip=" + ",".join(f"127.0.0.1:{p}" for p in ports) + "\n")
+        tune = "plugin_pipe_size: 268435456\nplugin_buffer_size: 65536\nnfacctd_pipe_size: 4194304\ntee_pipe_size: 4194304\n"
+        path = config(work, peer, f"daemonize: false\nnfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: tee[a]\n"
+                      f"tee_receivers[a]: {work}/receivers.lst\ntee_transparent: {str(transparent).lower()}\n" + (tune if peer == "pmacct" else ""))
+
+        def during(child):
+            table = pathlib.Path("/proc/net/udp")
+            until(lambda: re.search(rf":{port:04X} ", table.read_text()))
+            time.sleep(0.5)
+            words = [build / "bench/flowgen", "-p", "v9", "-t", f"127.0.0.1:{port}", "-c", str(count)]
+            words += ["-C"] if rate == "-C" else ["-r", str(rate)]
+            began = time.monotonic()
+            sent = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+            until(lambda: not re.search(rf":{port:04X} \S+ \S+ \S+:0*[1-9A-F]", table.read_text()))
+            return sent, time.monotonic() - began
+
+        cpu, (sent, seconds) = measured([prefix / "sbin/nfacctd", "-f", path], during, work)
+        rows = json.loads(sink.communicate()[0])
+        return {"cpu_per_Mdg": cpu / sent["datagrams"] * 1e6, "rate": sent["datagrams"] / seconds,
+                "loss": 1 - sum(r["datagrams"] for r in rows) / sent["datagrams"] / len(rows), "sink_drops": sum(r["drops"] for r in rows)}
+    finally:
+        sink.kill()
+        sink.wait()
+
+
 # Rows that the bench of the reference material does not have.
-ONLY_OWN = {"overload"}
+ONLY_OWN = {"overload", "tee-4", "tee-4-transparent"}
 OWN = {
     "nf9-1k": (ingest, "cpu_per_M", {"keys": 1000}),
     "nf9-100k": (ingest, "cpu_per_M", {}),
@@ -314,6 +347,8 @@ OWN = {
     "ipfix-100k": (ingest, "cpu_per_M", {"proto": "ipfix"}),
     "pcap-print-100k": (savefile, "cpu_per_Mpkt", {}),
     "overload": (overload, "goodput", {}),
+    "tee-4": (replicate, "cpu_per_Mdg", {}),
+    "tee-4-transparent": (replicate, "cpu_per_Mdg", {"transparent": True}),
 }
 
 
@@ -365,7 +400,7 @@ def main():
     options.rows = [row for row in options.rows if row not in ONLY_OWN]
     status = run_shared(options, folder, work, peers) if options.rows else 0
     options.rows = own
-    return status | (run_own(options, {"new": peers["new"]}) if own else 0)
+    return status | (run_own(options, peers) if own else 0)
 
 
 if __name__ == "__main__":

@@ -104,6 +104,7 @@ struct aggregate_spec {
     uint8_t sum;          /* enum sum_kind */
     bool whole_addresses; /* addresses stand in the key with all 16 octets, at fixed places */
     uint16_t headers;     /* octets of each frame that go with its record (struct record_packet); 0: none */
+    bool datagrams;       /* no fields: records are what was received (datagram.h) */
     bool icmp_as_port;    /* ICMP type and code stand in dst_port, as exporters of flows have it */
 };
 

@@ -7,8 +7,9 @@
 #include <string.h>
 
 /* Octets of a ring: some 15 ms of the highest rate, and still in the caches. What does not fit waits in the
- * kernel's buffer, so a larger one buys nothing; plugin_pipe_size is a ceiling. */
-enum { RING_DEFAULT = 4 << 20, RING_LEAST = 256 << 10 };
+ * kernel's buffer, so a larger one buys nothing; plugin_pipe_size is a ceiling. Whole datagrams need more room
+ * for as much time. */
+enum { RING_DEFAULT = 4 << 20, RING_DATAGRAMS = 32 << 20, RING_LEAST = 256 << 10 };
 
 static const char *const loss_names[LOSS_MAX] = {
     [LOSS_FILTERED] = "filtered",        [LOSS_SAMPLED_OUT] = "sampled_out",
@@ -29,10 +30,11 @@ static int compile_filters(struct outlet *o, const struct config *c, struct err 
     return 0;
 }
 
-static size_t ring_octets(const struct config *c)
+static size_t ring_octets(const struct config *c, bool datagrams)
 {
-    if (c->plugin_pipe_size <= 0 || c->plugin_pipe_size >= RING_DEFAULT)
-        return RING_DEFAULT;
+    const int most = datagrams ? RING_DATAGRAMS : RING_DEFAULT;
+    if (c->plugin_pipe_size <= 0 || c->plugin_pipe_size >= most)
+        return (size_t)most;
     return c->plugin_pipe_size < RING_LEAST ? RING_LEAST : (size_t)c->plugin_pipe_size;
 }
 
@@ -48,7 +50,7 @@ int outlet_open(struct outlet *o, const struct plugin_conf *pc, const struct agg
         return -1;
     o->special = o->filter || o->tag || o->tag2 || o->label || c->sampling_rate > 1 || c->post_tag ||
                  c->post_tag2 || spec->sum != SUM_NONE || spec->headers;
-    o->ring = ring_new(ring_octets(c), e);
+    o->ring = ring_new(ring_octets(c, spec->datagrams), e);
     return o->ring ? 0 : -1;
 }
 

@@ -269,7 +269,7 @@ static int check(const struct config_set *set, const struct plugin_conf *pc, str
     struct tee_pools ps;
     const struct config *c = &pc->c;
     char where[256];
-    *spec = (struct aggregate_spec){ 0 };
+    *spec = (struct aggregate_spec){ .datagrams = true };
     if (!c->tee_receivers)
         return err_set(e, ERR_CONFIG,
                        "plugin '%s-tee': 'tee_receivers' is missing: the file that names whom to send to",
