@@ -7,9 +7,9 @@
 #include <string.h>
 
 /* Octets of a ring: some 15 ms of the highest rate, and still in the caches. What does not fit waits in the
- * kernel's buffer, so a larger one buys nothing; plugin_pipe_size is a ceiling. Whole datagrams need more room
- * for as much time. */
-enum { RING_DEFAULT = 4 << 20, RING_DATAGRAMS = 32 << 20, RING_LEAST = 256 << 10 };
+ * kernel's buffer, so a larger one buys nothing; plugin_pipe_size is a ceiling. Whole datagrams need more
+ * room for as much time. */
+enum { RING_DEFAULT = 4 << 20, RING_DATAGRAMS = 16 << 20, RING_LEAST = 256 << 10 };
 
 static const char *const loss_names[LOSS_MAX] = {
     [LOSS_FILTERED] = "filtered",        [LOSS_SAMPLED_OUT] = "sampled_out",

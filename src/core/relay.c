@@ -24,14 +24,6 @@ static int relay_open(void *state, struct worker *w, struct err *e)
     return r->allow ? 0 : -1;
 }
 
-/* The tag of a datagram: that of its sender, since nothing in it is looked at. */
-static uint64_t tag_of(const struct relay *r, const struct datagram *d)
-{
-    (void)r;
-    (void)d;
-    return 0;
-}
-
 static void relay_datagram(void *state, const struct datagram *d)
 {
     struct relay *r = state;
@@ -41,7 +33,7 @@ static void relay_datagram(void *state, const struct datagram *d)
     }
     r->datagrams++;
     r->octets += d->len;
-    worker_datagram(r->w, d, tag_of(r, d));
+    worker_datagram(r->w, d);
 }
 
 static void relay_stats(void *state, const char *where)

@@ -289,17 +289,21 @@ void worker_flow(struct worker *w, struct flow *f)
         deliver(w, &w->outlets[i], f);
 }
 
+struct tags {
+    uint64_t tag, tag2;
+};
+
 /* Tags let it pass, and sampling. */
-static enum outlet_loss datagram_verdict(struct outlet *o, uint64_t tag)
+static enum outlet_loss datagram_verdict(struct outlet *o, const struct tags *t)
 {
-    if ((o->tag && !tag_filter_match(o->tag, tag)) || (o->tag2 && !tag_filter_match(o->tag2, 0)))
+    if ((o->tag && !tag_filter_match(o->tag, t->tag)) || (o->tag2 && !tag_filter_match(o->tag2, t->tag2)))
         return LOSS_FILTERED;
     if (o->c->sampling_rate > 1 && !sampled(o, (uint32_t)o->c->sampling_rate))
         return LOSS_SAMPLED_OUT;
     return LOSS_MAX;
 }
 
-static enum outlet_loss put_datagram(struct outlet *o, const struct datagram *d, uint64_t tag,
+static enum outlet_loss put_datagram(struct outlet *o, const struct datagram *d, const struct tags *t,
                                      const struct sums *s)
 {
     const uint32_t size = datagram_record_size(d->len);
@@ -308,7 +312,7 @@ static enum outlet_loss put_datagram(struct outlet *o, const struct datagram *d,
         return ring_abandoned(o->ring) ? LOSS_NO_PLUGIN : LOSS_RING_FULL;
     *rec = (struct datagram_record){ .size = size,
                                      .len = d->len,
-                                     .tag = o->c->post_tag ? o->c->post_tag : tag,
+                                     .tag = o->c->post_tag ? o->c->post_tag : t->tag,
                                      .from = d->from,
                                      .port = d->port };
     memcpy(rec->payload, d->p, d->len);
@@ -316,25 +320,25 @@ static enum outlet_loss put_datagram(struct outlet *o, const struct datagram *d,
     return LOSS_MAX;
 }
 
-/* What the plugin's map says of the sender; without one, what the caller knows. */
-static uint64_t tag_of_sender(const struct worker *w, unsigned outlet, const struct addr *from, uint64_t tag)
+/* What the plugin's map says of the sender. */
+static struct tags tags_of_sender(const struct worker *w, unsigned outlet, const struct addr *from)
 {
     const struct view *v = w->n_views ? &w->views[w->view_of[outlet]] : NULL;
-    uint64_t tag2;
+    struct tags t = { 0, 0 };
     if (v && v->tags)
-        tagmap_sender(v->tags, v->run, from, &tag, &tag2);
-    return tag;
+        tagmap_sender(v->tags, v->run, from, &t.tag, &t.tag2);
+    return t;
 }
 
-void worker_datagram(struct worker *w, const struct datagram *d, uint64_t of_all)
+void worker_datagram(struct worker *w, const struct datagram *d)
 {
     const struct sums s = { .records = 1, .packets = 1, .bytes = d->len };
     for (unsigned i = 0; i < w->n; i++) {
         struct outlet *o = &w->outlets[i];
-        const uint64_t tag = tag_of_sender(w, i, &d->from, of_all);
-        enum outlet_loss why = o->special ? datagram_verdict(o, tag) : LOSS_MAX;
+        const struct tags t = tags_of_sender(w, i, &d->from);
+        enum outlet_loss why = o->special ? datagram_verdict(o, &t) : LOSS_MAX;
         if (why == LOSS_MAX)
-            why = put_datagram(o, d, tag, &s);
+            why = put_datagram(o, d, &t, &s);
         sums_add(&o->accounted, &s);
         if (why != LOSS_MAX)
             sums_add(&o->loss[why], &s);

@@ -37,10 +37,9 @@ void worker_flow(struct worker *w, struct flow *f);
 
 struct datagram; /* core/input.h */
 
-/* For plugins that want whole datagrams: hands one on, copied once, with its tag, or that which a plugin's
- * pre_tag_map gives its sender. Counts as one record and
- * one packet of its octets. */
-void worker_datagram(struct worker *w, const struct datagram *d, uint64_t tag);
+/* For plugins that want whole datagrams: hands one on, copied once, with the tag that a plugin's pre_tag_map
+ * gives its sender. Counts as one record and one packet of its octets. */
+void worker_datagram(struct worker *w, const struct datagram *d);
 
 /* End of a batch: publishes rings. True: at least one plugin's ring is so full that the input should pause (a
  * file input waits, a live input leaves the data in the kernel for a moment). */

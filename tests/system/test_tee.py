@@ -130,8 +130,8 @@ def test_large_datagrams(run):
 def test_transparent(run):
     """Address and port of each exporter, of both families; the wrong family is counted and told of."""
     run.need_root()
-    run.ip("addr", "add", "2001:db8::5/128", "dev", "lo")
-    run.ip("addr", "add", "2001:db8::6/128", "dev", "lo")
+    run.ip("addr", "add", "2001:db8::5/128", "dev", "lo", "nodad")
+    run.ip("addr", "add", "2001:db8::6/128", "dev", "lo", "nodad")
     four, six = Receiver("127.0.0.9"), Receiver("2001:db8::6")
     d, port = start(run, [f"id=1 ip={four.name},{six.name}"], "tee_transparent: true", host="::")
     sent, ports = {}, {}
