@@ -111,6 +111,7 @@ struct flow {
     uint16_t set_id;      /* of the data set */
     uint8_t engine_type;  /* NetFlow v5 */
     uint8_t traits;       /* enum flow_trait */
+    uint32_t class_pair;  /* numbers that `class` stands for: master << 16 | application; 0: unknown */
     bool renormalized;    /* counters were multiplied already */
     int64_t start_us;     /* what decides the time bin; 0: bin of the moment it is taken in */
     int64_t end_us;

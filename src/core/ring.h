@@ -48,8 +48,9 @@ struct record_packet {
     uint32_t len;    /* octets of the frame on the wire */
     uint16_t caplen; /* octets of it that are here */
     uint16_t dlt;    /* its link type */
+    uint32_t class_pair, reserved; /* as in struct flow */
 };
-_Static_assert(sizeof(struct record_packet) == 16, "no padding in records");
+_Static_assert(sizeof(struct record_packet) == 24, "no padding in records");
 
 static inline uint32_t record_packet_room(uint32_t caplen)
 {

@@ -170,9 +170,11 @@ static void put(struct outlet *o, const struct flow *f)
 /* For plugins that ask for frames. */
 static void put_packet(struct outlet *o, const struct flow *f)
 {
-    struct record_packet p = {
-        .seen = o->seen, .lost = o->unsent, .len = f->packet_len, .dlt = (uint16_t)f->packet_dlt
-    };
+    struct record_packet p = { .seen = o->seen,
+                               .lost = o->unsent,
+                               .len = f->packet_len,
+                               .dlt = (uint16_t)f->packet_dlt,
+                               .class_pair = f->class_pair };
     if (f->packet)
         p.caplen = f->packet_caplen < o->spec.headers ? (uint16_t)f->packet_caplen : o->spec.headers;
     uint32_t size = projection_size(&o->projection, f) + record_packet_room(p.caplen);

@@ -256,6 +256,7 @@ void classifier_packet(struct classifier *k, struct flow *f, const uint8_t *ip, 
 {
     if (!ip || !addr_is_set(&f->src_host)) {
         memset(&f->class, 0, sizeof(f->class));
+        f->class_pair = 0;
         return;
     }
     uint32_t now_s = (uint32_t)(at_us / US_PER_S), class = 0;
@@ -267,6 +268,7 @@ void classifier_packet(struct classifier *k, struct flow *f, const uint8_t *ip, 
     else if (v)
         class = first_packets(k, v, f, ip, len, at_us);
     f->class = k->class[class];
+    f->class_pair = k->pair[class];
 }
 
 /* ---- life */

@@ -311,7 +311,7 @@ static int open_probe(struct plugin *pl, struct err *e)
     struct nfprobe *s = pl->state;
     s->pl = pl;
     s->dont_cache = pl->c->nfprobe_dont_cache;
-    s->kernel_numbers = !pl->file_input && pl->daemon == 'U';
+    s->kernel_numbers = probe_numbers_are_kernels(pl);
     s->netlink = pl->file_input ? -1 : if_counters_open();
     if (nfprobe_conf_parse(pl->c, pl->daemon, &s->conf, e) == -1)
         return -1;

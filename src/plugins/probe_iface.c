@@ -50,6 +50,11 @@ int probe_iface_parse(const struct config *c, const char *prefix, struct probe_i
     return parse_ifindex(c->nfprobe_ifindex, prefix, out, e);
 }
 
+bool probe_numbers_are_kernels(const struct plugin *pl)
+{
+    return !pl->file_input && (pl->daemon == 'U' || pl->c->pcap_ifindex == IFINDEX_SYS);
+}
+
 void probe_iface_needs(const struct probe_iface *pi, struct fieldset *set)
 {
     fieldset_add(set, FIELD_in_iface);

@@ -5,7 +5,7 @@
 #define PLUGINS_PROBE_IFACE_H
 
 #include "config/config.h"
-#include "core/layout.h"
+#include "core/plugin.h"
 
 /* Where a direction or an interface number comes from. */
 enum probe_source { FROM_CAPTURE, FROM_NUMBER, FROM_TAG, FROM_TAG2 };
@@ -20,6 +20,9 @@ struct probe_iface {
 
 /* Reads the keys; `prefix` ("nfprobe") begins the text of errors. 0, or -1. */
 int probe_iface_parse(const struct config *c, const char *prefix, struct probe_iface *out, struct err *e);
+
+/* Are the numbers that a capture has of interfaces those of the kernel we run on? */
+bool probe_numbers_are_kernels(const struct plugin *pl);
 
 /* Adds what the key needs for it. */
 void probe_iface_needs(const struct probe_iface *pi, struct fieldset *set);

@@ -47,12 +47,20 @@ static uint64_t key_u64(const uint8_t *key, uint16_t off)
     return v;
 }
 
-static void set_extended(const struct sfprobe *s, const uint8_t *key, struct sflow_flow_sample *fs)
+static void set_extended(const struct sfprobe *s, const struct record *r, struct sflow_flow_sample *fs)
 {
+    const struct record_packet *p = record_packet(r);
+    const uint8_t *key = r->key;
     fs->with = s->conf.with | (fs->protocol == SFLOW_PROTO_ETHERNET ? SFLOW_WITH_SWITCH : 0);
     if (fs->with & SFLOW_WITH_TAG) {
         fs->tag = fieldset_has(&s->conf.exported.set, FIELD_tag) ? key_u64(key, s->tag) : 0;
         fs->tag2 = fieldset_has(&s->conf.exported.set, FIELD_tag2) ? key_u64(key, s->tag2) : 0;
+    }
+    if (fs->with & SFLOW_WITH_CLASS) {
+        fs->class_master = p->class_pair >> 16;
+        fs->class_app = p->class_pair & 0xffff;
+        if (!p->class_pair) /* not known, or not yet */
+            fs->with &= ~(unsigned)SFLOW_WITH_CLASS;
     }
     if (fs->with & SFLOW_WITH_GATEWAY) {
         fs->src_as = key_u32(key, s->src_as);
@@ -115,7 +123,7 @@ static void take_sample(struct sfprobe *s, const struct record *r)
     fs.sequence = ++s->sequence;
     set_interfaces(s, r, &info, direction, &fs);
     set_switch(&fs, &info, direction);
-    set_extended(s, r->key, &fs);
+    set_extended(s, r, &fs);
     sflow_encode_flow(s->encoder, &fs);
     s->samples++;
     sums_add(&s->pending, &(struct sums){ 1, r->packets, r->bytes, r->flows });
@@ -257,8 +265,7 @@ static void find_places(struct sfprobe *s, const struct layout *l)
 static int open_ifaces(struct sfprobe *s, const struct plugin *pl, struct err *e)
 {
     const struct config *c = pl->c;
-    struct sfprobe_ifaces_conf ic = { .kernel = !pl->file_input && pl->daemon == 'U',
-                                      .speed = c->sfprobe_ifspeed };
+    struct sfprobe_ifaces_conf ic = { .kernel = probe_numbers_are_kernels(pl), .speed = c->sfprobe_ifspeed };
     uint32_t number = s->conf.iface.ifindex_from == FROM_NUMBER ? s->conf.iface.ifindex : 0;
     s->ifaces = sfprobe_ifaces_new(&ic);
     if (!s->ifaces)

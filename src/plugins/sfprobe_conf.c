@@ -9,9 +9,10 @@ static const struct {
     uint8_t with; /* enum sflow_with */
     uint8_t field;
 } extended[] = {
-    { SFLOW_WITH_TAG, FIELD_tag },         { SFLOW_WITH_TAG, FIELD_tag2 },
-    { SFLOW_WITH_GATEWAY, FIELD_src_as },  { SFLOW_WITH_GATEWAY, FIELD_dst_as },
-    { SFLOW_WITH_ROUTER, FIELD_src_mask }, { SFLOW_WITH_ROUTER, FIELD_dst_mask },
+    { SFLOW_WITH_CLASS, FIELD_class },     { SFLOW_WITH_TAG, FIELD_tag },
+    { SFLOW_WITH_TAG, FIELD_tag2 },        { SFLOW_WITH_GATEWAY, FIELD_src_as },
+    { SFLOW_WITH_GATEWAY, FIELD_dst_as },  { SFLOW_WITH_ROUTER, FIELD_src_mask },
+    { SFLOW_WITH_ROUTER, FIELD_dst_mask },
 };
 
 int sfprobe_conf_parse(const struct config *c, char daemon, struct sfprobe_conf *out, struct err *e)

@@ -315,6 +315,43 @@ def test_netflow_tags_and_sampling(run):
     assert sums_of(rows) == (50 * want[0], 50 * want[1]), "counters that were multiplied are multiplied once"
 
 
+def test_tags_of_a_map(run):
+    """pre_tag_map says interface and direction of each flow and each sample."""
+    traffic(run, 100)
+    for probe in ("nfprobe", "sfprobe"):
+        run.write("tags.map", """set_tag=1 set_tag2=11 set_label=inside filter='ip6'
+                                 set_tag=2 set_tag2=22 set_label=outside filter='ip or vlan'\n""")
+        collector, key = {"nfprobe": ("nfacctd", "src_host, in_iface, out_iface, tag, tag2, label"),
+                          "sfprobe": ("sfacctd", "src_host, in_iface, out_iface, tag, tag2")}[probe]
+        rows = rows_of(run, collector, key, "", lambda port: pmacctd(run, f"""
+            plugins: {probe}[a]
+            {probe}_receiver[a]: 127.0.0.1:{port}
+            pre_tag_map[a]: {run.dir}/tags.map
+            {probe}_direction[a]: tag
+            {probe}_ifindex[a]: tag2
+            aggregate[a]: src_host, tag, tag2, label"""))
+        none = 0 if probe == "nfprobe" else 0x3fffffff
+        seen = {(":" in r["ip_src"], r["tag"], r["tag2"], r.get("label", ""), r["iface_in"], r["iface_out"]) for r in rows}
+        inside, outside = ("inside", "outside") if probe == "nfprobe" else ("", "")
+        assert seen == {(True, 1, 11, inside, 11, none), (False, 2, 22, outside, none, 22)}, seen
+
+
+def test_class(run):
+    """Applications by name: nfprobe numbers them and tells the names, sfprobe sends nDPI's numbers."""
+    if "ndpi" not in run.run_program("pmacctd", "-V"):
+        run.skip("this build has no nDPI")
+    query = bytes.fromhex("123401000001000000000000") + b"\x03www\x06google\x03com\x00\x00\x01\x00\x01"
+    other = packets.conversation(START + 50, 2, src="10.0.0.2", sport=7, dport=9)
+    frames = [(START + i, packets.ether(packets.ip("10.0.0.1", "8.8.8.8", 17, packets.udp(5000, 53, query)))) for i in range(4)] + other
+    packets.pcap(run.dir / "in.pcap", frames)
+    rows = rows_of(run, "nfacctd", "src_host, class", "", nfprobe(run, "aggregate[a]: src_host, class"))
+    assert {(r["ip_src"], r["class"], r["packets"]) for r in rows if r["ip_src"] == "10.0.0.1"} == {("10.0.0.1", "DNS/Google", 4)}, rows
+    with receiver(run) as (port, got):
+        pmacctd(run, f"plugins: sfprobe[a]\nsfprobe_receiver[a]: 127.0.0.1:{port}\naggregate[a]: class")
+    classes = [r.get(43874 << 12 | 3) for r in sflow.read(got)]
+    assert classes == 4 * [struct.pack("!II", 5, 126)] + 2 * [None], classes
+
+
 def templates(payloads):
     """{template id: number of times it was told} of v9 datagrams."""
     seen = {}
