@@ -83,6 +83,8 @@ struct config {
     bool num_protos;
     const char *trigger_exec;
     bool trigger_exec_async;
+    const char *preprocess;
+    int preprocess_type;      /* 0: any check, 1: all */
     struct span trigger_time; /* n 0: at each refresh */
     int print_output;         /* enum print_output */
     const char *print_output_file, *print_output_lock_file, *print_output_separator, *print_latest_file;

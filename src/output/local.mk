@@ -6,7 +6,7 @@ libformat_a_SOURCES = src/output/format.h src/output/format_impl.h src/output/fo
 liboutput_a_SOURCES = src/output/purge.h src/output/purge.c src/output/bins.h src/output/bins.c src/output/names.c \
 	src/output/trigger.h src/output/trigger.c src/output/sink_file.h src/output/sink_file.c \
 	src/output/msglog.h src/output/msglog.c src/output/msglog_file.h src/output/msglog_file.c \
-	src/output/spooled.h src/output/spooled.c \
+	src/output/preprocess.h src/output/preprocess.c src/output/spooled.h src/output/spooled.c \
 	src/output/sqltext.h src/output/sqltext.c src/output/sqldialect.c src/output/sink_sqlite3.h
 liboutput_a_SOURCES += src/output/sink_sql.h src/output/sink_sql.c src/output/sqlschema.h src/output/sqlschema.c \
 	src/output/sink_pgsql.h src/output/sink_mysql.h

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "output/bins.h"
+#include "output/preprocess.h"
 #include "output/spooled.h"
 #include "output/trigger.h"
 
@@ -46,6 +47,7 @@ struct purger {
     struct bins bins;
     int64_t delay_bins_s;
     int64_t due_us, trigger_due_us;
+    struct preprocess *preprocess; /* NULL: none */
 
     /* between the two */
     pthread_mutex_t lock;
@@ -420,11 +422,27 @@ static int writer_start(struct purger *p, struct err *e)
 
 /* ---- before anything starts */
 
+static int check_preprocess(const struct config_set *set, const struct plugin_conf *pc, const char *prefix,
+                            struct err *e)
+{
+    char key[64], at[256];
+    struct err why;
+    if (!pc->c.preprocess)
+        return 0;
+    struct preprocess *p = preprocess_new(pc->c.preprocess, false, !strcmp(prefix, "sql"), &why);
+    preprocess_free(p);
+    snprintf(key, sizeof(key), "%s_preprocess", prefix);
+    return p ? 0
+             : err_set(e, ERR_CONFIG, "%s: %s", config_where(set, key, pc->name, at, sizeof(at)), why.text);
+}
+
 int purger_check(const struct config_set *set, const struct plugin_conf *pc, const char *prefix,
                  struct err *e)
 {
     const struct config *c = &pc->c;
     char key[64], at[256];
+    if (check_preprocess(set, pc, prefix, e) == -1)
+        return -1;
     if (!c->history_offset)
         return 0;
     snprintf(key, sizeof(key), "%s_history_offset", prefix);
@@ -478,6 +496,22 @@ static void keep_ahead(struct purger *p, struct job *j, int64_t limit_s)
     p->sums = moved;
 }
 
+/* What is left out stays in the sums: it was written as far as the ledger is concerned, and the log tells it.
+ */
+static void preprocess(struct purger *p, struct job *j)
+{
+    struct sums out;
+    if (!p->preprocess || !j->batch.rows)
+        return;
+    uint64_t rows = j->batch.rows;
+    preprocess_run(p->preprocess, &j->batch, &out);
+    if (out.records)
+        log_info(&p->pl->log,
+                 "preprocess leaves out %" PRIu64 " of %" PRIu64 " rows (%" PRIu64 " packets, %" PRIu64
+                 " bytes)",
+                 out.records, rows, out.packets, out.bytes);
+}
+
 static void purge(struct purger *p, int64_t now_us, bool last)
 {
     struct job *j = calloc(1, sizeof(*j));
@@ -499,6 +533,7 @@ static void purge(struct purger *p, int64_t now_us, bool last)
     bool still_ahead = agg_count(p->table) != 0;
     bins_limit(&p->bins, now_us);
     p->bins.ahead = still_ahead;
+    preprocess(p, j);
     hand_over(p, j);
 }
 
@@ -591,6 +626,8 @@ int purger_open_at(struct purger **out, struct plugin *pl, const struct sink_ops
         return -1;
     }
     open_spool(p);
+    if (pl->c->preprocess)
+        p->preprocess = preprocess_new(pl->c->preprocess, pl->c->preprocess_type, sink->sql, e);
     p->wants_empty = sink->wants_empty ? sink->wants_empty(state, pl) : sink->empty_batches;
     if (writer_start(p, e) == -1) {
         purger_close(p);
@@ -634,6 +671,7 @@ void purger_close(struct purger *p)
     if (p->held)
         job_free(p->held);
     spooled_close(p->spooled);
+    preprocess_free(p->preprocess);
     if (p->sink && p->sink->close)
         p->sink->close(p->sink_state);
     agg_free(p->table);

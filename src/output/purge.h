@@ -33,7 +33,8 @@ struct batch {
 enum {
     MARK_WRITE,
     MARK_KEPT /* in the next table already */,
-    MARK_DONE /* the sink has it, though not the whole batch */
+    MARK_DONE /* the sink has it, though not the whole batch */,
+    MARK_LEFT_OUT /* by preprocess */,
 };
 
 /* Visits the entries of a batch that are to be written. */
@@ -59,6 +60,7 @@ struct sink_ops {
     int (*write)(void *state, struct plugin *pl, struct batch *b, struct err *e);
     void (*close)(void *state);
     bool empty_batches; /* wants to be called with 0 rows too (markers, empty files) */
+    bool sql;           /* a database: *_preprocess has more words */
     bool spools;        /* may be away: its batches go to disk first (spool_dir), and come back from there */
     /* The same, asked once after open where it depends on the configuration. May be NULL. */
     bool (*wants_empty)(const void *state, const struct plugin *pl);

@@ -145,7 +145,7 @@ static int by_name(const void *a, const void *b) { return strcmp(*(char *const *
 static bool has_index(struct sink_sql *s, const char *table)
 {
     uint16_t index[SQL_COLUMNS_MAX];
-    const char *name[SQL_COLUMNS_MAX];
+    const char *name[SQL_COLUMNS_MAX] = { NULL };
     char answer[64];
     struct err e;
     struct strbuf columns, sql;

@@ -67,6 +67,7 @@ void sink_sql_trigger_env(const void *state, const struct plugin *pl, const stru
         .open = name_##_sink_open,                                                                           \
         .write = sink_sql_write,                                                                             \
         .close = sink_sql_close,                                                                             \
+        .sql = true,                                                                                         \
         .spools = true,                                                                                      \
         .trigger_env = sink_sql_trigger_env,                                                                 \
     }

@@ -452,6 +452,7 @@ const struct sink_ops sink_sqlite3 = {
     .open = sink_sqlite3_open,
     .write = sink_sqlite3_write,
     .close = sink_sqlite3_close,
+    .sql = true,
     .spools = true,
     .trigger_env = sink_sqlite3_trigger_env,
 };

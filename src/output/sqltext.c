@@ -798,6 +798,12 @@ void sql_trigger_env(const struct plugin *pl, const char *db, const char *table,
     };
     char text[24];
     add(env, "SQL_DB", db);
+    if (c->sql_host)
+        add(env, "SQL_HOST", c->sql_host);
+    if (c->sql_user)
+        add(env, "SQL_USER", c->sql_user);
+    if (c->sql_backup_host)
+        add(env, "SQL_RECOVERY_BACKUP_HOST", c->sql_backup_host);
     add(env, "SQL_TABLE", c->sql_table ? c->sql_table : table);
     if (b && c->sql_table && strcmp(c->sql_table, table))
         add(env, "EFFECTIVE_SQL_TABLE", table);

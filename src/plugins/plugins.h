@@ -8,7 +8,7 @@
 extern const struct plugin_ops plugin_memory;
 extern const struct plugin_ops plugin_nfprobe;
 extern const struct plugin_ops plugin_sfprobe;
-extern const struct plugin_ops plugin_tee; /* copies of what collectors receive, to other collectors */
+extern const struct plugin_ops plugin_tee;   /* copies of what collectors receive, to other collectors */
 extern const struct plugin_ops plugin_print; /* what was counted, as text, at each refresh time */
 /* The same into a database; only WITH_SQLITE3, WITH_PGSQL, WITH_MYSQL. */
 extern const struct plugin_ops plugin_sqlite3, plugin_pgsql, plugin_mysql;

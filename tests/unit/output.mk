@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Unit tests of src/output.
 OUTPUT_TEST_LIBS = liboutput.a libformat.a libcore.a libconfig.a libbase.a -lm $(TEST_LIBS)
-OUTPUT_TESTS = tests/unit/format_test tests/unit/bins_test tests/unit/names_test tests/unit/purge_test \
+OUTPUT_TESTS = tests/unit/format_test tests/unit/bins_test tests/unit/preprocess_test tests/unit/names_test tests/unit/purge_test \
 	tests/unit/msglog_test tests/unit/sink_file_test tests/unit/print_test
 
 check_PROGRAMS += $(OUTPUT_TESTS)
 TESTS += $(OUTPUT_TESTS)
 tests_unit_format_test_SOURCES = tests/unit/format_test.c tests/unit/rows.h
 tests_unit_format_test_LDADD = libformat.a libcore.a libconfig.a libbase.a -lm $(TEST_LIBS)
+tests_unit_preprocess_test_SOURCES = tests/unit/preprocess_test.c
+tests_unit_preprocess_test_LDADD = $(OUTPUT_TEST_LIBS)
 tests_unit_bins_test_SOURCES = tests/unit/bins_test.c
 tests_unit_bins_test_LDADD = $(OUTPUT_TEST_LIBS)
 tests_unit_names_test_SOURCES = tests/unit/names_test.c tests/unit/rows.h
