@@ -128,6 +128,14 @@ bool worker_counts_flows(const struct worker *w)
     return false;
 }
 
+bool worker_wants_frames(const struct worker *w)
+{
+    for (unsigned i = 0; i < w->n; i++)
+        if (w->outlets[i].spec.headers)
+            return true;
+    return false;
+}
+
 const struct config *worker_config(const struct worker *w) { return w->c; }
 const struct log *worker_log(const struct worker *w) { return w->log; }
 int64_t worker_now(const struct worker *w) { return w->now_us; }

@@ -19,6 +19,8 @@ struct worker; /* opaque; worker.c */
 const struct fieldset *worker_needs(const struct worker *w);
 /* Does some plugin show the flows counter? */
 bool worker_counts_flows(const struct worker *w);
+/* Does some plugin take frames? Then flow.packet has to be set where it can be. */
+bool worker_wants_frames(const struct worker *w);
 const struct config *worker_config(const struct worker *w); /* the core's */
 const struct log *worker_log(const struct worker *w);
 

@@ -228,12 +228,12 @@ static enum packet_drop nflog_payload(struct dissect *x, const struct nflog_pack
     x->frame = p->payload;
     x->len = wire;
     x->c = cursor_of(p->payload, p->payload_len);
-    f->bytes = (uint64_t)p->link_len + wire;
+    f->bytes = (uint64_t)nflog_link_len(p) + wire;
     bool ip = p->protocol == ETYPE_IP4 || p->protocol == ETYPE_IP6 || p->protocol == 0;
-    f->packet = ip ? p->payload : NULL; /* anything else is no frame of any link type */
-    f->packet_len = wire;
-    f->packet_caplen = p->payload_len;
-    f->packet_dlt = DLT_RAW;
+    f->packet = p->frame ? p->frame : ip ? p->payload : NULL; /* else no frame of any link type */
+    f->packet_len = p->frame ? (uint32_t)f->bytes : wire;
+    f->packet_caplen = p->frame ? p->frame_len : p->payload_len;
+    f->packet_dlt = p->frame ? DLT_EN10MB : DLT_RAW;
     return p->protocol ? cooked_next(x, 0, p->protocol) : layer_ip(x);
 }
 

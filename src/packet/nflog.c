@@ -4,6 +4,7 @@
 #include "packet/nflog.h"
 
 #include <stddef.h>
+#include "packet/dissect.h"
 
 const char *const nflog_fault_names[NFLOG_FAULT_MAX] = {
     [NFLOG_OK] = "ok",
@@ -18,7 +19,9 @@ enum {
     HEADER_LEN = 4,
     ATTR_HEADER_LEN = 4,
     ATTR_TYPE_MASK = 0x3fff, /* above it: nested, network byte order */
+    VLAN_ATTR_PROTO = 1,
     VLAN_ATTR_TCI = 2,
+    TAG_LEN = 4,
     ARPHRD_ETHERNET = 1,
     ARPHRD_LOOPBACK = 772, /* with an Ethernet header of zeros */
     ETHER_LEN = 14,
@@ -115,12 +118,13 @@ static enum nflog_fault take_vlan(struct nflog_packet *p, struct cursor v, bool 
     uint16_t type;
     struct cursor inner;
     int more;
-    while ((more = next_attr(&v, swapped, &type, &inner)) == 1)
-        if (type == VLAN_ATTR_TCI) {
-            p->vlan_tci = cursor_u16(&inner);
-            if (inner.bad)
-                return NFLOG_ATTR_SHORT;
-        }
+    while ((more = next_attr(&v, swapped, &type, &inner)) == 1) {
+        if (type != VLAN_ATTR_PROTO && type != VLAN_ATTR_TCI)
+            continue;
+        *(type == VLAN_ATTR_TCI ? &p->vlan_tci : &p->vlan_proto) = cursor_u16(&inner);
+        if (inner.bad)
+            return NFLOG_ATTR_SHORT;
+    }
     return more == 0 ? NFLOG_OK : NFLOG_ATTR_LEN;
 }
 
@@ -201,20 +205,65 @@ enum nflog_fault nflog_parse(struct cursor body, struct nflog_packet *p)
 
 /* ---- what the message says of a packet */
 
+static bool is_tag(uint16_t type) { return type == 0x8100 || type == 0x88a8; }
+
+/* Length of a packet by its IP header, 0: it has none, or too little of it. */
+static uint32_t ip_total(const uint8_t *p, uint32_t len)
+{
+    if (len >= 4 && p[0] >> 4 == 4)
+        return load_be16(p + 2);
+    return len >= 6 && p[0] >> 4 == 6 ? 40u + load_be16(p + 4) : 0;
+}
+
 uint32_t nflog_wire_len(const struct nflog_packet *p)
 {
-    uint32_t len = 0;
-    if (p->payload_len >= 4 && p->payload[0] >> 4 == 4)
-        len = load_be16(p->payload + 2);
-    else if (p->payload_len >= 6 && p->payload[0] >> 4 == 6)
-        len = 40u + load_be16(p->payload + 4);
+    uint32_t at = 0;
+    uint16_t type = p->protocol;
+    for (; is_tag(type) && p->payload_len - at >= TAG_LEN; at += TAG_LEN) /* the inner one of two tags */
+        type = load_be16(p->payload + at + 2);
+    if (type != 0 && type != ETYPE_IP4 && type != ETYPE_IP6)
+        return p->payload_len;
+    uint32_t len = at + ip_total(p->payload + at, p->payload_len - at);
     return len > p->payload_len ? len : p->payload_len;
+}
+
+static bool tagged(const struct nflog_packet *p) { return p->have & 1u << NFLOG_A_VLAN; }
+
+static bool has_ethernet(const struct nflog_packet *p)
+{
+    return p->link_len >= ETHER_LEN &&
+           (p->hwtype == ARPHRD_ETHERNET || p->hwtype == ARPHRD_LOOPBACK || p->hwtype == 0);
+}
+
+uint32_t nflog_link_len(const struct nflog_packet *p) { return p->link_len + (tagged(p) ? TAG_LEN : 0u); }
+
+/* Appends as much as there is room for. */
+static void append(uint8_t *buf, uint32_t *at, uint32_t size, const void *octets, uint32_t n)
+{
+    uint32_t k = n < size - *at ? n : size - *at;
+    memcpy(buf + *at, octets, k);
+    *at += k;
+}
+
+uint32_t nflog_frame(const struct nflog_packet *p, uint8_t *buf, uint32_t size)
+{
+    if (!has_ethernet(p))
+        return 0;
+    uint16_t proto = p->vlan_proto ? p->vlan_proto : 0x8100;
+    const uint8_t tag[TAG_LEN] = { (uint8_t)(proto >> 8), (uint8_t)proto, (uint8_t)(p->vlan_tci >> 8),
+                                   (uint8_t)p->vlan_tci };
+    uint32_t at = 0;
+    append(buf, &at, size, p->link, 2 * MAC_LEN);
+    if (tagged(p))
+        append(buf, &at, size, tag, TAG_LEN);
+    append(buf, &at, size, p->link + 2 * MAC_LEN, p->link_len - 2 * MAC_LEN);
+    append(buf, &at, size, p->payload, p->payload_len);
+    return at;
 }
 
 static void fill_macs(const struct nflog_packet *p, struct flow *f)
 {
-    bool ethernet = p->hwtype == ARPHRD_ETHERNET || p->hwtype == ARPHRD_LOOPBACK || p->hwtype == 0;
-    if (p->link_len >= ETHER_LEN && ethernet) {
+    if (has_ethernet(p)) {
         memcpy(f->dst_mac.b, p->link, MAC_LEN);
         memcpy(f->src_mac.b, p->link + MAC_LEN, MAC_LEN);
     } else if (p->hwaddr && p->hwaddr_len == MAC_LEN) {
@@ -225,7 +274,7 @@ static void fill_macs(const struct nflog_packet *p, struct flow *f)
 void nflog_link(const struct nflog_packet *p, struct flow *f)
 {
     fill_macs(p, f);
-    if (p->have & 1u << NFLOG_A_VLAN) {
+    if (tagged(p)) {
         f->vlan = p->vlan_tci & 0xfff;
         f->cos = (uint8_t)(p->vlan_tci >> 13);
     }

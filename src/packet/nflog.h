@@ -60,10 +60,14 @@ struct nflog_packet {
     uint16_t group;
     uint8_t family, hook;                          /* AF_*; enum nflog_hook */
     uint16_t vlan_tci;                             /* of a tag that the network card took off; see `have` */
+    uint16_t vlan_proto;                           /* its Ethertype */
     uint32_t have;                                 /* bit 1 << enum nflog_attr: it was in the message */
     uint32_t indev, outdev, physindev, physoutdev; /* interface numbers, 0: none; phys: a bridge's ports */
     uint32_t mark, seq, ct_info;                   /* ct_info: enum ip_conntrack_info */
     int64_t at_us; /* when the kernel saw the packet, µs since the epoch, 0: not told */
+    /* The Ethernet frame as nflog_frame made it, for plugins that want frames. Never set by nflog_parse. */
+    const uint8_t *frame;
+    uint32_t frame_len;
 };
 
 /* Parses the body of a message (or a frame of a DLT_NFLOG capture of any byte order). When the result is not
@@ -73,6 +77,13 @@ enum nflog_fault nflog_parse(struct cursor body, struct nflog_packet *p);
 /* Length of the packet on the wire, from the network header on: as its IP header says, since the message has
  * only what was copied. At least payload_len. */
 uint32_t nflog_wire_len(const struct nflog_packet *p);
+
+/* Octets in front of the network header on the wire: the link header, and the tag that was taken off it. */
+uint32_t nflog_link_len(const struct nflog_packet *p);
+
+/* Puts the Ethernet frame that the message tells of together again: link header, tag, payload, as far as
+ * there is room for them. Returns its octets; 0: the link is no Ethernet, or its header is not known. */
+uint32_t nflog_frame(const struct nflog_packet *p, uint8_t *buf, uint32_t size);
 
 /* Fills the flow's link members as far as the message has them: MAC addresses, VLAN and priority, in_iface,
  * out_iface (a bridge's port rather than the bridge), sampling_direction (in: came in and is for this host or

@@ -22,11 +22,13 @@
 enum {
     BATCH_MAX = 64, /* datagrams a system call */
     BATCH_MIN = 8,
-    BATCH_OCTETS = 512 << 10, /* what their buffers take together, about */
-    OVERHEAD = 1024,          /* octets of a message that are not packet, at most */
-    PACKED = 224,             /* the same, of a usual one: what a datagram is sized by */
-    DATAGRAM_MAX = 16384,     /* of several packets: the kernel needs that much in one piece */
+    BATCH_OCTETS = 512 << 10,        /* what their buffers take together, about */
+    OVERHEAD = 1024,                 /* octets of a message that are not packet, at most */
+    PACKED = 224,                    /* the same, of a usual one: what a datagram is sized by */
+    SKB_INFO = 512,                  /* what the kernel puts behind a datagram, at most */
+    DATAGRAM_MAX = 16384 - SKB_INFO, /* of several packets: the kernel needs that much in one piece */
     BUFFER_MIN = 8192,
+    FRAME_MAX = 1024,    /* what plugins and filters see of a frame, at most */
     ROUNDS = 16,         /* batches between two looks at the event loop */
     NAP_MS = 2,          /* packets come together before the next look */
     IDLE_NAPS = 2,       /* naps without a datagram until we wait for the next one */
@@ -70,8 +72,9 @@ struct nflog_state {
     unsigned batch;
     size_t stride; /* octets of a buffer */
     uint8_t *memory;
-    size_t rcvbuf; /* octets obtained */
-    size_t taken;  /* of it, in this look */
+    uint8_t *frame; /* FRAME_MAX octets, where plugins want frames; else NULL */
+    size_t rcvbuf;  /* octets obtained */
+    size_t taken;   /* of it, in this look */
     uint64_t datagrams, others;
     uint64_t refused[REFUSED_MAX], faults[NFLOG_FAULT_MAX];
     uint32_t kernel_drops; /* datagrams that the socket had no room for */
@@ -160,6 +163,8 @@ static void take_message(struct input *in, struct cursor body)
         follow_numbers(g, p.seq);
     else
         g->received++;
+    if (s->frame && (p.frame_len = nflog_frame(&p, s->frame, FRAME_MAX)) != 0)
+        p.frame = s->frame;
     packet_feed_take_nflog(&s->feed, &p, p.at_us ? p.at_us : worker_now(in->worker));
 }
 
@@ -289,14 +294,17 @@ static void plan_group(const struct config *c, struct nfsock_group *g)
                                 .timeout_cs = TIMEOUT_CS };
 }
 
-static int make_buffers(struct nflog_state *s, const struct nfsock_group *g, struct err *e)
+static int make_buffers(struct nflog_state *s, const struct worker *w, const struct nfsock_group *g,
+                        struct err *e)
 {
     size_t longest = g->copy_range + (size_t)OVERHEAD;
     if (longest < g->octets)
         longest = g->octets;
-    if (longest < BUFFER_MIN)
-        longest = BUFFER_MIN;
-    s->stride = (longest + 63) / 64 * 64 + 1536; /* no power of two: buffers would alias in the caches */
+    /* The kernel fills what its allocator gives it, and that deals in powers of two. */
+    size_t power = BUFFER_MIN;
+    while (power < longest + SKB_INFO)
+        power *= 2;
+    s->stride = power + 1536; /* no power of two itself: buffers would alias in the caches */
     s->batch = BATCH_OCTETS / s->stride < BATCH_MIN   ? BATCH_MIN
                : BATCH_OCTETS / s->stride > BATCH_MAX ? BATCH_MAX
                                                       : (unsigned)(BATCH_OCTETS / s->stride);
@@ -304,6 +312,8 @@ static int make_buffers(struct nflog_state *s, const struct nfsock_group *g, str
     if (!s->memory)
         return err_sys(e, "no memory for packets");
     prepare_batch(s);
+    if (worker_wants_frames(w) && !(s->frame = malloc(FRAME_MAX)))
+        return err_sys(e, "no memory for a frame");
     return 0;
 }
 
@@ -333,7 +343,7 @@ static int nflog_open(struct input *in, struct err *e)
     struct nfsock_group want;
     int n = nflog_groups_parse(in->c->nflog_group, numbers, e);
     plan_group(in->c, &want);
-    if (n == -1 || make_buffers(s, &want, e) == -1 || open_socket(in, e) == -1)
+    if (n == -1 || make_buffers(s, in->worker, &want, e) == -1 || open_socket(in, e) == -1)
         return -1;
     if (packet_feed_open(&s->feed, in->worker, "nflog", DLT_NFLOG, e) == -1)
         return -1;
@@ -516,7 +526,8 @@ static void nflog_close(struct input *in)
     packet_feed_close(&s->feed);
     nfsock_close(&s->sock);
     free(s->memory);
-    s->memory = NULL;
+    free(s->frame);
+    s->memory = s->frame = NULL;
 }
 
 static bool nflog_wanted(const struct config *c)

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <stdalign.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -122,14 +123,16 @@ static int ask(struct nfsock *s, struct request *r)
 /* ---- groups */
 
 /* The netlink port that listens to a group, 0: nobody, or we may not know. */
-static unsigned listener_of(uint16_t group)
+static unsigned long listener_of(uint16_t group)
 {
     FILE *f = fopen("/proc/net/netfilter/nfnetlink_log", "re");
-    unsigned found = 0, number, port;
+    unsigned long found = 0;
     char line[256];
-    while (f && !found && fgets(line, sizeof(line), f))
-        if (sscanf(line, "%u %u", &number, &port) == 2 && number == group)
-            found = port;
+    while (f && !found && fgets(line, sizeof(line), f)) {
+        char *port;
+        if (strtoul(line, &port, 10) == group && port != line)
+            found = strtoul(port, NULL, 10);
+    }
     if (f)
         fclose(f);
     return found;
@@ -138,13 +141,14 @@ static unsigned listener_of(uint16_t group)
 static int refused(uint16_t group, struct err *e)
 {
     int why = errno;
-    unsigned port = listener_of(group);
+    unsigned long port = listener_of(group);
     errno = why;
     if ((why == EPERM || why == EBUSY) && port)
-        return err_set(e, ERR_CONFIG,
-                       "somebody else listens to NFLOG group %u already (netlink port %u, mostly its process "
-                       "id): choose another uacctd_group",
-                       group, port);
+        return err_set(
+            e, ERR_CONFIG,
+            "somebody else listens to NFLOG group %u already (netlink port %lu, mostly its process "
+            "id): choose another uacctd_group",
+            group, port);
     if (why == EPERM)
         return err_set(e, ERR_CONFIG,
                        "You need superuser privileges to run this command (or the capability "

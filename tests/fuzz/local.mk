@@ -20,3 +20,4 @@ include tests/fuzz/memory.mk
 include tests/fuzz/netflow.mk
 include tests/fuzz/packet.mk
 include tests/fuzz/sflow.mk
+include tests/fuzz/uacctd.mk

@@ -171,6 +171,23 @@ def test_clipping(run):
     assert all(r["port_src"] for r in rows)
 
 
+def test_sizes(run):
+    """Whatever is copied of a packet and however many come at a time: every datagram has room, every packet counts."""
+    prepare(run)
+    rules(run, [("output", f'udp dport 7777 log prefix "{"p" * 127}" group 5')])
+    for snaplen in (128, 300, 2000, 65535):
+        for threshold in (1, 7, 64, 100000):
+            d = uacctd(run, f"uacctd_group: 5\nsnaplen: {snaplen}\nuacctd_threshold: {threshold}")
+            octets = send(200, 0) + send(200, 1300) + send(3, 60000) + send(100, 100)
+            drained(run)
+            counters = stats(d, r"stats \[nflog\] datagrams=.*$")[0]
+            assert counters.endswith("dropped_datagrams=0"), (snaplen, threshold, counters)
+            d.stop()
+            rows = [(r["packets"], r["bytes"]) for r in run.rows("out.json")]
+            assert rows == [(503, octets)], (snaplen, threshold, rows)
+            (run.dir / "out.json").unlink()
+
+
 def test_threshold(run):
     """Packets that are collected before they are handed over: none stays behind, neither while the daemon runs nor at its end."""
     prepare(run)
@@ -282,10 +299,11 @@ def test_bridge(run):
         run.ip("link", "set", name, "master", "br0")
     run.ip("link", "set", "br0", "up")
     rules(run, [("forward", "ether daddr 02:00:00:00:00:09 log group 3\nether daddr 02:00:00:00:00:09 log group 4")], "bridge")
-    d = uacctd(run, "uacctd_group: 3", "src_host,dst_host,src_mac,dst_mac,vlan,cos,in_iface,out_iface")
+    d = uacctd(run, "uacctd_group: 3", "src_host,dst_host,src_mac,dst_mac,vlan,cos,in_cvlan,in_iface,out_iface")
     link = uacctd(run, "uacctd_group: 4", "src_mac,etype,vlan", "link.json")
     packet = packets.ip(FAR, FAR2, 17, packets.udp(1, 2, b"x" * 100))
     frames = [packets.ether(packet, 2, 9), packets.ether(packet, 2, 9, vlans=(123 | 5 << 13,)),
+              packets.ether(packet, 2, 9, vlans=(124, 2 << 13 | 8)),
               packets.ether(b"\0\1\x08\0\6\4\0\1" + b"\0" * 20, 2, 9, etype=0x0806)]
     run.call(*left, "python3", "-c", f"""
 import socket
@@ -295,16 +313,16 @@ with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
         for n in range(20):
             s.send(frame)""")
     for daemon, group in ((d, 3), (link, 4)):
-        run.wait(lambda: stats(daemon, rf"stats \[nflog,{group}\] .* received_packets=(\d+)")[1] == "60", "60 frames")
+        run.wait(lambda: stats(daemon, rf"stats \[nflog,{group}\] .* received_packets=(\d+)")[1] == "80", "80 frames")
         daemon.stop()
-    rows = {(r["ip_src"], r["mac_src"], r["mac_dst"], r["vlan"], r["cos"], r["iface_in"], r["iface_out"], r["packets"], r["bytes"])
+    rows = {(r["ip_src"], r["mac_src"], r["mac_dst"], r["vlan"], r["cos"], r["cvlan_in"], r["iface_in"], r["iface_out"], r["packets"], r["bytes"])
             for r in run.rows("out.json")}
     v, w = index("v0"), index("w0")
-    assert rows == {(FAR, "02:00:00:00:00:02", "02:00:00:00:00:09", vlan, cos, v, w, 20, 20 * 128)
-                    for vlan, cos in ((0, 0), (123, 5))}, rows
+    assert rows == {(FAR, "02:00:00:00:00:02", "02:00:00:00:00:09", *tags, v, w, 20, 20 * 128)
+                    for tags in ((0, 0, 0), (123, 5, 0), (124, 0, 8))}, rows
     rows = {(r["mac_src"], r["etype"], r["vlan"], r["packets"], r["bytes"]) for r in run.rows("link.json")}
     assert rows == {("02:00:00:00:00:02", etype, vlan, 20, 20 * octets)
-                    for etype, vlan, octets in (("800", 0, 142), ("800", 123, 142), ("806", 0, 42))}, rows
+                    for etype, vlan, octets in (("800", 0, 142), ("800", 123, 146), ("800", 124, 150), ("806", 0, 42))}, rows
 
 
 def test_sampled_by_the_rule(run):
@@ -334,11 +352,13 @@ def test_filters_memory_and_sql(run):
         sql_db: @DIR@/s.db
         sql_refresh_time: 600""")
     d.wait_log("Successfully connected")
+    run.wait_socket("m.sock")
+    run.wait_socket("n.sock")
     sent = {port: send(20, 50, port=port) for port in (7777, 7778)}
     for name, ports in (("m", (7777, 7778)), ("n", (7778,))):
         def rows(name=name):
             return {(r["port_dst"], r["packets"], r["bytes"]) for r in run.client_json("-s", socket_path=f"{name}.sock")}
-        run.wait(lambda: rows() == {(port, 20, sent[port]) for port in ports}, f"the table of {name}: {rows()}")
+        run.wait(lambda: rows() == {(port, 20, sent[port]) for port in ports}, f"the table of {name}")
     d.stop()
     assert sorted(run.sql("s.db", "SELECT dst_port, packets, bytes FROM acct")) == [(port, 20, sent[port]) for port in (7777, 7778)]
 
@@ -362,6 +382,30 @@ def test_probe(run):
     collector.stop()
     assert [(r["ip_dst"], r["port_dst"], r["iface_out"], r["packets"], r["bytes"]) for r in run.rows("out.json")] == [
         ("127.0.0.1", 7777, index("lo"), 100, octets)]
+
+
+def test_samples(run):
+    """uacctd's sfprobe samples frames as they were on the wire where the link header is known, else IP packets."""
+    prepare(run)
+    far = run.veth()
+    rules(run, [("input", "udp dport 7777 log group 5"), ("output", "udp dport 7778 log group 5")])
+    port = run.port()
+    collector = run.daemon("sfacctd", config=PRINT.format(
+        fields="src_host,dst_host,dst_port,src_mac,dst_mac,in_iface,out_iface", file="out.json")
+        + f"sfacctd_ip: 127.0.0.1\nsfacctd_port: {port}")
+    collector.wait_log("waiting for sFlow data")
+    d = run.daemon("uacctd", config=f"plugins: sfprobe\nuacctd_group: 5\nsfprobe_receiver: 127.0.0.1:{port}")
+    d.wait_log("Successfully connected")
+    far_send(run, far, 30, 100, HERE)
+    send(20, 10, FAR, 7778)
+    d.stop()
+    run.drained(port)
+    collector.stop()
+    rows = {(r["ip_src"], r["port_dst"], r["mac_src"], r["mac_dst"], r["iface_in"], r["iface_out"], r["packets"])
+            for r in run.rows("out.json")}
+    none, v = "00:00:00:00:00:00", index("v0")
+    assert rows == {(FAR, 7777, "02:00:00:00:00:02", "02:00:00:00:00:01", v, 0x3fffffff, 30),
+                    (HERE, 7778, none, none, 0x3fffffff, v, 20)}, rows
 
 
 def test_capture_of_a_group(run):

@@ -250,23 +250,64 @@ static void no_message_is_read_past_its_end(void **state)
     }
 }
 
-static uint32_t wire_len(const char *payload)
+static uint32_t wire_len(uint16_t protocol, const char *payload)
 {
     uint8_t octets[128];
-    struct nflog_packet p = { .payload = octets, .payload_len = (uint32_t)unhex(payload, octets) };
+    struct nflog_packet p = { .protocol = protocol,
+                              .payload = octets,
+                              .payload_len = (uint32_t)unhex(payload, octets) };
     return nflog_wire_len(&p);
 }
 
 static void clipped_packets_have_the_length_of_their_header(void **state)
 {
     (void)state;
-    assert_int_equal(wire_len("450005dc 00010000"), 1500);
-    assert_int_equal(wire_len("45000000 00010000"), 8); /* 0: as much as there is */
-    assert_int_equal(wire_len("4500"), 2);
-    assert_int_equal(wire_len("60000000 0100 1140"), 296);
-    assert_int_equal(wire_len("60000000"), 4);
-    assert_int_equal(wire_len("0001 0800 0604 0001"), 8);
-    assert_int_equal(wire_len(""), 0);
+    assert_int_equal(wire_len(0, "450005dc 00010000"), 1500);
+    assert_int_equal(wire_len(0, "45000000 00010000"), 8); /* 0: as much as there is */
+    assert_int_equal(wire_len(0, "4500"), 2);
+    assert_int_equal(wire_len(0, "60000000 0100 1140"), 296);
+    assert_int_equal(wire_len(0, "60000000"), 4);
+    assert_int_equal(wire_len(0, "0001 0800 0604 0001"), 8);
+    assert_int_equal(wire_len(0, ""), 0);
+    assert_int_equal(wire_len(0x0800, "450005dc"), 1500);
+    assert_int_equal(wire_len(0x0806, "450005dc"), 4); /* no IP, whatever it looks like */
+    assert_int_equal(wire_len(0x8100, "4005 0800 450005dc"), 1504);
+    assert_int_equal(wire_len(0x8100, "4005 8100 4006 86dd 60000000 0100 1140"), 304);
+    assert_int_equal(wire_len(0x8100, "4005 0806 450005dc"), 8);
+    assert_int_equal(wire_len(0x8100, "4005 08"), 3);
+}
+
+/* The frame as it was on the wire, and every part of it as room for it shrinks. */
+static void frames_are_put_together(void **state)
+{
+    (void)state;
+    uint8_t message[512], want[512], frame[512];
+    struct nflog_packet p;
+    size_t n = unhex(HEAD META("0800", "02") IN("03") VLAN L2HDR PAYLOAD, message);
+    size_t all = unhex("020000000004 020000000003 8100 a07b 0800 " IP4("01c ") UDP, want);
+    assert_int_equal(nflog_parse(cursor_of(message, n), &p), NFLOG_OK);
+    assert_int_equal(nflog_link_len(&p), 18);
+    for (uint32_t size = 0; size <= all + 1; size++) {
+        memset(frame, 0xee, sizeof(frame));
+        uint32_t got = nflog_frame(&p, frame, size);
+        assert_int_equal(got, size < all ? size : all);
+        assert_memory_equal(frame, want, got);
+        assert_int_equal(frame[got], 0xee);
+    }
+    struct packet_decoder d;
+    struct flow f = { 0 };
+    p.frame = frame;
+    p.frame_len = nflog_frame(&p, frame, sizeof(frame));
+    open_decoder(&d);
+    assert_int_equal(packet_decode_nflog(&d, &p, &f), PACKET_OK);
+    assert_ptr_equal(f.packet, frame);
+    assert_int_equal(f.packet_len, all);
+    assert_int_equal(f.packet_caplen, all);
+    assert_int_equal(f.packet_dlt, 1);
+    packet_decoder_close(&d);
+    n = unhex(HEAD META("0800", "03") OUT("02") PAYLOAD, message);
+    assert_int_equal(nflog_parse(cursor_of(message, n), &p), NFLOG_OK);
+    assert_int_equal(nflog_frame(&p, frame, sizeof(frame)), 0);
 }
 
 #define NL(len, type) len "000000 " type " 0000 00000000 00000000 "
@@ -311,6 +352,7 @@ int main(void)
         cmocka_unit_test(messages_give_their_fields),
         cmocka_unit_test(no_message_is_read_past_its_end),
         cmocka_unit_test(clipped_packets_have_the_length_of_their_header),
+        cmocka_unit_test(frames_are_put_together),
         cmocka_unit_test(datagrams_are_walked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
