@@ -347,6 +347,7 @@ static int nflog_open(struct input *in, struct err *e)
         return -1;
     if (packet_feed_open(&s->feed, in->worker, "nflog", DLT_NFLOG, e) == -1)
         return -1;
+    s->feed.direction = (uint8_t)in->c->pcap_direction; /* enum flow_direction */
     for (; s->n_groups < (unsigned)n; s->n_groups++) {
         s->group[s->n_groups] = (struct group){ .number = numbers[s->n_groups] };
         want.number = numbers[s->n_groups];

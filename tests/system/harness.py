@@ -73,7 +73,16 @@ class Daemon:
     def said(self, pattern):
         return re.search(pattern, self.text(), re.M)
 
+    def handles(self, number):
+        """Has it a handler for the signal? Its log says that it listens a moment before it has."""
+        with contextlib.suppress(OSError):
+            status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+            return int(re.search(r"^SigCgt:\s*(\w+)", status, re.M)[1], 16) >> (number - 1) & 1
+        return True
+
     def send_signal(self, number):
+        if number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+            self.run.wait(lambda: self.process.poll() is not None or self.handles(number), f"{self.name} to handle signals")
         os.kill(self.pid, number)
 
     def wait(self, seconds=30):

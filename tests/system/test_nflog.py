@@ -97,6 +97,19 @@ def test_both_versions_and_directions(run):
     assert d.said(r"^NOTICE \( default/core \): \[nflog,5\] received_packets=1200 dropped_packets=0$"), d.text()
 
 
+def test_direction(run):
+    """uacctd_direction says what all packets do; interfaces are what they are, and nothing is left out."""
+    prepare(run)
+    rules(run, [("output", "udp dport 7777 log group 5"), ("input", "udp dport 7777 log group 5")])
+    lo = index("lo")
+    for word, letter in (("in", "i"), ("out", "e")):
+        d = uacctd(run, f"uacctd_group: 5\nuacctd_direction: {word}", "in_iface,out_iface,sampling_direction", f"{word}.json")
+        send(20, 10)
+        d.stop()
+        rows = {(r["iface_in"], r["iface_out"], r["sampling_direction"], r["packets"]) for r in run.rows(f"{word}.json")}
+        assert rows == {(lo, 0, letter, 20), (0, lo, letter, 20)}, rows
+
+
 def test_groups(run):
     """Two groups in one daemon, and a daemon for each; what goes to a third group is nobody's."""
     prepare(run)
