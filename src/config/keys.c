@@ -20,17 +20,17 @@ WORDS(print_output, { "formatted", PRINT_FORMATTED, NULL }, { "csv", PRINT_CSV, 
       { "event_csv", PRINT_EVENT_CSV, NULL }, { "avro", PRINT_AVRO, "brokers" },
       { "avro_bin", PRINT_AVRO, "brokers" }, { "avro_json", PRINT_AVRO_JSON, "brokers" },
       { "custom", PRINT_CUSTOM, "brokers" });
-/* With no other source built in, the longest match of all is what the flow says. */
+/* The longest match of all is, with no other source built in, that of the flow and of networks_file. */
 WORDS(as, { "netflow", SOURCE_FLOW, NULL }, { "sflow", SOURCE_FLOW, NULL },
       { "longest", SOURCE_LONGEST, NULL }, { "fallback", SOURCE_LONGEST, NULL },
-      { "file", SOURCE_FILE, MAPS }, { "bgp", SOURCE_BGP, "bgp" }, { "bmp", SOURCE_BMP, "bmp" });
+      { "file", SOURCE_FILE, NULL }, { "bgp", SOURCE_BGP, "bgp" }, { "bmp", SOURCE_BMP, "bmp" });
 WORDS(as_new, { "false", SOURCE_FLOW, NULL }, { "netflow", SOURCE_FLOW, NULL },
       { "sflow", SOURCE_FLOW, NULL }, { "longest", SOURCE_LONGEST, NULL },
-      { "fallback", SOURCE_LONGEST, NULL }, { "true", SOURCE_FILE, MAPS }, { "file", SOURCE_FILE, MAPS },
+      { "fallback", SOURCE_LONGEST, NULL }, { "true", SOURCE_FILE, NULL }, { "file", SOURCE_FILE, NULL },
       { "bgp", SOURCE_BGP, "bgp" }, { "bmp", SOURCE_BMP, "bmp" });
 WORDS(net, { "netflow", SOURCE_FLOW, NULL }, { "sflow", SOURCE_FLOW, NULL },
       { "longest", SOURCE_LONGEST, NULL }, { "fallback", SOURCE_LONGEST, NULL },
-      { "mask", SOURCE_MASK, MAPS }, { "file", SOURCE_FILE, MAPS }, { "bgp", SOURCE_BGP, "bgp" },
+      { "mask", SOURCE_MASK, NULL }, { "file", SOURCE_FILE, NULL }, { "bgp", SOURCE_BGP, "bgp" },
       { "bmp", SOURCE_BMP, "bmp" }, { "igp", SOURCE_IGP, "bgp" }, { "bgp-ls", SOURCE_IGP, "bgp" });
 WORDS(table_type, { "original", 0, NULL }, { "bgp", 0, NULL });
 WORDS(sql_data, { "typed", 0, NULL }, { "unified", 0, NULL });

@@ -15,6 +15,7 @@
 #include "base/files.h"
 #include "base/title.h"
 #include "core/build.h"
+#include "core/coremaps.h"
 #include "core/host.h"
 #include "core/maps.h"
 #include "core/outlet.h"
@@ -111,7 +112,7 @@ static int load_maps(struct daemon *d, struct err *e)
     for (unsigned i = 0; i < d->conf.n_plugins; i++)
         if (view_load(d->maps, &d->conf.plugins[i].c, d->spec->letter, e) == -1)
             return -1;
-    return 0;
+    return coremaps_load(d->maps, &d->conf.core, d->spec->letter, e);
 }
 
 static int check_all(struct daemon *d, struct err *e)

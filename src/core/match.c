@@ -19,6 +19,7 @@ enum how {
     HOW_MAC,
     HOW_RD,
     HOW_CVLAN,
+    HOW_VRF,
     HOW_MULTICAST,
     HOW_FWD,
     HOW_TRAIT,
@@ -285,6 +286,9 @@ static int set_value(struct match *m, const struct match_key *k, const char *val
     case HOW_CVLAN:
         m->op = MATCH_CVLAN;
         return map_number(k->name, value, k->lo, k->hi, &m->v[0], e);
+    case HOW_VRF:
+        m->op = MATCH_VRF;
+        return map_number(k->name, value, k->lo, k->hi, &m->v[0], e);
     case HOW_MULTICAST:
         return set_bool(m, k, value, MATCH_MULTICAST, e);
     case HOW_FWD:
@@ -424,6 +428,8 @@ bool match_slowly(const struct match *m, const struct flow *f, struct match_memo
     switch ((enum match_op)m->op) {
     case MATCH_CVLAN:
         return (f->in_cvlan ? f->in_cvlan : f->out_cvlan) == m->v[0];
+    case MATCH_VRF:
+        return f->vrf_in == m->v[0] || f->vrf_out == m->v[0];
     case MATCH_MULTICAST:
         return (f->dst_mac.b[0] & 1) == m->v[0];
     case MATCH_FWD:

@@ -20,6 +20,7 @@ enum match_op {
     MATCH_ADDR,
     MATCH_PREFIX,
     MATCH_CVLAN, /* from here on by a function of their own */
+    MATCH_VRF,
     MATCH_MULTICAST,
     MATCH_FWD,
     MATCH_TRAIT,

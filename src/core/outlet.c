@@ -54,6 +54,15 @@ int outlet_open(struct outlet *o, const struct plugin_conf *pc, const struct agg
     return o->ring ? 0 : -1;
 }
 
+void outlet_use_lists(struct outlet *o, const struct view *v)
+{
+    const struct config *c = o->c;
+    if (!c->ports_file && !c->protos_file && !c->tos_file)
+        return;
+    o->lists = v;
+    o->special = true;
+}
+
 void outlet_close(struct outlet *o)
 {
     filter_free(o->filter);

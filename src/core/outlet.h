@@ -25,6 +25,7 @@ struct outlet {
     struct filter *filter;         /* aggregate_filter, or NULL */
     struct tag_filter *tag, *tag2; /* pre_tag_filter, pre_tag2_filter, or NULL */
     struct label_filter *label;    /* pre_tag_label_filter, or NULL */
+    const struct view *lists;      /* has ports_file and its kin, or NULL; the worker's */
     struct ring *ring;
     bool special;          /* filters, sampling, post_tag or sums: not the straight way */
     bool stalled;          /* was full for too long: it does not hold up the input any more */
@@ -41,6 +42,11 @@ struct outlet {
 int outlet_open(struct outlet *o, const struct plugin_conf *pc, const struct aggregate_spec *spec,
                 struct err *e);
 void outlet_close(struct outlet *o);
+
+/* From now on flows have their ports, protocols and types of service looked up in the view's lists, if it has
+ * any. */
+struct view;
+void outlet_use_lists(struct outlet *o, const struct view *v);
 
 /* Adds what the outlet's filters and projection read to *needs. */
 void outlet_needs(const struct outlet *o, struct fieldset *needs);

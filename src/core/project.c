@@ -41,7 +41,7 @@ static void add_column(struct projection *p, const struct layout *l, const struc
     if (f->kind == FK_TIME && c->timestamps_secs)
         add_fix(p, FIX_SECONDS, col->off);
     if (c->tos_encode_as_dscp && (f == &fields[FIELD_tos] || f == &fields[FIELD_tunnel_tos]))
-        add_fix(p, FIX_DSCP, col->off);
+        add_fix(p, c->tos_file ? FIX_DSCP_LISTED : FIX_DSCP, col->off);
     if (spec->icmp_as_port && f == &fields[FIELD_dst_port])
         add_fix(p, FIX_ICMP, col->off);
 }
@@ -87,6 +87,9 @@ void projection_fix(const struct projection *p, const struct flow *f, uint8_t *k
             memcpy(at, &t, sizeof(t));
             break;
         }
+        case FIX_DSCP_LISTED: /* 255: none of those that are told apart (view_lists) */
+            *at = *at == 255 ? 255 : *at >> 2;
+            break;
         case FIX_DSCP:
             *at >>= 2;
             break;

@@ -14,7 +14,7 @@ struct projection_step {
 };
 
 /* What is done to a value after it was copied. */
-enum fix_kind { FIX_SECONDS, FIX_DSCP, FIX_ICMP };
+enum fix_kind { FIX_SECONDS, FIX_DSCP, FIX_DSCP_LISTED, FIX_ICMP };
 struct projection_fix {
     uint8_t kind; /* enum fix_kind */
     uint16_t at;  /* offset in the key */

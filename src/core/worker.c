@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 #include "core/datagram.h"
+#include "core/coremaps.h"
 #include "core/enrich.h"
 #include "core/input.h"
 #include "core/outlet.h"
@@ -28,7 +29,8 @@ struct worker {
     struct maps *maps; /* NULL: no plugin has any */
     struct view *views;
     unsigned n_views;
-    unsigned *view_of;   /* by outlet: its view, n_views for none */
+    unsigned *view_of; /* by outlet: its view */
+    struct coremaps core;
     uint32_t generation; /* of the maps that the views have */
     unsigned needs_version;
     struct flow swapped; /* scratch for sums */
@@ -52,6 +54,7 @@ void worker_free(struct worker *w)
         return;
     for (unsigned i = 0; i < w->n_views; i++)
         view_drop(&w->views[i]);
+    coremaps_drop(&w->core);
     free(w->views);
     free(w->view_of);
     free(w);
@@ -72,11 +75,14 @@ static int take_maps(struct worker *w)
     for (unsigned i = 0; i < w->n_views; i++)
         if (view_take(&w->views[i], w->maps) == -1)
             return -1;
-    return 0;
+    return coremaps_take(&w->core, w->maps);
 }
 
 static void needs_of_views(struct worker *w)
 {
+    coremaps_needs(&w->core, &w->needs);
+    for (unsigned i = 0; i < w->n_views; i++) /* twice: what tags read may come from networks */
+        view_needs(&w->views[i], &w->needs);
     for (unsigned i = 0; i < w->n_views; i++)
         view_needs(&w->views[i], &w->needs);
     enrich_make(&w->enrichment, &w->needs, w->c);
@@ -96,10 +102,13 @@ int worker_use_maps(struct worker *w, struct maps *m, char daemon, struct err *e
         if (w->view_of[i] == w->n_views)
             w->views[w->n_views++] = v;
     }
-    if (!any)
+    any |= coremaps_of(&w->core, m, w->c, daemon);
+    if (!any) {
         w->n_views = 0;
-    if (!any)
         return 0;
+    }
+    for (unsigned i = 0; i < w->n; i++)
+        outlet_use_lists(&w->outlets[i], &w->views[w->view_of[i]]);
     w->maps = m;
     if (take_maps(w) == -1)
         return err_sys(e, "no memory for a worker");
@@ -245,7 +254,11 @@ static void put_specially(struct worker *w, struct outlet *o, struct flow *f)
         lose(o, LOSS_SAMPLED_OUT, f);
         return;
     }
-    uint64_t tag = f->tag, tag2 = f->tag2;
+    const uint64_t tag = f->tag, tag2 = f->tag2;
+    const uint16_t src_port = f->src_port, dst_port = f->dst_port;
+    const uint8_t proto = f->proto, tos = f->tos;
+    if (o->lists && o->lists->lists)
+        view_lists(o->lists, f);
     if (o->c->post_tag)
         f->tag = o->c->post_tag;
     if (o->c->post_tag2)
@@ -258,6 +271,10 @@ static void put_specially(struct worker *w, struct outlet *o, struct flow *f)
         put(o, f);
     f->tag = tag;
     f->tag2 = tag2;
+    f->src_port = src_port;
+    f->dst_port = dst_port;
+    f->proto = proto;
+    f->tos = tos;
 }
 
 static inline void deliver(struct worker *w, struct outlet *o, struct flow *f)
@@ -273,18 +290,32 @@ static inline void deliver(struct worker *w, struct outlet *o, struct flow *f)
 /* Each view changes the flow for its plugins only. */
 static void deliver_by_views(struct worker *w, struct flow *f)
 {
-    struct view_saved saved;
-    view_save(&saved, f);
+    struct view_saved saved = { 0 };
+    const struct rd rd = f->mpls_vpn_rd;
+    const uint8_t rd_origin = f->mpls_vpn_rd_origin;
+    if (w->core.part[CORE_RD].map)
+        coremaps_rd(&w->core, f);
     for (unsigned v = 0; v < w->n_views; v++) {
+        const struct view *view = &w->views[v];
         uint32_t from = 0;
+        view_save(view, &saved, f);
+        if (view->networked)
+            view_networks(view, f);
         do {
-            from = view_tag(&w->views[v], f, from);
+            from = view_tag(view, f, from);
             for (unsigned i = 0; i < w->n; i++)
                 if (w->view_of[i] == v)
                     deliver(w, &w->outlets[i], f);
         } while (from);
-        view_restore(&saved, f);
+        view_restore(view, &saved, f);
     }
+    f->mpls_vpn_rd = rd;
+    f->mpls_vpn_rd_origin = rd_origin;
+}
+
+uint32_t worker_sampling_rate(const struct worker *w, const struct flow *f)
+{
+    return w->core.part[CORE_SAMPLING].map ? coremaps_rate(&w->core, f) : 0;
 }
 
 void worker_flow(struct worker *w, struct flow *f)

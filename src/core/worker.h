@@ -33,6 +33,10 @@ unsigned worker_needs_version(const struct worker *w);
 int64_t worker_now(const struct worker *w);
 void worker_set_now(struct worker *w, int64_t now_us);
 
+/* The rate that sampling_map has for a flow whose exporter and interfaces are known, 0: none. It goes before
+ * what exporters say. */
+uint32_t worker_sampling_rate(const struct worker *w, const struct flow *f);
+
 /* Hands one flow on. The flow is read, never kept; variable data may be reused as soon as it returns. The
  * decoder owns f and may keep it from record to record. */
 void worker_flow(struct worker *w, struct flow *f);

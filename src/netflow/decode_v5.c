@@ -62,6 +62,12 @@ static void v5_record(struct netflow *nf, const struct v5_wants *w, const uint8_
         v5_times(nf, p);
 }
 
+static uint32_t v5_rate(const struct netflow *nf)
+{
+    const uint32_t mapped = nf->ext_rate ? 0 : worker_sampling_rate(nf->w, &nf->r.f);
+    return mapped ? mapped : nf->m.rate;
+}
+
 static void v5_records(struct netflow *nf, struct cursor c, unsigned n)
 {
     const struct fieldset *fs = &nf->wants.fields;
@@ -79,7 +85,7 @@ static void v5_records(struct netflow *nf, struct cursor c, unsigned n)
     for (const uint8_t *p; n && (p = cursor_take(&c, V5_RECORD)); n--) {
         v5_record(nf, &w, p);
         if (sampled)
-            record_scale(nf, nf->m.rate);
+            record_scale(nf, v5_rate(nf));
         worker_flow(nf->w, &nf->r.f);
     }
 }

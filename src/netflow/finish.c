@@ -328,6 +328,9 @@ static uint32_t rate_of_record(const struct netflow *nf, const struct plan *p)
     const struct exporter *x = nf->m.x;
     if (nf->ext_rate)
         return nf->ext_rate;
+    const uint32_t mapped = worker_sampling_rate(nf->w, &r->f);
+    if (mapped)
+        return mapped;
     const uint32_t own = p->sampled ? sampling_rate_of(&r->sampling) : 0;
     if (own)
         return own;

@@ -20,8 +20,9 @@ static uint64_t times_rate(uint64_t v, uint32_t rate)
 static void scale(struct sflow *sf, uint32_t measured)
 {
     struct flow *f = &sf->f;
-    const uint32_t announced = sf->ext_rate ? sf->ext_rate : sf->s.rate;
-    const uint32_t rate = sf->ext_rate || !measured ? announced : measured;
+    const uint32_t fixed = sf->ext_rate ? sf->ext_rate : worker_sampling_rate(sf->w, f);
+    const uint32_t announced = fixed ? fixed : sf->s.rate;
+    const uint32_t rate = fixed || !measured ? announced : measured;
     f->renormalized = sf->renormalize && rate;
     f->sampling_rate = f->renormalized ? 1 : announced;
     if (!f->renormalized)

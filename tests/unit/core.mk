@@ -28,3 +28,7 @@ check_PROGRAMS += tests/unit/view_test
 TESTS += tests/unit/view_test
 tests_unit_view_test_SOURCES = tests/unit/view_test.c
 tests_unit_view_test_LDADD = libcore.a libconfig.a libbase.a $(TEST_LIBS)
+check_PROGRAMS += tests/unit/networks_test
+TESTS += tests/unit/networks_test
+tests_unit_networks_test_SOURCES = tests/unit/networks_test.c
+tests_unit_networks_test_LDADD = libcore.a libconfig.a libbase.a $(TEST_LIBS)

@@ -53,6 +53,11 @@ const struct fieldset *worker_needs(const struct worker *w) { return &w->needs; 
 bool worker_counts_flows(const struct worker *w) { return w->counts_flows; }
 const struct config *worker_config(const struct worker *w) { return &w->c; }
 const struct log *worker_log(const struct worker *w) { return &w->log; }
+uint32_t worker_sampling_rate(const struct worker *w, const struct flow *f)
+{
+    (void)f;
+    return w->map_rate;
+}
 unsigned worker_needs_version(const struct worker *w) { return w->needs_version; }
 int64_t worker_now(const struct worker *w) { return w->now_us; }
 void worker_set_now(struct worker *w, int64_t now_us) { w->now_us = now_us; }

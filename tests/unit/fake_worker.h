@@ -9,6 +9,7 @@
 struct worker {
     struct fieldset needs;
     unsigned needs_version;
+    uint32_t map_rate; /* what sampling_map says of every flow */
     struct config c;
     struct log log;
     int64_t now_us;

@@ -139,6 +139,7 @@ static const struct {
     { "mpls_vpn_rd", "0:64512:10", "0:64512:11", 'N', true },
     { "mpls_vpn_id_in", "11", "12", 'N', true },
     { "mpls_vpn_id_out", "12", "11", 'N', true },
+    { "mpls_vpn_id", "12", "13", 'N', true },
     { "mpls_pw_id", "13", "14", 'N', true },
     { "mpls_label_bottom", "100", "99", 'N', true },
     { "src_mac", "02:00:00:aa:bb:cc", "02:00:00:aa:bb:cd", 'N', true },

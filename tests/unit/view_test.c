@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include "core/coremaps.h"
 #include "core/outlet.h"
 #include "core/view.h"
 
@@ -269,6 +270,244 @@ static void missing_and_wrong(void **state)
     maps_free(m);
 }
 
+/* ---- networks, lists and the maps of the core */
+
+static struct flow net_flow(const char *src, const char *dst)
+{
+    struct flow f = flow(1);
+    addr_parse(src, &f.src_host);
+    addr_parse(dst, &f.dst_host);
+    f.src_as = 1;
+    f.dst_as = 2;
+    f.src_mask = 20;
+    f.dst_mask = 8;
+    f.src_net = f.src_host;
+    addr_mask(&f.src_net, 20);
+    return f;
+}
+
+/* The flow as a plugin with this configuration sees it, as text. */
+static const char *seen_by(struct config c, char daemon, struct flow f)
+{
+    static char text[512];
+    char a[6][ADDR_TEXT];
+    struct err e = { 0 };
+    struct maps *m = maps_new(&e);
+    struct view v;
+    struct fieldset needs = { 0 };
+    struct view_saved saved = { 0 };
+    const struct flow before = f;
+    if (view_load(m, &c, daemon, &e) == -1)
+        fail_msg("%s", e.text);
+    assert_true(view_of(&v, m, &c, daemon));
+    assert_int_equal(view_take(&v, m), 0);
+    fieldset_add(&needs, FIELD_src_net);
+    fieldset_add(&needs, FIELD_dst_as);
+    view_needs(&v, &needs);
+    assert_true(!v.networked || fieldset_has(&needs, FIELD_src_host));
+    view_save(&v, &saved, &f);
+    if (v.networked)
+        view_networks(&v, &f);
+    snprintf(text, sizeof(text), "%s %s/%u %u,%u > %s %s/%u %u,%u via %s", addr_str(&f.src_host, a[0]),
+             addr_str(&f.src_net, a[1]), f.src_mask, f.peer_src_as, f.src_as, addr_str(&f.dst_host, a[2]),
+             addr_str(&f.dst_net, a[3]), f.dst_mask, f.peer_dst_as, f.dst_as, addr_str(&f.peer_dst_ip, a[4]));
+    view_restore(&v, &saved, &f);
+    assert_memory_equal(&f, &before, sizeof(f));
+    view_drop(&v);
+    maps_free(m);
+    return text;
+}
+
+static void networks_of_plugins(void **state)
+{
+    const struct flow f = net_flow("10.0.0.1", "10.1.1.1"), out = net_flow("172.16.0.1", "2001:db8::1");
+    (void)state;
+    write_map(0, "192.0.2.1,70_71,10.0.0.0/16\n72,10.1.0.0/16\n192.0.2.9,73,10.1.1.0/24\n");
+    struct config c = { .networks_file = paths[0], .as_source = SOURCE_FILE, .net_source = SOURCE_FILE };
+    assert_string_equal(seen_by(c, 'N', f),
+                        "10.0.0.1 10.0.0.0/16 70,71 > 10.1.1.1 10.1.1.0/24 0,73 via 192.0.2.9");
+    assert_string_equal(seen_by(c, 'N', out), "172.16.0.1 0.0.0.0/0 0,0 > 2001:db8::1 ::/0 0,0 via none");
+    c.networks_no_mask_if_zero = true;
+    assert_string_equal(seen_by(c, 'N', out),
+                        "172.16.0.1 172.16.0.1/0 0,0 > 2001:db8::1 2001:db8::1/0 0,0 via none");
+    c.networks_no_mask_if_zero = false;
+    c.networks_file_filter = true;
+    assert_string_equal(seen_by(c, 'N', out), "0.0.0.0 0.0.0.0/0 0,0 > :: ::/0 0,0 via none");
+    c.networks_file_filter = false;
+    /* the longest of flow and file, each side by itself */
+    c.as_source = c.net_source = SOURCE_LONGEST;
+    assert_string_equal(seen_by(c, 'N', f),
+                        "10.0.0.1 10.0.0.0/20 0,1 > 10.1.1.1 10.1.1.0/24 0,73 via 192.0.2.9");
+    c.networks_file_no_lpm = true;
+    assert_string_equal(seen_by(c, 'N', f),
+                        "10.0.0.1 10.0.0.0/16 70,71 > 10.1.1.1 10.1.1.0/24 0,73 via 192.0.2.9");
+    c.networks_file_no_lpm = false;
+    /* addresses are cut before they are looked up */
+    c.as_source = c.net_source = SOURCE_FILE;
+    c.networks_mask = 16;
+    assert_string_equal(seen_by(c, 'N', f),
+                        "10.0.0.1 10.0.0.0/16 70,71 > 10.1.1.1 10.1.0.0/16 0,72 via none");
+    c.net_source = SOURCE_MASK;
+    c.networks_mask = 12;
+    assert_string_equal(seen_by(c, 'N', f),
+                        "10.0.0.1 10.0.0.0/12 70,71 > 10.1.1.1 10.0.0.0/12 70,71 via none");
+    /* packets bring none: a file or a mask is the source without being asked */
+    c = (struct config){ .networks_file = paths[0] };
+    assert_string_equal(seen_by(c, 'P', f),
+                        "10.0.0.1 10.0.0.0/16 70,71 > 10.1.1.1 10.1.1.0/24 0,73 via 192.0.2.9");
+    c = (struct config){ .networks_mask = 24 };
+    assert_string_equal(seen_by(c, 'U', f), "10.0.0.1 10.0.0.0/24 0,1 > 10.1.1.1 10.1.1.0/24 0,2 via none");
+    /* flows do: it is not looked at */
+    c = (struct config){ .networks_file = paths[0] };
+    assert_string_equal(seen_by(c, 'N', f), "10.0.0.1 10.0.0.0/20 0,1 > 10.1.1.1 none/8 0,2 via none");
+}
+
+static void sources_without_a_file(void **state)
+{
+    static const struct config wrong[] = { { .as_source = SOURCE_FILE },
+                                           { .net_source = SOURCE_FILE },
+                                           { .net_source = SOURCE_MASK } };
+    struct err e = { 0 };
+    struct maps *m = maps_new(&e);
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(view_load(m, &wrong[i], 'N', &e), -1);
+        assert_non_null(strstr(e.text, "has to be given for it"));
+    }
+    maps_free(m);
+}
+
+/* What is not told apart is one; filters and maps see what it was. */
+static void lists(void **state)
+{
+    struct bench b = { .n = 0 };
+    struct config c = { .tos_file = paths[0], .pre_tag_map = paths[1] };
+    (void)state;
+    write_map(0, "8\n");
+    write_map(1, "set_tag=1 tos=9\n");
+    add(&b, &c);
+    go(&b);
+    struct flow f = flow(1);
+    f.tos = 9;
+    worker_flow(b.w, &f);
+    assert_string_equal(drain(&b.out[0]), "1/0//255 ");
+    assert_int_equal(f.tos, 9);
+    f.tos = 8;
+    worker_flow(b.w, &f);
+    assert_string_equal(drain(&b.out[0]), "0/0//8 ");
+    done(&b);
+    c = (struct config){ .tos_file = paths[0], .tos_encode_as_dscp = true };
+    b = (struct bench){ .n = 0 };
+    write_map(0, "2\n63\n");
+    add(&b, &c);
+    go(&b);
+    static const uint8_t tos[][2] = { { 9, 2 }, { 12, 255 }, { 255, 63 }, { 252, 63 } };
+    for (unsigned i = 0; i < 4; i++) {
+        char want[32];
+        f.tos = tos[i][0];
+        snprintf(want, sizeof(want), "0/0//%u ", tos[i][1]);
+        worker_flow(b.w, &f);
+        assert_string_equal(drain(&b.out[0]), want);
+    }
+    done(&b);
+}
+
+static void ports_and_protocols(void **state)
+{
+    struct err e = { 0 };
+    struct maps *m = maps_new(&e);
+    struct config c = { .ports_file = paths[0], .protos_file = paths[1] };
+    struct flow f = flow(1);
+    struct view v;
+    (void)state;
+    write_map(0, "80\n");
+    write_map(1, "tcp\n");
+    assert_int_equal(view_load(m, &c, 'N', &e), 0);
+    assert_true(view_of(&v, m, &c, 'N'));
+    assert_int_equal(view_take(&v, m), 0);
+    f.src_port = 80;
+    f.dst_port = 81;
+    f.proto = 17;
+    view_lists(&v, &f);
+    assert_int_equal(f.src_port, 80);
+    assert_int_equal(f.dst_port, 0);
+    assert_int_equal(f.proto, 255);
+    view_drop(&v);
+    maps_free(m);
+}
+
+static void core_maps(void **state)
+{
+    struct bench b = { .n = 0 };
+    struct config none = { 0 };
+    struct err e = { 0 };
+    (void)state;
+    b.core.sampling_map = paths[0];
+    b.core.flow_to_rd_map = paths[1];
+    write_map(0, "id=500 ip=192.0.2.1 out=12\nid=7 ip=192.0.2.0/24 in=-3\n");
+    write_map(1, "id=0:64500:40 ip=192.0.2.1 in=31\nid=9 mpls_vpn_id=5\n");
+    add(&b, &none);
+    b.maps = maps_new(&e);
+    assert_int_equal(coremaps_load(b.maps, &b.core, 'N', &e), 0);
+    log_init(&b.log, NULL, "default", "core", false);
+    b.w = worker_new(&b.core, &b.log, b.out, b.n);
+    assert_int_equal(worker_use_maps(b.w, b.maps, 'N', &e), 0);
+    assert_true(fieldset_has(worker_needs(b.w), FIELD_out_iface));
+    struct flow f = flow(31);
+    assert_int_equal(worker_sampling_rate(b.w, &f), 7);
+    f.out_iface = 12;
+    assert_int_equal(worker_sampling_rate(b.w, &f), 500);
+    f.in_iface = 3;
+    f.out_iface = 0;
+    assert_int_equal(worker_sampling_rate(b.w, &f), 0);
+    struct coremaps k;
+    assert_true(coremaps_of(&k, b.maps, &b.core, 'N'));
+    assert_int_equal(coremaps_take(&k, b.maps), 0);
+    f.in_iface = 31;
+    coremaps_rd(&k, &f);
+    assert_memory_equal(f.mpls_vpn_rd.b, "\0\0\xfb\xf4\0\0\0\x28", 8);
+    assert_int_equal(f.mpls_vpn_rd_origin, RD_ORIGIN_MAP);
+    f.in_iface = 0;
+    f.vrf_out = 5;
+    coremaps_rd(&k, &f);
+    assert_memory_equal(f.mpls_vpn_rd.b, "\xff\xff\0\0\0\0\0\x09", 8);
+    f.vrf_out = 0;
+    f.mpls_vpn_rd_origin = RD_ORIGIN_FLOW;
+    coremaps_rd(&k, &f);
+    assert_int_equal(f.mpls_vpn_rd_origin, RD_ORIGIN_FLOW);
+    coremaps_drop(&k);
+    done(&b);
+}
+
+static void wrong_core_maps(void **state)
+{
+    static const struct {
+        const char *text, *said;
+        bool rd;
+    } cases[] = {
+        { "id=5", "required key missing. Required keys are: 'id', 'ip'", false },
+        { "ip=10.0.0.1", "required key missing", false },
+        { "id=0 ip=10.0.0.1", "bad 'id' value: '0'", false },
+        { "id=5 ip=10.0.0.1 vlan=5", "unknown key 'vlan'", false },
+        { "id=5 ip=10.0.0.1 in=x", "bad 'in' value: 'x'", false },
+        { "in=5", "required key missing. Required keys are: 'id'", true },
+        { "id=0:70000:1", "bad 'id' value: '0:70000:1'", true },
+        { "id=x", "bad 'id' value: 'x'", true },
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct err e = { 0 };
+        struct config c = { 0 };
+        struct maps *m = maps_new(&e);
+        *(cases[i].rd ? &c.flow_to_rd_map : &c.sampling_map) = paths[0];
+        write_map(0, cases[i].text);
+        assert_int_equal(coremaps_load(m, &c, 'N', &e), -1);
+        if (!strstr(e.text, cases[i].said))
+            fail_msg("'%s' says: %s", cases[i].text, e.text);
+        maps_free(m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +517,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(returns, begin, end),
         cmocka_unit_test_setup_teardown(reload, begin, end),
         cmocka_unit_test_setup_teardown(missing_and_wrong, begin, end),
+        cmocka_unit_test_setup_teardown(networks_of_plugins, begin, end),
+        cmocka_unit_test_setup_teardown(sources_without_a_file, begin, end),
+        cmocka_unit_test_setup_teardown(lists, begin, end),
+        cmocka_unit_test_setup_teardown(ports_and_protocols, begin, end),
+        cmocka_unit_test_setup_teardown(core_maps, begin, end),
+        cmocka_unit_test_setup_teardown(wrong_core_maps, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
