@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Manual pages and documents that are installed, and what else belongs into the tarball.
-dist_man_MANS += docs/nfacctd.8 docs/pmacctd.8 docs/pmacct.1
+dist_man_MANS += docs/nfacctd.8 docs/sfacctd.8 docs/pmacctd.8 docs/pmacct.1
 dist_doc_DATA += README.md ARCHITECTURE.md HACKING.md LICENSE docs/differences.md
 examplesdir = $(docdir)/examples
 dist_examples_DATA = \
 	examples/nfacctd-memory.conf examples/nfacctd-print-json.conf examples/nfacctd-replay.conf examples/nfacctd-sqlite3.conf \
 	examples/pmacctd-nfprobe.conf examples/pmacctd-print.conf examples/pmacctd-sqlite3.conf \
+	examples/sfacctd-counters.conf examples/sfacctd-memory.conf \
 	examples/uacctd-memory.conf examples/uacctd-nfprobe.conf examples/uacctd.nft
 if WITH_NFLOG
 dist_man_MANS += docs/uacctd.8

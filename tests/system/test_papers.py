@@ -28,7 +28,7 @@ def test_install(run):
     """make install DESTDIR puts programs, manual pages and documents where they belong."""
     run.call("make", "-C", run.build, "install", f"DESTDIR={run.dir}/root", seconds=120)
     root = run.dir / "root/usr/local"
-    for path in ("sbin/nfacctd", "sbin/pmacctd", "bin/pmacct", "share/man/man8/nfacctd.8", "share/man/man8/pmacctd.8",
+    for path in ("sbin/nfacctd", "sbin/sfacctd", "sbin/pmacctd", "bin/pmacct", "share/man/man8/nfacctd.8", "share/man/man8/sfacctd.8", "share/man/man8/pmacctd.8",
                  "share/man/man1/pmacct.1", "share/doc/pmacct-ng/CONFIG-KEYS"):
         assert (root / path).is_file(), path
     if run.has("uacctd"):
@@ -54,7 +54,7 @@ def test_demo(run):
 def test_man_pages(run):
     """The manual pages have no errors, and name every flag that -h shows."""
     run.need("man")
-    for program, section in (("nfacctd", 8), ("pmacctd", 8), ("uacctd", 8), ("pmacct", 1)):
+    for program, section in (("nfacctd", 8), ("sfacctd", 8), ("pmacctd", 8), ("uacctd", 8), ("pmacct", 1)):
         if not run.has(program):
             continue
         page = harness.ROOT / f"docs/{program}.{section}"
