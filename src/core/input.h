@@ -13,10 +13,11 @@
 
 struct datagram {
     const uint8_t *p;
-    uint32_t len;     /* octets */
-    uint16_t port;    /* of the sender, host order */
-    struct addr from; /* sender */
-    int64_t at_us;    /* time of receipt, or of the capture file's packet */
+    uint32_t len;        /* octets */
+    uint16_t port;       /* of the sender, host order */
+    struct addr from;    /* sender */
+    int64_t at_us;       /* time of receipt */
+    int64_t captured_us; /* time in the capture file; 0: received right now */
 };
 
 /* A protocol spoken in datagrams: NetFlow and IPFIX, sFlow. */

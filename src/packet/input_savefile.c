@@ -98,7 +98,7 @@ static bool read_datagrams(struct savefile *s)
         if (step == CAPFILE_END)
             return false;
         if (step == CAPFILE_PACKET)
-            udp_feed_take(&s->udp, p.p, p.caplen, p.len);
+            udp_feed_take(&s->udp, p.p, p.caplen, p.len, p.at_us);
     }
     return true;
 }

@@ -14,7 +14,8 @@ int udp_feed_open(struct udp_feed *uf, struct input *in, int dlt, struct err *e)
     return packet_decoder_open(&uf->decoder, dlt, &(struct packet_options){ .needs = &needs }, e);
 }
 
-void udp_feed_take(struct udp_feed *uf, const uint8_t *frame, uint32_t caplen, uint32_t len)
+void udp_feed_take(struct udp_feed *uf, const uint8_t *frame, uint32_t caplen, uint32_t len,
+                   int64_t captured_us)
 {
     struct packet_decoder *d = &uf->decoder;
     uf->packets++;
@@ -36,7 +37,8 @@ void udp_feed_take(struct udp_feed *uf, const uint8_t *frame, uint32_t caplen, u
                           .len = (uint32_t)cursor_left(&d->udp),
                           .from = uf->flow.src_host,
                           .port = uf->flow.src_port,
-                          .at_us = worker_now(uf->in->worker) };
+                          .at_us = worker_now(uf->in->worker),
+                          .captured_us = captured_us };
     uf->datagrams++;
     uf->in->decoder->datagram(uf->in->decoder_state, &g);
 }

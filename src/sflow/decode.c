@@ -154,7 +154,7 @@ static enum sf_drop message(struct sflow *sf, const struct datagram *d, struct c
 static enum sf_drop dispatch(struct sflow *sf, const struct datagram *d)
 {
     struct cursor c = cursor_of(d->p, d->len);
-    sf->m = (struct sf_datagram){ .now_us = d->at_us };
+    sf->m = (struct sf_datagram){ .now_us = d->captured_us ? d->captured_us : d->at_us };
     if (sf->allow && !allow_match(sf->allow, &d->from))
         return SF_DROP_NOT_ALLOWED;
     const uint32_t version = cursor_u32(&c);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Reads sFlow version 5 datagrams, for what sfprobe sends. Any length that does not fit is an error."""
+"""Reads sFlow version 5 datagrams, for what exporters send; any length that does not fit is an error. Writes those of versions 2, 4 and 5."""
 import ipaddress
 import struct
 
@@ -83,7 +83,7 @@ def read(datagrams):
         assert len(data) <= 1400, f"a datagram of {len(data)} octets"
         w = Words(data)
         assert w.u32() == 5
-        head = {"agent": w.address(), "sub": w.u32()}
+        head = {"agent": w.address(), "sub": w.u32(), "datagram": sequence + 1}
         sequence += 1
         assert w.u32() == sequence, "a gap in the sequence of datagrams"
         head["uptime"] = w.u32()
@@ -97,3 +97,43 @@ def read(datagrams):
         assert row["sequence"] == last.get(key, 0) + 1, f"a gap in the sequence of {key}"
         last[key] = row["sequence"]
     return rows
+
+
+# --- writing
+
+def opaque(data):
+    return struct.pack("!I", len(data)) + data + b"\0" * (-len(data) % 4)
+
+
+def address(text):
+    a = ipaddress.ip_address(text)
+    return struct.pack("!I", 1 if a.version == 4 else 2) + a.packed
+
+
+def flow_sample(sequence, frame, rate=1, source=1, into=1, out=2, more=()):
+    """A sample of a frame (None: without), of which 128 octets are shown, and of further records (tag, octets); a function of the version."""
+    def write(version):
+        head = struct.pack("!7I", sequence, source, rate, sequence * rate, 0, into, out)
+        if version == 5:
+            records = list(more)
+            if frame:
+                records.insert(0, (1, struct.pack("!III", 1, len(frame) + 4, 4) + opaque(frame[:128])))
+            data = head + struct.pack("!I", len(records)) + b"".join(struct.pack("!II", t, len(b)) + b for t, b in records)
+            return struct.pack("!II", 1, len(data)) + data
+        return struct.pack("!I", 1) + head + struct.pack("!III", 1, 1, len(frame) + 4) + opaque(frame[:128]) + struct.pack("!I", 0)
+    return write
+
+
+def counter_sample(sequence, values, source=1, more=()):
+    """A sample of generic interface counters (None: without), and of further records (tag, octets)."""
+    def write(version):
+        assert version == 5
+        records = ([(1, struct.pack(GENERIC_FORM, *values))] if values else []) + list(more)
+        data = struct.pack("!III", sequence, source, len(records)) + b"".join(struct.pack("!II", t, len(b)) + b for t, b in records)
+        return struct.pack("!II", 2, len(data)) + data
+    return write
+
+
+def datagram(samples, sequence=1, agent="192.0.2.9", sub=0, uptime=3600000, version=5):
+    head = struct.pack("!I", version) + address(agent) + (struct.pack("!I", sub) if version == 5 else b"")
+    return head + struct.pack("!III", sequence, uptime, len(samples)) + b"".join(write(version) for write in samples)
