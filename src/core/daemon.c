@@ -300,6 +300,8 @@ static int open_input(struct daemon *d, struct err *e)
     in->decoder_state = dec ? calloc(1, dec->state_size) : NULL;
     if (!in->state || (dec && !in->decoder_state))
         return err_sys(e, "no memory for the input");
+    if (d->n_relays)
+        relay_attach(in->decoder_state, d->spec->decoder);
     if (dec && dec->open(in->decoder_state, in->worker, e) == -1)
         return -1;
     return in->ops->open(in, e);
@@ -378,8 +380,8 @@ static void reopen_log(struct daemon *d)
 {
     log_sink_reopen(d->sink);
     log_banner(d);
-    if (d->spec->decoder && d->spec->decoder->reopen)
-        d->spec->decoder->reopen(d->input.decoder_state);
+    if (d->decoder && d->decoder->reopen)
+        d->decoder->reopen(d->input.decoder_state);
     host_tell_all(&d->host, HOST_REOPEN_LOG);
 }
 

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include "base/addr.h"
 
+struct datagram; /* core/input.h */
+
 enum { DATAGRAM_PAYLOAD_MAX = 65527 }; /* octets: a UDP length without the header, as IPv6 can carry it */
 
 struct datagram_record {
@@ -23,7 +25,20 @@ struct datagram_record {
 _Static_assert(sizeof(struct datagram_record) == 40, "no padding in records");
 
 enum datagram_flag {
-    DATAGRAM_FOR_ALL = 1, /* whatever the tag: templates and options, when datagrams are split by flow */
+    DATAGRAM_FOR_ALL = 1,  /* whatever the tag: what is no flow, when datagrams are split by flow */
+    DATAGRAM_TEMPLATE = 2, /* one template of NetFlow v9 or IPFIX: who comes later will need it */
+};
+
+/* A part of a datagram that travels alone: pieces that make it up, the header first. Belongs to the decoder,
+ * and lives until worker_flow or worker_split returns. */
+struct split {
+    const struct datagram *of; /* whose sender it keeps */
+    struct {
+        const void *p;
+        uint32_t len;
+    } part[4];
+    unsigned n;     /* parts */
+    uint16_t flags; /* enum datagram_flag */
 };
 
 static inline uint32_t datagram_record_size(uint32_t len)

@@ -115,7 +115,8 @@ struct flow {
     bool renormalized;    /* counters were multiplied already */
     int64_t start_us;     /* what decides the time bin; 0: bin of the moment it is taken in */
     int64_t end_us;
-    const uint8_t *packet; /* the frame as captured (filters run on it), or NULL: a flow */
+    const struct split *split; /* the record as a datagram of its own, or NULL; worker_flow takes it */
+    const uint8_t *packet;     /* the frame as captured (filters run on it), or NULL: a flow */
     uint32_t packet_len, packet_caplen;
     int packet_dlt; /* its link type, DLT_* */
 };

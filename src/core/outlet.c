@@ -49,7 +49,7 @@ int outlet_open(struct outlet *o, const struct plugin_conf *pc, const struct agg
     if (compile_filters(o, c, e) == -1)
         return -1;
     o->special = o->filter || o->tag || o->tag2 || o->label || c->sampling_rate > 1 || c->post_tag ||
-                 c->post_tag2 || spec->sum != SUM_NONE || spec->headers;
+                 c->post_tag2 || spec->sum != SUM_NONE || spec->headers || spec->datagrams;
     o->ring = ring_new(ring_octets(c, spec->datagrams), e);
     return o->ring ? 0 : -1;
 }

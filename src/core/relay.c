@@ -3,6 +3,7 @@
 #include "core/relay.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include "base/clock.h"
 #include "core/allow.h"
 
@@ -12,12 +13,28 @@ struct relay {
     const struct log *log;
     struct allow *allow; /* NULL: everybody */
     uint64_t datagrams, octets, not_allowed;
+    const struct decoder_ops *below; /* takes datagrams apart */
+    void *below_state;
+    uint64_t split; /* datagrams that it got */
 };
+
+void relay_attach(void *state, const struct decoder_ops *decoder)
+{
+    struct relay *r = state;
+    r->below = decoder;
+}
 
 static int relay_open(void *state, struct worker *w, struct err *e)
 {
     struct relay *r = state;
-    *r = (struct relay){ .w = w, .c = worker_config(w), .log = worker_log(w) };
+    r->w = w;
+    r->c = worker_config(w);
+    r->log = worker_log(w);
+    r->below_state = calloc(1, r->below->state_size);
+    if (!r->below_state)
+        return err_sys(e, "no memory for a decoder");
+    if (r->below->open(r->below_state, w, e) == -1)
+        return -1;
     if (!r->c->collector_allow_file)
         return 0;
     r->allow = allow_load(r->c->collector_allow_file, e);
@@ -33,7 +50,19 @@ static void relay_datagram(void *state, const struct datagram *d)
     }
     r->datagrams++;
     r->octets += d->len;
-    worker_datagram(r->w, d);
+    if (!worker_splits(r->w)) {
+        worker_datagram(r->w, d);
+        return;
+    }
+    r->split++;
+    r->below->datagram(r->below_state, d);
+}
+
+static void relay_tick(void *state, int64_t now_us)
+{
+    const struct relay *r = state;
+    if (r->below->tick)
+        r->below->tick(r->below_state, now_us);
 }
 
 static void relay_stats(void *state, const char *where)
@@ -41,6 +70,11 @@ static void relay_stats(void *state, const char *where)
     const struct relay *r = state;
     log_notice(r->log, "stats [%s] datagrams=%" PRIu64 " bytes=%" PRIu64 " refused not_allowed=%" PRIu64,
                where, r->datagrams, r->octets, r->not_allowed);
+    if (r->split) {
+        log_notice(r->log, "stats [%s] taken_apart=%" PRIu64, where, r->split);
+        r->below->stats(r->below_state, where);
+        return;
+    }
     log_notice(r->log, "stats [%s] time=%" PRId64 " discarded_packets=%" PRIu64, where,
                clock_wall_us() / US_PER_S, r->not_allowed);
 }
@@ -50,12 +84,24 @@ static void relay_reload(void *state)
     struct relay *r = state;
     if (r->c->collector_allow_file)
         allow_reload(&r->allow, r->c->collector_allow_file, r->log);
+    if (r->below->reload)
+        r->below->reload(r->below_state);
+}
+
+static void relay_reopen(void *state)
+{
+    const struct relay *r = state;
+    if (r->below->reopen)
+        r->below->reopen(r->below_state);
 }
 
 static void relay_close(void *state)
 {
     struct relay *r = state;
     allow_free(r->allow);
+    if (r->below_state)
+        r->below->close(r->below_state);
+    free(r->below_state);
 }
 
 struct decoder_ops relay_over(const struct decoder_ops *decoder)
@@ -64,7 +110,9 @@ struct decoder_ops relay_over(const struct decoder_ops *decoder)
                                  .state_size = sizeof(struct relay),
                                  .open = relay_open,
                                  .datagram = relay_datagram,
+                                 .tick = relay_tick,
                                  .stats = relay_stats,
                                  .reload = relay_reload,
+                                 .reopen = relay_reopen,
                                  .close = relay_close };
 }

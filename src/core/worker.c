@@ -33,6 +33,7 @@ struct worker {
     struct coremaps core;
     uint32_t generation; /* of the maps that the views have */
     unsigned needs_version;
+    bool splits;
     struct flow swapped; /* scratch for sums */
 };
 
@@ -69,12 +70,23 @@ static unsigned find_view(struct worker *w, const struct view *v)
     return i;
 }
 
+static bool maps_look_into_datagrams(const struct worker *w)
+{
+    for (unsigned i = 0; i < w->n; i++) {
+        const struct tagmap *tags = w->views[w->view_of[i]].tags;
+        if (w->outlets[i].spec.datagrams && tags && !tagmap_by_sender(tags))
+            return true;
+    }
+    return false;
+}
+
 static int take_maps(struct worker *w)
 {
     w->generation = maps_generation(w->maps);
     for (unsigned i = 0; i < w->n_views; i++)
         if (view_take(&w->views[i], w->maps) == -1)
             return -1;
+    w->splits = maps_look_into_datagrams(w);
     return coremaps_take(&w->core, w->maps);
 }
 
@@ -122,9 +134,10 @@ int worker_use_maps(struct worker *w, struct maps *m, char daemon, struct err *e
 static void renew_maps(struct worker *w)
 {
     const struct fieldset before = w->needs;
+    const bool split = w->splits;
     take_maps(w);
     needs_of_views(w);
-    w->needs_version += !fieldset_within(&w->needs, &before);
+    w->needs_version += !fieldset_within(&w->needs, &before) || split != w->splits;
 }
 
 const struct fieldset *worker_needs(const struct worker *w) { return &w->needs; }
@@ -277,8 +290,61 @@ static void put_specially(struct worker *w, struct outlet *o, struct flow *f)
     f->tos = tos;
 }
 
+struct tags {
+    uint64_t tag, tag2;
+};
+
+/* Tags let it pass, and sampling. */
+static enum outlet_loss datagram_verdict(struct outlet *o, const struct tags *t)
+{
+    if ((o->tag && !tag_filter_match(o->tag, t->tag)) || (o->tag2 && !tag_filter_match(o->tag2, t->tag2)))
+        return LOSS_FILTERED;
+    if (o->c->sampling_rate > 1 && !sampled(o, (uint32_t)o->c->sampling_rate))
+        return LOSS_SAMPLED_OUT;
+    return LOSS_MAX;
+}
+
+static enum outlet_loss copy_parts(struct outlet *o, const struct split *s, uint64_t tag,
+                                   const struct sums *sums)
+{
+    const uint32_t len = (uint32_t)sums->bytes, size = datagram_record_size(len);
+    struct datagram_record *rec = ring_reserve(o->ring, size);
+    if (__builtin_expect(!rec, 0))
+        return ring_abandoned(o->ring) ? LOSS_NO_PLUGIN : LOSS_RING_FULL;
+    *rec = (struct datagram_record){ .size = size,
+                                     .len = len,
+                                     .tag = o->c->post_tag ? o->c->post_tag : tag,
+                                     .from = s->of->from,
+                                     .port = s->of->port,
+                                     .flags = s->flags };
+    uint8_t *at = rec->payload;
+    for (unsigned i = 0; i < s->n; at += s->part[i++].len)
+        memcpy(at, s->part[i].p, s->part[i].len);
+    ring_commit_sized(o->ring, size, sums);
+    return LOSS_MAX;
+}
+
+/* Hands a datagram, or a part of one, to a plugin; it counts as one packet of its octets. */
+static void put_datagram(struct outlet *o, const struct split *s, const struct tags *t)
+{
+    struct sums sums = { .records = 1, .packets = 1 };
+    for (unsigned i = 0; i < s->n; i++)
+        sums.bytes += s->part[i].len;
+    enum outlet_loss why = s->flags & DATAGRAM_FOR_ALL ? LOSS_MAX : datagram_verdict(o, t);
+    if (why == LOSS_MAX)
+        why = copy_parts(o, s, t->tag, &sums);
+    sums_add(&o->accounted, &sums);
+    if (why != LOSS_MAX)
+        sums_add(&o->loss[why], &sums);
+}
+
 static inline void deliver(struct worker *w, struct outlet *o, struct flow *f)
 {
+    if (o->special && o->spec.datagrams) {
+        if (f->split)
+            put_datagram(o, f->split, &(struct tags){ f->tag, f->tag2 });
+        return;
+    }
     struct sums s = sums_of(f);
     sums_add(&o->accounted, &s);
     if (o->special)
@@ -322,43 +388,12 @@ void worker_flow(struct worker *w, struct flow *f)
 {
     for (unsigned i = 0; i < w->enrichment.n; i++)
         w->enrichment.run[i](f);
-    if (w->n_views) {
+    if (w->n_views)
         deliver_by_views(w, f);
-        return;
-    }
-    for (unsigned i = 0; i < w->n; i++)
-        deliver(w, &w->outlets[i], f);
-}
-
-struct tags {
-    uint64_t tag, tag2;
-};
-
-/* Tags let it pass, and sampling. */
-static enum outlet_loss datagram_verdict(struct outlet *o, const struct tags *t)
-{
-    if ((o->tag && !tag_filter_match(o->tag, t->tag)) || (o->tag2 && !tag_filter_match(o->tag2, t->tag2)))
-        return LOSS_FILTERED;
-    if (o->c->sampling_rate > 1 && !sampled(o, (uint32_t)o->c->sampling_rate))
-        return LOSS_SAMPLED_OUT;
-    return LOSS_MAX;
-}
-
-static enum outlet_loss put_datagram(struct outlet *o, const struct datagram *d, const struct tags *t,
-                                     const struct sums *s)
-{
-    const uint32_t size = datagram_record_size(d->len);
-    struct datagram_record *rec = ring_reserve(o->ring, size);
-    if (__builtin_expect(!rec, 0))
-        return ring_abandoned(o->ring) ? LOSS_NO_PLUGIN : LOSS_RING_FULL;
-    *rec = (struct datagram_record){ .size = size,
-                                     .len = d->len,
-                                     .tag = o->c->post_tag ? o->c->post_tag : t->tag,
-                                     .from = d->from,
-                                     .port = d->port };
-    memcpy(rec->payload, d->p, d->len);
-    ring_commit_sized(o->ring, size, s);
-    return LOSS_MAX;
+    else
+        for (unsigned i = 0; i < w->n; i++)
+            deliver(w, &w->outlets[i], f);
+    f->split = NULL;
 }
 
 /* What the plugin's map says of the sender. */
@@ -373,17 +408,22 @@ static struct tags tags_of_sender(const struct worker *w, unsigned outlet, const
 
 void worker_datagram(struct worker *w, const struct datagram *d)
 {
-    const struct sums s = { .records = 1, .packets = 1, .bytes = d->len };
+    const struct split whole = { .of = d, .part = { { d->p, d->len } }, .n = 1 };
     for (unsigned i = 0; i < w->n; i++) {
-        struct outlet *o = &w->outlets[i];
         const struct tags t = tags_of_sender(w, i, &d->from);
-        enum outlet_loss why = o->special ? datagram_verdict(o, &t) : LOSS_MAX;
-        if (why == LOSS_MAX)
-            why = put_datagram(o, d, &t, &s);
-        sums_add(&o->accounted, &s);
-        if (why != LOSS_MAX)
-            sums_add(&o->loss[why], &s);
+        put_datagram(&w->outlets[i], &whole, &t);
     }
+}
+
+bool worker_splits(const struct worker *w) { return w->splits; }
+
+void worker_split(struct worker *w, const struct split *s)
+{
+    struct split for_all = *s;
+    for_all.flags |= DATAGRAM_FOR_ALL;
+    for (unsigned i = 0; i < w->n; i++)
+        if (w->outlets[i].spec.datagrams)
+            put_datagram(&w->outlets[i], &for_all, &(struct tags){ 0, 0 });
 }
 
 /* Does this plugin ask the input to pause? It may for a while; then it is stalled, and its records are

@@ -47,6 +47,16 @@ struct datagram; /* core/input.h */
  * gives its sender. Counts as one record and one packet of its octets. */
 void worker_datagram(struct worker *w, const struct datagram *d);
 
+/* Do maps ask for what is in datagrams that plugins want? Then decoders take them apart: each flow gets the
+ * member `split`, which worker_flow hands on (and sets to NULL), and what is no flow goes to worker_split.
+ * May change when worker_needs_version does. */
+bool worker_splits(const struct worker *w);
+
+struct split; /* core/datagram.h */
+
+/* Hands on a part of a datagram that all receivers get. */
+void worker_split(struct worker *w, const struct split *s);
+
 /* End of a batch: publishes rings. True: at least one plugin's ring is so full that the input should pause (a
  * file input waits, a live input leaves the data in the kernel for a moment). */
 bool worker_flush(struct worker *w);

@@ -5,11 +5,13 @@
 #define NETFLOW_DECODE_H
 
 #include "core/allow.h"
+#include "core/datagram.h"
 #include "core/input.h"
 #include "netflow/exporter.h"
 
 /* The message in hand. */
 struct message {
+    const struct datagram *d;
     struct exporter *x;
     uint8_t version;
     uint32_t seq, id;
@@ -20,6 +22,12 @@ struct message {
     uint32_t rate;     /* of records that say nothing about their sampling */
     uint32_t units;    /* data records seen: IPFIX sequence numbers count them */
     bool lost_units;   /* some could not be counted */
+};
+
+/* A record on its way as a message of its own. */
+struct splitting {
+    struct split s;
+    uint8_t head[24]; /* the longest: that of v5, or of v9 and a set */
 };
 
 struct netflow {
@@ -40,6 +48,8 @@ struct netflow {
     int64_t clock_us; /* monotonic, as of the last tick */
     struct message m;
     struct record r;
+    bool splits; /* messages are taken apart (worker_splits) */
+    struct splitting splitting;
 };
 
 /* Messages, each with its version's header. The cursor stands behind the version. */
@@ -81,6 +91,15 @@ void say_fault(struct netflow *nf, struct log_limit *limit, enum log_level lv, c
 /* Counts the exporter's memory anew after it has learned something, and tells when others had to go for it.
  */
 void settle(struct netflow *nf);
+
+/* Where messages are taken apart (split.c). A record, the n-th of its message or set, as a message of its
+ * own: sets nf->r.f.split. `id`: of its set. */
+void split_v5(struct netflow *nf, unsigned n, const uint8_t *rec, size_t len);
+void split_record(struct netflow *nf, uint16_t id, const uint8_t *rec, size_t len, unsigned n);
+/* A template record, by itself, to all. */
+void split_template(struct netflow *nf, uint16_t id, const uint8_t *rec, size_t len);
+/* A whole set to all: options, or data without a template. The cursor is behind the set's header. */
+void split_set(struct netflow *nf, uint16_t id, struct cursor set, unsigned records);
 
 /* The template dump of -d. */
 void dump_template(const struct netflow *nf, const struct tmpl *t);

@@ -104,14 +104,17 @@ static void learn(struct netflow *nf, struct tmpl_record *rec)
     say_fault(nf, &x->say_template, LOG_LV_WARN, text);
 }
 
-static void template_set(struct netflow *nf, struct cursor set, bool options)
+static void template_set(struct netflow *nf, uint16_t id, struct cursor set, bool options)
 {
     struct tmpl_record rec;
     bool bad = false;
-    while (!set.bad && next_template(nf, &set, options, &rec, &bad)) {
+    for (const uint8_t *start = set.p; !set.bad && next_template(nf, &set, options, &rec, &bad);
+         start = set.p) {
         rec.fields = set;
         learn(nf, &rec);
         set = rec.fields;
+        if (__builtin_expect(nf->splits, 0) && !set.bad)
+            split_template(nf, id, start, (size_t)(set.p - start));
     }
     if (bad) {
         nf->m.x->count[NF_COUNT_BAD_TEMPLATES]++;
@@ -139,6 +142,8 @@ read_records(struct netflow *nf, const struct tmpl *t, struct cursor set, bool *
                 break;
             }
         }
+        if (__builtin_expect(nf->splits, 0) && !t->options)
+            split_record(nf, t->id, rec, (size_t)(set.p - rec), n);
         each(nf, t);
         n++;
     }
@@ -191,6 +196,8 @@ static void data_set(struct netflow *nf, uint16_t id, struct cursor set)
     struct tmpl *t = tmpl_find(&x->templates, id);
     if (!t || t->version != nf->m.version) {
         unknown_template(nf, id);
+        if (nf->splits)
+            split_set(nf, id, set, 1);
         return;
     }
     t->used = ++x->templates.clock;
@@ -200,6 +207,8 @@ static void data_set(struct netflow *nf, uint16_t id, struct cursor set)
     record_begin(nf, t);
     const unsigned n =
         t->options ? read_records(nf, t, set, &cut, account_option) : read_records(nf, t, set, &cut, account);
+    if (nf->splits && t->options)
+        split_set(nf, id, set, n);
     nf->m.units += n;
     x->count[NF_COUNT_RECORDS] += n;
     x->count[t->options && !nf->c->account_options ? NF_COUNT_OPTIONS : NF_COUNT_ACCOUNTED] += n;
@@ -230,7 +239,7 @@ enum nf_drop decode_sets(struct netflow *nf, struct cursor c)
         if (id >= FIRST_DATA_SET)
             data_set(nf, id, set);
         else if (is_templates(version, id) || is_options_templates(version, id))
-            template_set(nf, set, is_options_templates(version, id));
+            template_set(nf, id, set, is_options_templates(version, id));
         else
             nf->m.x->count[NF_COUNT_RESERVED_SETS]++;
     }

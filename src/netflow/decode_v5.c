@@ -82,8 +82,13 @@ static void v5_records(struct netflow *nf, struct cursor c, unsigned n)
     record_begin(nf, NULL);
     nf->r.f.export_proto_sysid = nf->m.id >> 8;
     nf->r.f.engine_type = (uint8_t)nf->m.id;
-    for (const uint8_t *p; n && (p = cursor_take(&c, V5_RECORD)); n--) {
+    for (unsigned i = 0; i < n; i++) {
+        const uint8_t *p = cursor_take(&c, V5_RECORD);
+        if (!p)
+            break;
         v5_record(nf, &w, p);
+        if (__builtin_expect(nf->splits, 0))
+            split_v5(nf, i, p, V5_RECORD);
         if (sampled)
             record_scale(nf, v5_rate(nf));
         worker_flow(nf->w, &nf->r.f);

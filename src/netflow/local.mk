@@ -15,6 +15,7 @@ libnetflow_a_SOURCES = \
 	src/netflow/plan.c src/netflow/plan.h \
 	src/netflow/record.h \
 	src/netflow/slots.def \
+	src/netflow/split.c \
 	src/netflow/times.h \
 	src/netflow/tmpl.c src/netflow/tmpl.h
 libnetflow_a_SOURCES += src/netflow/encode.c src/netflow/encode.h src/netflow/encode_impl.h src/netflow/encode_options.c

@@ -105,7 +105,7 @@ enum seq_verdict message_sequence(struct netflow *nf, uint32_t uptime)
 static enum nf_drop dispatch(struct netflow *nf, const struct datagram *d)
 {
     struct cursor c = cursor_of(d->p, d->len);
-    nf->m = (struct message){ .version = 0, .now_us = d->at_us };
+    nf->m = (struct message){ .d = d, .now_us = d->at_us };
     if (!allowed(nf, &d->from))
         return NF_DROP_NOT_ALLOWED;
     const uint16_t version = cursor_u16(&c);
@@ -138,6 +138,7 @@ static void make_wants(struct netflow *nf)
     wants_make(&nf->wants, worker_needs(nf->w), nf->c);
     option_wants(nf);
     nf->needs_version = worker_needs_version(nf->w);
+    nf->splits = worker_splits(nf->w);
 }
 
 /* A map that was loaded anew reads more than the plans give. */

@@ -10,6 +10,7 @@
 #include "plugins/tee_balance.h"
 #include "plugins/tee_name.h"
 #include "plugins/tee_receiver.h"
+#include "plugins/tee_templates.h"
 
 enum {
     PATIENCE_MS =
@@ -25,6 +26,7 @@ struct tee {
     struct tee_pools next; /* after SIGUSR2, until its names are known */
     unsigned next_names;   /* that are still looked up */
     bool reloading;
+    struct tee_templates *templates; /* that have passed, where datagrams come taken apart; else NULL */
 };
 
 /* ---- a batch */
@@ -85,8 +87,40 @@ static void flush(struct tee *s)
         wait_for(s, blocked, n);
 }
 
+/* Receivers that came later, or came back, get the templates that they have missed. */
+static void greet(struct tee *s)
+{
+    for (unsigned i = 0; i < s->n; i++) {
+        struct tee_receiver *r = s->receiver[i];
+        if (r->greeted || r->quiet || (*r->host && !addr_is_set(&r->at)))
+            continue;
+        r->greeted = true;
+        for (unsigned k = 0; k < tee_templates_count(s->templates); k++) {
+            if (tee_receiver_full(r))
+                flush(s);
+            tee_receiver_put(r, tee_templates_at(s->templates, k));
+        }
+    }
+    flush(s);
+}
+
+/* Those that are there get it as it comes. */
+static void keep_template(struct tee *s, const struct datagram_record *d)
+{
+    if (!s->templates)
+        s->templates = tee_templates_new();
+    if (!s->templates)
+        return;
+    if (tee_templates_count(s->templates) == 0)
+        for (unsigned i = 0; i < s->n; i++)
+            s->receiver[i]->greeted = !s->receiver[i]->quiet;
+    tee_templates_keep(s->templates, d);
+}
+
 static void hand_out(struct tee *s, struct datagram_record *d)
 {
+    if (d->flags & DATAGRAM_TEMPLATE)
+        keep_template(s, d);
     for (unsigned i = 0; i < s->pools.n; i++) {
         struct tee_pool *p = &s->pools.pool[i];
         if (!tee_pool_takes(p, d))
@@ -214,6 +248,8 @@ static void commit(struct tee *s)
     if (list_receivers(s, &s->pools) == -1)
         abort(); /* a few octets, and nothing works without them */
     forget(s, &old);
+    if (s->templates)
+        greet(s);
     log_info(s->out.log, "[%s] map successfully (re)loaded.", s->pl->c->tee_receivers);
 }
 
@@ -312,6 +348,8 @@ static void tick(struct plugin *pl, int64_t now_us)
         if (r->way->tick)
             r->way->tick(r, mono);
     }
+    if (s->templates)
+        greet(s);
 }
 
 static void stats(struct plugin *pl)
@@ -335,6 +373,7 @@ static void close_tee(struct plugin *pl)
     forget(s, &s->next);
     forget(s, &s->pools);
     free(s->receiver);
+    tee_templates_free(s->templates);
     tee_out_close(&s->out);
 }
 

@@ -17,6 +17,7 @@ static int raw_open(struct tee_receiver *r, struct err *e)
     if (fd == -1)
         return err_set(e, ERR_SYS, "%s: there is no IPv6 on this machine", r->name);
     r->fd = fd;
+    r->greeted = false;
     /* Raw sockets of IPv6 take no port. */
     r->to_len = addr_to_sockaddr(&r->at, 0, false, &r->to);
     return 0;

@@ -51,6 +51,7 @@ struct tee_receiver {
     socklen_t to_len;
     int fd;            /* -1: none */
     bool quiet;        /* refused a moment ago: sent to without a connection, so that no answers come */
+    bool greeted;      /* has got the templates that passed before it came (and returned) */
     bool stalled;      /* its buffer was full for too long: it is not waited for */
     uint32_t gso_most; /* octets of the longest datagrams that may leave joined */
     uint16_t ip_id;

@@ -61,7 +61,7 @@ static int udp_open(struct tee_receiver *r, struct err *e)
     if (r->fd != -1)
         close(r->fd);
     r->fd = fd;
-    r->quiet = false;
+    r->quiet = r->greeted = false;
     r->gso_most = UINT16_MAX;
     set_options(fd, !addr_is_v4(&r->at));
     tell_sndbuf(r->out, fd);
@@ -81,6 +81,7 @@ static void be_quiet(struct tee_receiver *r)
 {
     struct sockaddr none = { .sa_family = AF_UNSPEC };
     r->count[TEE_REFUSALS]++;
+    r->greeted = false; /* whoever comes in its place knows nothing */
     log_limited(r->out->log, &r->limit, LOG_LV_WARN,
                 "pool %u: %s refuses datagrams (ICMP): nobody listens there", r->pool, r->name);
     if (connect(r->fd, &none, sizeof(none)) == -1)
@@ -93,10 +94,9 @@ static void udp_tick(struct tee_receiver *r, int64_t mono_us)
 {
     if (!r->quiet || mono_us < r->probe_at_us)
         return;
+    r->probe_at_us = mono_us + QUIET_US;
     if (connect(r->fd, (struct sockaddr *)&r->to, r->to_len) == 0)
         r->quiet = false;
-    else
-        r->probe_at_us = mono_us + QUIET_US;
 }
 
 /* ---- messages */

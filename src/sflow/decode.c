@@ -144,6 +144,12 @@ static enum sf_drop message(struct sflow *sf, const struct datagram *d, struct c
     if (why != SF_DROP_NONE)
         return why;
     sequence(sf, uptime);
+    if (__builtin_expect(worker_splits(sf->w), 0) &&
+        m->version != SFLOW_V5) { /* nothing in it has a length */
+        worker_datagram(sf->w, d);
+        return SF_DROP_NONE;
+    }
+    m->head_len = (uint32_t)(c.p - d->p);
     flow_begin(sf);
     why = m->version == SFLOW_V5 ? sf_samples_v5(sf, &c, n) : sf_samples_v24(sf, &c, n);
     if (why == SF_DROP_NONE && n)
@@ -154,7 +160,7 @@ static enum sf_drop message(struct sflow *sf, const struct datagram *d, struct c
 static enum sf_drop dispatch(struct sflow *sf, const struct datagram *d)
 {
     struct cursor c = cursor_of(d->p, d->len);
-    sf->m = (struct sf_datagram){ .now_us = d->captured_us ? d->captured_us : d->at_us };
+    sf->m = (struct sf_datagram){ .d = d, .now_us = d->captured_us ? d->captured_us : d->at_us };
     if (sf->allow && !allow_match(sf->allow, &d->from))
         return SF_DROP_NOT_ALLOWED;
     const uint32_t version = cursor_u32(&c);

@@ -5,6 +5,7 @@
 #define SFLOW_DECODE_H
 
 #include "core/allow.h"
+#include "core/datagram.h"
 #include "core/senders.h"
 #include "packet/link.h"
 #include "sflow/collector.h"
@@ -38,6 +39,8 @@ struct sf_agent {
 
 /* The datagram in hand. */
 struct sf_datagram {
+    const struct datagram *d;
+    uint32_t head_len; /* octets in front of its samples */
     struct sf_agent *a;
     uint8_t version;
     struct addr agent; /* as it is shown */
@@ -76,6 +79,8 @@ struct sflow {
     int64_t clock_us; /* monotonic, as of the last tick */
     struct sf_datagram m;
     struct sf_sample s;
+    struct split split; /* the sample as a datagram of its own; n 0: not wanted, or given away */
+    uint8_t split_head[40];
     uint64_t left;                                 /* rows that have left something in f */
     struct packet_decoder header[SFLOW_PROTO_MAX]; /* by header protocol; link NULL: not decoded */
     struct flow f;

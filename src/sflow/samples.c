@@ -163,6 +163,12 @@ static void account(struct sflow *sf)
         f->fwd_status = forwarding_status(s->out & SFLOW_IFACE_INTERNAL);
     scale(sf, measured);
     sf_count(sf, s->discarded ? SF_COUNT_DISCARDED : SF_COUNT_ACCOUNTED);
+    if (__builtin_expect(sf->split.n, 0)) {
+        f->split = &sf->split;
+        worker_flow(sf->w, f);
+        sf->split.n = 0;
+        return;
+    }
     worker_flow(sf->w, f);
 }
 
@@ -294,22 +300,49 @@ static enum sf_drop unwrap(struct cursor *c, uint32_t *tag)
     return c->bad ? SF_DROP_SAMPLE_LENGTH : SF_DROP_NONE;
 }
 
+/* The sample, tag and length included, as a datagram of its own: for the replicator, where maps ask for what
+ * is in samples. */
+static void split_begin(struct sflow *sf, const uint8_t *sample, size_t len)
+{
+    static const uint8_t one[4] = { 0, 0, 0, 1 };
+    const uint32_t head = sf->m.head_len;
+    memcpy(sf->split_head, sf->m.d->p, head);
+    memcpy(sf->split_head + head - 4, one, 4);
+    sf->split = (struct split){ .of = sf->m.d,
+                                .part = { { sf->split_head, head }, { sample, (uint32_t)len } },
+                                .n = 2 };
+}
+
+/* What is no flow, or no flow that was looked into, goes to all. */
+static void split_end(struct sflow *sf)
+{
+    if (sf->split.n)
+        worker_split(sf->w, &sf->split);
+    sf->split.n = 0;
+}
+
 enum sf_drop sf_samples_v5(struct sflow *sf, struct cursor *c, uint32_t n)
 {
+    const bool splits = worker_splits(sf->w);
     for (; n; n--) {
         if (cursor_left(c) < 8)
             return SF_DROP_SAMPLE_COUNT;
+        const uint8_t *start = c->p;
         uint32_t tag = cursor_u32(c);
         const uint32_t len = cursor_u32(c);
         struct cursor in = cursor_sub(c, len);
         if (c->bad)
             return SF_DROP_SAMPLE_LENGTH;
         sf_count(sf, SF_COUNT_SAMPLES);
+        if (__builtin_expect(splits, 0))
+            split_begin(sf, start, (size_t)(c->p - start));
         enum sf_drop why = SF_DROP_NONE;
         if (__builtin_expect(tag == SFLOW_BROCADE_ACL, 0))
             why = unwrap(&in, &tag);
         if (why == SF_DROP_NONE)
             why = sample_v5(sf, tag, &in);
+        if (__builtin_expect(splits, 0))
+            split_end(sf);
         if (why != SF_DROP_NONE) {
             sf_count(sf, SF_COUNT_BAD_SAMPLES);
             return why;

@@ -324,3 +324,53 @@ def test_capture_file(run):
     assert d.wait() == 0
     arrived(run, [r], len(sent))
     assert r.data() == sent
+
+
+def test_split_by_flow(run):
+    """A map that looks at flows: each record goes alone, to the pools that its tag is for, and collectors can read what they get. One
+    that comes later gets the templates that have passed."""
+    config = """
+        plugins: print[{name}]
+        aggregate: src_host, dst_port, proto
+        print_output: csv
+        print_output_file: @DIR@/{name}.csv
+        print_refresh_time: 3600"""
+    collectors = {name: run.nfacctd(config.format(name=name)) for name in ("web", "dns", "rest", "all", "late")}
+    pools = {"web": "tag=1", "dns": "tag=2", "rest": "tag=-1,-2", "all": "", "late": "tag=1-2"}
+    rows = [f"id={n} ip=127.0.0.1:{collectors[name][1]} {tags}" for n, (name, tags) in enumerate(pools.items(), 1)]
+    run.write("pretag.map", "set_tag=1 dst_port=443\nset_tag=2 dst_port=53 ip_proto=17\nset_tag=9 dst_port=80\n")
+    d, port = start(run, rows[:4], f"pre_tag_map: {run.dir}/pretag.map")
+    made = [dict(f, dport=(443, 53, 80)[n % 3], proto=(6, 17, 6)[n % 3]) for n, f in enumerate(netflow.flows(300))]
+    options = netflow.template_set(9, 300, [(1, 4), (34, 4)], scope=1) + netflow.raw_set(300, b"\0\0\0\1\0\0\0\1")
+    run.send(port, list(netflow.v5(made[:90], NOW)))
+    run.send(port, [netflow.message(9, [options], NOW, 0, 7)] + list(netflow.export(9, made[90:160], NOW, domain=7, sequence=1)))
+    run.send(port, list(netflow.export(10, made[160:240], NOW, domain=8, fields=netflow.FIELDS_MS)))
+    run.send(port, [netflow.message(9, [netflow.raw_set(999, b"12345678")], NOW, 9, 7)])
+    run.wait(lambda: all_sent(run, d) > 240, "all to be sent")
+    run.write("receivers.lst", "\n".join(rows) + "\n")
+    d.send_signal(signal.SIGUSR2)
+    d.wait_log(r"a/tee \): .*map successfully", count=2)
+    before = collectors["all"][0].text().count("which 127.0.0.1 has not sent yet")
+    run.send(port, list(netflow.export(10, made[240:], NOW, domain=8, fields=netflow.FIELDS_MS, with_template=False, sequence=80)))
+    run.wait(lambda: all_sent(run, d) > 300, "all to be sent")
+    wanted = {"web": [f for f in made if f["dport"] == 443], "dns": [f for f in made if f["dport"] == 53],
+              "rest": [f for f in made if f["dport"] == 80], "all": made, "late": [f for f in made[240:] if f["dport"] != 80]}
+    for name, (c, at) in collectors.items():
+        run.drained(at)
+        text = c.text()
+        c.stop()
+        have = [line.split(",") for line in (run.dir / f"{name}.csv").read_text().splitlines()[1:]]
+        sums = netflow.totals(wanted[name])
+        assert sum(int(r[-2]) for r in have) == sums["packets"] and sum(int(r[-1]) for r in have) == sums["bytes"], (name, sums)
+        if name == "all":
+            assert not re.search(r"expecting flow.*agent=127.0.0.1:[08] ?$", text, re.M), text
+    assert before == 1, "what cannot be decoded goes to all"
+    d.stop()
+
+
+def all_sent(run, d):
+    """How many datagrams the core counted, 0 while some are on their way."""
+    seen = len(re.findall(r"\[a/tee\] confirmed", d.text()))
+    d.send_signal(signal.SIGUSR1)
+    d.wait_log(r"\[a/tee\] confirmed", count=seen + 1)
+    return ledger(d, "accounted") if ledger(d, "accounted") == ledger(d, "confirmed") else 0

@@ -86,6 +86,9 @@ void worker_flow(struct worker *w, struct flow *f)
     w->packets += f->packets;
     w->bytes += f->bytes;
     w->flows += f->flows;
+    if (f->split)
+        worker_split(w, f->split);
+    f->split = NULL;
     if (!w->keep)
         return;
     if (w->n == w->cap) {
@@ -96,4 +99,28 @@ void worker_flow(struct worker *w, struct flow *f)
     }
     w->flow[w->n] = *f;
     keep_vars(&w->flow[w->n++]);
+}
+
+bool worker_splits(const struct worker *w) { return w->splits; }
+
+/* Keeps parts that travel alone. */
+void worker_split(struct worker *w, const struct split *s)
+{
+    uint32_t len = 0;
+    for (unsigned i = 0; i < s->n; i++)
+        len += s->part[i].len;
+    if (w->n_parts == FAKE_PARTS || len > sizeof(w->part[0].octets))
+        abort();
+    struct fake_part *p = &w->part[w->n_parts++];
+    *p = (struct fake_part){ .flags = s->flags };
+    for (unsigned i = 0; i < s->n; i++) {
+        memcpy(p->octets + p->len, s->part[i].p, s->part[i].len);
+        p->len += s->part[i].len;
+    }
+}
+
+void worker_datagram(struct worker *w, const struct datagram *d)
+{
+    const struct split s = { .of = d, .part = { { d->p, d->len } }, .n = 1 };
+    worker_split(w, &s);
 }

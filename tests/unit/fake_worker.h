@@ -4,7 +4,16 @@
 #ifndef TESTS_FAKE_WORKER_H
 #define TESTS_FAKE_WORKER_H
 
+#include "core/datagram.h"
+#include "core/input.h"
 #include "core/worker.h"
+
+enum { FAKE_PARTS = 256 };
+struct fake_part {
+    uint16_t flags;
+    uint32_t len;
+    uint8_t octets[2048];
+};
 
 struct worker {
     struct fieldset needs;
@@ -17,6 +26,9 @@ struct worker {
     bool keep;         /* keep flows, with copies of their variable data */
     struct flow *flow; /* n of them */
     unsigned n, cap;
+    bool splits; /* decoders are to take datagrams apart */
+    struct fake_part part[FAKE_PARTS];
+    unsigned n_parts;
     uint64_t count, packets, bytes, flows; /* of all flows seen */
 };
 

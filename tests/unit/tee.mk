@@ -11,3 +11,8 @@ tests_unit_tee_craft_test_SOURCES = tests/unit/tee_craft_test.c
 tests_unit_tee_craft_test_LDADD = $(TEE_TEST_LIBS)
 tests_unit_tee_send_test_SOURCES = tests/unit/tee_send_test.c
 tests_unit_tee_send_test_LDADD = $(TEE_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/split_test
+TESTS += tests/unit/split_test
+tests_unit_split_test_SOURCES = tests/unit/split_test.c tests/unit/fake_worker.c tests/unit/fake_worker.h
+tests_unit_split_test_LDADD = libnetflow.a libsflow.a libpacket.a libcore.a libconfig.a libbase.a $(TEST_LIBS)
