@@ -72,8 +72,10 @@ bool ethernet_plausible(const struct dissect *x)
     uint16_t type = load_be16(h + 12);
     if (type == ETYPE_IP4 || type == ETYPE_IP6)
         return ip_plausible(&y) && *y.c.p >> 4 == (type == ETYPE_IP4 ? 4 : 6);
-    if (type < ETYPE_MIN)
-        return type >= 3 && type <= dissect_wire_left(&y);
+    if (type < ETYPE_MIN) { /* a length, and LLC from a service to its like */
+        const uint8_t *llc = cursor_take(&y.c, 3);
+        return llc && llc[0] == llc[1] && llc[2] == 3 && type >= 3 && type <= dissect_wire_left(&y) + 3;
+    }
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (known[i] == type)
             return true;
@@ -272,10 +274,11 @@ enum packet_drop layer_nlpid(struct dissect *x)
 
 /* ---- Ethertypes */
 
+/* The common ones first. */
 static const struct next_layer ethertypes[] = {
-    { 0x8100, vlan_tag },       { 0x88a8, vlan_tag },   { 0x9100, vlan_tag },   { 0x9200, vlan_tag },
-    { 0x9300, vlan_tag },       { 0x8847, layer_mpls }, { 0x8848, layer_mpls }, { 0x8864, layer_pppoe },
-    { 0x880b, layer_ppp_hdlc }, { 0x88e7, itag },       { 0x894f, layer_nsh },  { 0x6558, layer_bridged },
+    { 0x8100, vlan_tag },       { 0x8847, layer_mpls }, { 0x88a8, vlan_tag },  { 0x8864, layer_pppoe },
+    { 0x8848, layer_mpls },     { 0x9100, vlan_tag },   { 0x9200, vlan_tag },  { 0x9300, vlan_tag },
+    { 0x880b, layer_ppp_hdlc }, { 0x88e7, itag },       { 0x894f, layer_nsh }, { 0x6558, layer_bridged },
 };
 
 enum packet_drop layer_ethertype(struct dissect *x, uint16_t type)

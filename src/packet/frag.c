@@ -11,7 +11,7 @@
 #include "base/hash.h"
 #include "packet/snapshot.h"
 
-enum { LIFE_S = 60, OCTETS_DEFAULT = 4096000, ENTRIES_MIN = 64, TIDY = 2 };
+enum { LIFE_S = 60, OCTETS_DEFAULT = 4096000, ENTRIES_MIN = 128, RESERVE = 32 };
 #define LIFE_US (LIFE_S * US_PER_S)
 #define NIL UINT32_MAX
 
@@ -35,6 +35,7 @@ struct frag_table {
     uint32_t mask; /* number of buckets - 1 */
     uint32_t made; /* entries that were used ever; the others are untouched memory */
     uint32_t room; /* entries */
+    uint32_t used; /* of them */
     bool hold;
     uint64_t seed;
     struct {
@@ -74,6 +75,7 @@ static void list_append(struct frag_table *t, uint32_t i, enum list to)
 
 static void list_move(struct frag_table *t, uint32_t i, enum list to)
 {
+    t->used += (uint32_t)(to != LIST_FREE) - (t->entries[i].list != LIST_FREE);
     list_remove(t, i);
     list_append(t, i, to);
 }
@@ -118,27 +120,37 @@ static void give_up(struct frag_table *t, uint32_t i)
 /* A jump back in time (a capture that is read again) makes nothing old. */
 static bool is_old(const struct entry *e, int64_t now_us) { return now_us - e->at_us > LIFE_US; }
 
-/* A free entry: one that is old, or else the one that is known for longest. NIL: all are held. */
+static bool older(const struct frag_table *t, uint32_t a, uint32_t b)
+{
+    return a != NIL && (b == NIL || t->entries[a].at_us < t->entries[b].at_us);
+}
+
+/* Forgets the packet that began longest ago. One that is held has to be handed out before its entry is free.
+ */
+static void evict(struct frag_table *t)
+{
+    uint32_t known = t->list[LIST_KNOWN].first, held = t->list[LIST_HELD].first;
+    t->stats.evicted += known != NIL || held != NIL;
+    if (older(t, held, known))
+        give_up(t, held);
+    else if (known != NIL)
+        forget(t, known);
+}
+
+/* A free entry; NIL: none is free before orphans have been handed out. Evicts while there is a reserve, so
+ * that they can be. */
 static uint32_t take_entry(struct frag_table *t, int64_t now_us)
 {
-    for (unsigned n = 0; n < TIDY; n++) {
-        uint32_t oldest = t->list[LIST_KNOWN].first;
-        if (oldest != NIL && is_old(&t->entries[oldest], now_us))
-            forget(t, oldest);
-    }
+    uint32_t oldest = t->list[LIST_KNOWN].first;
+    if (oldest != NIL && is_old(&t->entries[oldest], now_us))
+        forget(t, oldest);
+    if (t->used + RESERVE >= t->room)
+        evict(t);
     if (t->list[LIST_FREE].first == NIL && t->made < t->room)
         list_append(t, t->made++, LIST_FREE);
-    if (t->list[LIST_FREE].first != NIL)
-        return t->list[LIST_FREE].first;
-    uint32_t victim = t->list[LIST_KNOWN].first;
-    if (victim != NIL) {
-        t->stats.evicted++;
-        forget(t, victim);
-    } else if (t->list[LIST_HELD].first != NIL) {
-        t->stats.evicted++;
-        give_up(t, t->list[LIST_HELD].first); /* its entry is free when it has been handed out */
-    }
-    return victim;
+    if (t->list[LIST_FREE].first == NIL && t->list[LIST_KNOWN].first != NIL)
+        forget(t, t->list[LIST_KNOWN].first);
+    return t->list[LIST_FREE].first;
 }
 
 static struct entry *insert(struct frag_table *t, const struct frag_key *key, enum list list, int64_t now_us)

@@ -53,19 +53,30 @@ static const l4_fn l4[256] = {
     [IPPROTO_ICMPV6] = l4_icmp,
 };
 
-/* Behind the IP header: what the transport header tells, and what a tunnel carries. `payload`: octets that
- * the IP header says follow. What is captured behind them (padding of short Ethernet frames) is none of it.
- */
-static enum packet_drop transport(struct dissect *x, uint8_t proto, size_t payload)
+static inline void upper_fields(struct dissect *x, uint8_t proto)
 {
-    if (payload < cursor_left(&x->c))
-        x->c.end = x->c.p + payload;
-    struct cursor start = x->c;
     l4_fn fn = l4[proto];
     if (fn && !fn(x))
         x->d->cut++;
+}
+
+static __attribute__((noinline)) enum packet_drop upper_and_tunnel(struct dissect *x, uint8_t proto)
+{
+    struct cursor start = x->c;
+    upper_fields(x, proto);
+    return tunnel_look(x, proto, start);
+}
+
+/* Behind the IP header: what the transport header tells, and what a tunnel carries. `payload`: octets that
+ * the IP header says follow. What is captured behind them (padding of short Ethernet frames) is none of it.
+ */
+static inline enum packet_drop transport(struct dissect *x, uint8_t proto, size_t payload)
+{
+    if (payload < cursor_left(&x->c))
+        x->c.end = x->c.p + payload;
     if (UNLIKELY(x->want & WANT_TUNNEL))
-        return tunnel_look(x, proto, start);
+        return upper_and_tunnel(x, proto);
+    upper_fields(x, proto);
     return PACKET_OK;
 }
 

@@ -9,7 +9,7 @@
 #include "packet/dissect.h"
 #include "packet/frag.h"
 #include "packet/nflog.h"
-#include "packet/snapshot.h"
+#include "packet/plain.h"
 #include "packet/tunnel.h"
 
 struct link_type {
@@ -399,35 +399,6 @@ static enum packet_drop judge(struct packet_decoder *d, enum packet_drop why, co
     return PACKET_OK;
 }
 
-enum { ETHERNET_LEN = 14 };
-
-/* Nearly all frames are Ethernet, IPv4 without options and TCP, unfragmented, with all headers captured: the
- * same as the layers do, at once. False: no such frame, nothing is done. */
-static inline bool decode_plain(const uint8_t *frame, uint32_t caplen, uint32_t len, struct flow *f)
-{
-    enum { IP = ETHERNET_LEN, TCP = IP + 20, END = TCP + 20, PROTO_TCP = 6 };
-    if (caplen < END || load_be16(frame + 12) != ETYPE_IP4 || frame[IP] != 0x45 ||
-        frame[IP + 9] != PROTO_TCP || load_be16(frame + IP + 6) & 0x3fff)
-        return false;
-    uint32_t total = load_be16(frame + IP + 2);
-    if (total < END - IP || total > len - IP)
-        return false;
-    memset(&f->vlan, 0, FLOW_SPAN(vlan, tag));
-    memcpy(f->dst_mac.b, frame, 6);
-    memcpy(f->src_mac.b, frame + 6, 6);
-    f->etype = ETYPE_IP4;
-    f->bytes = total;
-    f->tos = frame[IP + 1];
-    f->proto = PROTO_TCP;
-    addr_set_v4(&f->src_host, frame + IP + 12);
-    addr_set_v4(&f->dst_host, frame + IP + 16);
-    f->src_port = load_be16(frame + TCP);
-    f->dst_port = load_be16(frame + TCP + 2);
-    f->tcpflags = frame[TCP + 13];
-    f->icmp_type = 0;
-    return true;
-}
-
 static inline enum packet_drop conclude(struct packet_decoder *d, enum packet_drop why, const struct flow *f)
 {
     if (UNLIKELY(why != PACKET_OK))
@@ -445,8 +416,7 @@ enum packet_drop packet_decode(struct packet_decoder *d, const uint8_t *frame, u
     f->packet_len = len;
     f->packet_caplen = caplen;
     f->packet_dlt = d->dlt;
-    if (d->plain && decode_plain(frame, caplen, len, f)) {
-        d->ip = frame + ETHERNET_LEN;
+    if (d->plain && plain_decode(d, frame, caplen, len, f)) {
         d->count[PACKET_OK]++;
         return PACKET_OK;
     }

@@ -66,7 +66,7 @@ struct packet_decoder {
     unsigned want; /* enum packet_want */
     int dlt;
     bool unknown_etype;
-    bool plain;        /* plain TCP over Ethernet needs no layers */
+    bool plain;        /* common frames of Ethernet may take the short cut of plain.h */
     int64_t at_us;     /* set by the caller to the time of the frame before packet_decode, if fragments are
                         * wanted */
     const uint8_t *ip; /* of the last frame: the IP header whose fields the flow shows; NULL: none */

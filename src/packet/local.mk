@@ -19,6 +19,7 @@ libpacket_a_SOURCES = \
 	src/packet/nflog.c src/packet/nflog.h \
 	src/packet/options.c \
 	src/packet/pcapmap.c src/packet/pcapmap.h \
+	src/packet/plain.h \
 	src/packet/snapshot.h \
 	src/packet/tunnel.c src/packet/tunnel.h \
 	src/packet/udp_feed.c src/packet/udp_feed.h \

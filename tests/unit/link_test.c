@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <cmocka.h>
-#include <ctype.h>
 #include <string.h>
+#include "hex.h"
 #include "packet/link.h"
 
 enum { EN10MB = 1, RAW = 12, PPP = 9, NULL_BSD = 0, LOOP = 108, SLL = 113, SLL2 = 276 };
@@ -301,20 +301,6 @@ static const struct row rows[] = {
       { "10.0.0.1", "10.0.0.2", 1000, 53, 17, 16, 0, 28, .etype = 0x800 } },
 };
 
-static size_t unhex(const char *text, uint8_t *out)
-{
-    size_t n = 0;
-    for (unsigned half = 0; *text; text++) {
-        if (!isxdigit((unsigned char)*text))
-            continue;
-        unsigned v = *text <= '9' ? (unsigned)(*text - '0') : (unsigned)(*text | 32) - 'a' + 10;
-        out[n] = (uint8_t)(half ? out[n] | v : v << 4);
-        n += half;
-        half ^= 1;
-    }
-    return n;
-}
-
 static void open_decoder(struct packet_decoder *d, const struct row *r)
 {
     struct aggregate_spec spec = { 0 };
@@ -368,7 +354,7 @@ static void frames_give_their_fields(void **state)
         uint8_t frame[512];
         struct flow f;
         memset(&f, 0xff, sizeof(f)); /* what a frame before it may have left */
-        uint32_t n = (uint32_t)unhex(r->frame, frame);
+        uint32_t n = (uint32_t)unhex(r->frame, frame, sizeof(frame));
         open_decoder(&d, r);
         enum packet_drop got = packet_decode(&d, frame, n, r->wire ? r->wire : n, &f);
         if (got != r->result)
@@ -385,7 +371,7 @@ static void no_frame_is_read_past_its_end(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         uint8_t frame[512];
-        uint32_t n = (uint32_t)unhex(rows[i].frame, frame);
+        uint32_t n = (uint32_t)unhex(rows[i].frame, frame, sizeof(frame));
         struct packet_decoder d;
         struct flow f = { 0 };
         open_decoder(&d, &rows[i]);
@@ -410,7 +396,7 @@ static void cut_headers_keep_what_was_there(void **state)
     struct flow f = { 0 };
     uint8_t frame[512];
     open_decoder(&d, &rows[0]);
-    unhex(rows[0].frame, frame);
+    unhex(rows[0].frame, frame, sizeof(frame));
     assert_int_equal(packet_decode(&d, frame, 13, 60, &f), PACKET_SHORT_LINK);
     assert_int_equal(packet_decode(&d, frame, 14 + 19, 60, &f), PACKET_SHORT_IP4);
     assert_int_equal(packet_decode(&d, frame, 14 + 20, 60, &f), PACKET_OK); /* addresses, no ports */
@@ -429,7 +415,7 @@ static void endless_headers_end(void **state)
     struct flow f = { 0 };
     uint8_t frame[512];
     open_decoder(&d, &rows[0]);
-    unhex(rows[0].frame, frame);
+    unhex(rows[0].frame, frame, sizeof(frame));
     for (size_t at = 12; at + 4 <= sizeof(frame); at += 4)
         memcpy(frame + at, "\x81\x00\x00\x01", 4);
     assert_int_equal(packet_decode(&d, frame, sizeof(frame), sizeof(frame), &f), PACKET_TOO_DEEP);
@@ -447,7 +433,8 @@ static void directions_of_cooked_captures(void **state)
     struct flow f = { 0 };
     uint8_t frame[512];
     struct row r = { .dlt = SLL, .aggregate = ALL };
-    uint32_t n = (uint32_t)unhex("0004 0001 0006 0200000000010000 0800" IP4("001c", "11") UDP, frame);
+    uint32_t n =
+        (uint32_t)unhex("0004 0001 0006 0200000000010000 0800" IP4("001c", "11") UDP, frame, sizeof(frame));
     open_decoder(&d, &r);
     assert_int_equal(packet_decode(&d, frame, n, n, &f), PACKET_OK);
     assert_int_equal(f.sampling_direction, DIRECTION_OUT);
