@@ -148,6 +148,12 @@ static enum packet_drop ppp_pppd(struct dissect *x)
     return layer_ppp(x);
 }
 
+static enum packet_drop ppp_with_direction(struct dissect *x)
+{
+    x->f->sampling_direction = cursor_u8(&x->c) ? DIRECTION_OUT : DIRECTION_IN;
+    return layer_ppp_hdlc(x);
+}
+
 /* RFC 2427: an address of octets whose lowest bit is 0 in all but the last one, control, NLPID; or an
  * Ethertype, as Cisco has it. */
 static enum packet_drop frame_relay(struct dissect *x)
@@ -245,7 +251,8 @@ static enum packet_drop nflog(struct dissect *x)
 
 /* ---- the table */
 
-enum { LINKTYPE_RAW = 101, OPENBSD_RAW = 14 };
+/* Files have numbers of their own for some. */
+enum { LINKTYPE_RAW = 101, OPENBSD_RAW = 14, LINKTYPE_ATM_RFC1483 = 100 };
 
 static const struct link_type link_types[] = {
     { DLT_EN10MB, true, layer_ethernet },
@@ -262,11 +269,13 @@ static const struct link_type link_types[] = {
     { DLT_PPP_SERIAL, false, ppp_serial },
     { DLT_PPP_ETHER, false, layer_pppoe },
     { DLT_PPP_PPPD, false, ppp_pppd },
+    { DLT_PPP_WITH_DIR, false, ppp_with_direction },
     { DLT_C_HDLC, false, cisco_hdlc },
     { DLT_FRELAY, false, frame_relay },
     { DLT_SLIP, false, slip },
     { DLT_MPLS, false, layer_mpls },
     { DLT_ATM_RFC1483, false, layer_llc },
+    { LINKTYPE_ATM_RFC1483, false, layer_llc },
     { DLT_IEEE802, true, token_ring },
     { DLT_FDDI, true, fddi },
     { DLT_IEEE802_11, true, layer_wlan },

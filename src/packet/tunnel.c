@@ -453,7 +453,6 @@ static enum packet_drop replace(struct dissect *x, struct dissect *y, layer_fn f
     if (why == PACKET_OK || why == PACKET_HELD || why == PACKET_TUNNEL_REST) {
         x->replaced = true;
         x->ip = y->ip;
-        x->ip = y->ip;
         x->d->tunnels->stats.inner++;
         return why;
     }

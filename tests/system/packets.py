@@ -54,6 +54,21 @@ def pcap(path, frames, link=ETHERNET, nanoseconds=False):
     return path
 
 
+def pcapng(path, frames):
+    """Writes (link type, frame) pairs into one capture, an interface for each link type."""
+    def block(kind, body):
+        body += b"\0" * (-len(body) % 4)
+        return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+    links = sorted({link for link, _ in frames})
+    with open(path, "wb") as f:
+        f.write(block(0x0a0d0d0a, struct.pack("<IHHq", 0x1a2b3c4d, 1, 0, -1)))
+        for link in links:
+            f.write(block(1, struct.pack("<HHI", link, 0, 65535)))
+        for link, frame in frames:
+            f.write(block(6, struct.pack("<IIIII", links.index(link), 0, 0, len(frame), len(frame)) + frame))
+    return path
+
+
 def conversation(start_us, count=3, src="10.0.0.1", dst="192.0.2.9", size=100, step_us=1000, sport=40000, dport=443):
     """TCP packets of one direction with equal distances: [(time, frame)]."""
     return [(start_us + i * step_us, ether(ip(src, dst, 6, tcp(sport, dport, 0x18, b"x" * size)))) for i in range(count)]

@@ -98,6 +98,7 @@ static const struct link_row {
     { "PPP serial, Cisco", DLT_PPP_SERIAL, "0f00 0800" IP4, NO_MACS, 0, 0, 0, 0 },
     { "PPPoE as a link", DLT_PPP_ETHER, "1100 0007 0032 0021" IP4, NO_MACS, 0, 0, 0, 0 },
     { "PPP of pppd", DLT_PPP_PPPD, "0103 0021" IP4, NO_MACS, 0, 0, 0, 0 },
+    { "PPP with a direction", DLT_PPP_WITH_DIR, "01 ff03 0021" IP4, NO_MACS, 0, 0, 0, 0 },
     { "Cisco HDLC", DLT_C_HDLC, "8f00 86dd" IP6, SIX, 0, 0, 0, 0 },
     { "Cisco HDLC, MPLS", DLT_C_HDLC, "0f00 8847 03e811ff" IP4, NO_MACS, 0, 0, 1, 16001 },
     { "frame relay", DLT_FRELAY, "1841 03 cc" IP4, NO_MACS, 0, 0, 0, 0 },
