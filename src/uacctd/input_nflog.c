@@ -404,6 +404,7 @@ static bool read_all(struct input *in, bool *pause)
     struct nflog_state *s = in->state;
     for (unsigned round = 0; round < ROUNDS; round++) {
         int n = read_batch(in);
+        (void)packet_feed_tick(&s->feed, worker_now(in->worker));
         *pause = worker_flush(in->worker) && may_pause(in);
         if (*pause)
             return false;
@@ -474,6 +475,9 @@ static void nflog_stop(struct input *in)
     drain(in);
     leave_groups(in);
     drain(in);
+    while (packet_feed_tick(&s->feed, INT64_MAX))
+        worker_flush(in->worker);
+    worker_flush(in->worker);
 }
 
 /* ---- statistics and end */

@@ -4,6 +4,7 @@
 #include "config.h"
 #endif
 #include "core/daemon.h"
+#include "packet/link.h"
 #include "plugins/plugins.h"
 #include "uacctd/input_nflog.h"
 
@@ -23,7 +24,7 @@ static int check(const struct config_set *set, struct err *e)
     if (c->sampling_rate > 0 && c->ext_sampling_rate > 0)
         return err_set(e, ERR_CONFIG, "%s: sampling_rate and uacctd_ext_sampling_rate are mutually exclusive",
                        config_where(set, "uacctd_ext_sampling_rate", NULL, where, sizeof(where)));
-    return 0;
+    return packet_config_check(set, e);
 }
 
 int main(int argc, char **argv)

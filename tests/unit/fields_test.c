@@ -185,10 +185,10 @@ static void test_list(void **state)
         unsigned n;
         const char *has, *has_not;
     } rows[] = {
-        { 'P', 62, "\nsrc_host ", "\nnat_event " },
-        { 'U', 64, "\nin_iface ", "\npeer_src_ip " },
+        { 'P', 64, "\nsrc_host ", "\nnat_event " },
+        { 'U', 66, "\nin_iface ", "\npeer_src_ip " },
         { 'N', 94, "\nflows ", "\ntunnel_src_mac " },
-        { 'S', 70, "\npeer_src_ip ", "\nflows " },
+        { 'S', 72, "\npeer_src_ip ", "\nflows " },
     };
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
