@@ -9,7 +9,7 @@
 #include "packet/input_savefile.h"
 #include "plugins/plugins.h"
 
-static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON & plugin_tee, NULL };
+static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_REPLICATOR NULL };
 
 static const struct input_ops *const inputs[] = { &input_savefile, &input_udp, NULL };
 

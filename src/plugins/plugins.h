@@ -30,6 +30,8 @@ extern const struct plugin_ops plugin_sqlite3, plugin_pgsql, plugin_mysql;
 #endif
 /* What every flow daemon can run, for its list; config.h has to be included before. */
 #define PLUGINS_COMMON &plugin_memory, &plugin_print, PLUGINS_SQLITE3 PLUGINS_PGSQL PLUGINS_MYSQL
+/* What those that receive datagrams can run instead. */
+#define PLUGINS_REPLICATOR &plugin_tee,
 /* What those that see packets can run besides. */
 #define PLUGINS_PROBES &plugin_nfprobe, &plugin_sfprobe,
 
