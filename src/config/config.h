@@ -186,6 +186,8 @@ struct config_spec {
     void (*version)(void);
     /* Prints the primitives that the daemon knows (-a). */
     void (*list)(char daemon);
+    /* Prints the statements that make the tables of a database; false: not known. NULL: none are. */
+    bool (*schema)(const char *database, FILE *f);
 };
 
 /* What main has to do after config_load. */

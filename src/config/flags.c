@@ -75,13 +75,14 @@ const struct flag flag_table[] = {
     { .letter = '\0' },
 };
 
-enum { OPT_STRICT = 256, OPT_CHECK };
+enum { OPT_STRICT = 256, OPT_CHECK, OPT_SCHEMA };
 
 static const struct option long_options[] = {
     { "help", no_argument, NULL, 'h' },
     { "version", no_argument, NULL, 'V' },
     { "strict", no_argument, NULL, OPT_STRICT },
     { "check-config", no_argument, NULL, OPT_CHECK },
+    { "print-schema", required_argument, NULL, OPT_SCHEMA },
     { NULL, 0, NULL, 0 },
 };
 
@@ -168,6 +169,9 @@ static enum flags_verdict read_one(struct store *st, char daemon, int c, const c
     case OPT_CHECK:
         out->check = true;
         return FLAGS_RUN;
+    case OPT_SCHEMA:
+        out->schema = argument;
+        return FLAGS_SCHEMA;
     case 'f':
         out->file = store_text(st, argument, strlen(argument));
         return out->file ? FLAGS_RUN : FLAGS_WRONG;
@@ -219,6 +223,7 @@ void flags_usage(FILE *f, const struct config_spec *spec)
         "  --strict        refuse to start on anything doubtful: unknown keys, keys that this build cannot "
         "honour\n"
         "  --check-config  say what is wrong or useless in the configuration, and exit: 0 is fine, 1 is not\n"
+        "  --print-schema DB  print the tables of sqlite3, pgsql or mysql as SQL, and exit\n"
         "  --help, --version\n\n"
         "Every flag but the first four sets the key in brackets, whatever the file says. CONFIG-KEYS "
         "describes all keys.\n",

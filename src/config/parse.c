@@ -191,7 +191,16 @@ enum config_verdict parse_load(struct parse *p, const struct flags *f)
     return verdict(p);
 }
 
-static enum config_verdict answer(const struct config_spec *spec, enum flags_verdict v)
+static enum config_verdict print_schema(const struct config_spec *spec, const char *database)
+{
+    if (spec->schema && spec->schema(database, stdout))
+        return CONFIG_EXIT_OK;
+    fprintf(stderr, "ERROR: --print-schema: no tables for '%s': sqlite3, pgsql and mysql have some\n",
+            database);
+    return CONFIG_EXIT_ERROR;
+}
+
+static enum config_verdict answer(const struct config_spec *spec, enum flags_verdict v, const char *schema)
 {
     switch (v) {
     case FLAGS_HELP:
@@ -209,6 +218,8 @@ static enum config_verdict answer(const struct config_spec *spec, enum flags_ver
         if (spec->list)
             spec->list(spec->daemon);
         return CONFIG_EXIT_OK;
+    case FLAGS_SCHEMA:
+        return print_schema(spec, schema);
     default:
         flags_usage(stderr, spec);
         return CONFIG_EXIT_ERROR;
@@ -226,7 +237,7 @@ enum config_verdict config_load(const struct config_spec *spec, int argc, char *
     if (!p.st)
         return CONFIG_EXIT_ERROR;
     enum flags_verdict fv = flags_read(p.st, spec->daemon, argc, argv, &f);
-    enum config_verdict v = fv == FLAGS_RUN ? parse_load(&p, &f) : answer(spec, fv);
+    enum config_verdict v = fv == FLAGS_RUN ? parse_load(&p, &f) : answer(spec, fv, f.schema);
     if (v != CONFIG_RUN)
         config_free(out);
     else if (p.st->lines)

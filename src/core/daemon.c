@@ -548,7 +548,8 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
                               .description = spec->description,
                               .plugin_types = types,
                               .version = build_print,
-                              .list = fields_print };
+                              .list = fields_print,
+                              .schema = spec->schema };
     title_init(argc, argv);
     int status;
     switch (config_load(&cs, argc, argv, &d.conf, &d.early)) {

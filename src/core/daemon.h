@@ -16,6 +16,8 @@ struct daemon_spec {
     const struct decoder_ops *decoder;       /* NULL for packet daemons */
     /* How many workers, each with rings of its own to all plugins, the inputs can use. NULL: one. */
     unsigned (*workers)(const struct config *c);
+    /* What --print-schema prints: see struct config_spec. May be NULL. */
+    bool (*schema)(const char *database, FILE *f);
     /* Rules over several keys that are this daemon's alone. May be NULL. */
     int (*check)(const struct config_set *set, struct err *e);
 };

@@ -60,7 +60,7 @@ static const struct {
     { FIELD_std_comm, 0, true },    { FIELD_as_path, 0, true },     { FIELD_local_pref, 0, true },
     { FIELD_med, 0, true },
 };
-enum { N_SCHEMA = sizeof(schema) / sizeof(schema[0]), FLOWS_SINCE = 4, AS_SINCE = 6 };
+enum { N_SCHEMA = sizeof(schema) / sizeof(schema[0]), FLOWS_SINCE = 4, AS_SINCE = 6, VERSION_LAST = 9 };
 
 /* Columns that were called otherwise before a version. */
 static const struct {
@@ -534,7 +534,7 @@ static struct format *text_format(const struct plugin *pl)
     return format_new(pl->layout, &st);
 }
 
-struct sqltext *sqltext_new(const struct plugin *pl, const struct sql_dialect *d, struct err *e)
+static struct sqltext *begin(const struct plugin *pl, const struct sql_dialect *d, struct err *e)
 {
     const struct config *c = pl->c;
     struct sqltext *t = calloc(1, sizeof(*t));
@@ -549,6 +549,14 @@ struct sqltext *sqltext_new(const struct plugin *pl, const struct sql_dialect *d
     t->num_hosts = c->sql_num_hosts && d->host_numbers;
     t->stamps = (struct time_style){ .utc = c->timestamps_utc };
     set_version(t, c, &pl->spec->set);
+    strbuf_init(&t->scratch, 64 << 20);
+    return t;
+}
+
+static void add_columns(struct sqltext *t, const struct plugin *pl)
+{
+    const struct config *c = pl->c;
+    const struct sql_dialect *d = t->d;
     if (t->layout->bin_off != LAYOUT_NO_BIN) {
         const char *updated = t->epoch ? d->type_epoch : d->type_stamp;
         const char *inserted = t->epoch ? d->type_epoch : d->type_stamp_inserted;
@@ -559,9 +567,63 @@ struct sqltext *sqltext_new(const struct plugin *pl, const struct sql_dialect *d
     add_counters(t, c);
     for (unsigned i = 0; i < t->n; i++)
         t->room += t->col[i].fc.max + 64u;
-    strbuf_init(&t->scratch, 64 << 20);
     sqltext_set_now(t, 0);
+}
+
+struct sqltext *sqltext_new(const struct plugin *pl, const struct sql_dialect *d, struct err *e)
+{
+    struct sqltext *t = begin(pl, d, e);
+    if (t)
+        add_columns(t, pl);
     return t;
+}
+
+/* A table of which nobody has chosen primitives: it has all columns of its version. */
+static void print_table(const struct sql_dialect *d, int version, const char *type, bool as_typed, FILE *f)
+{
+    struct config c = { .sql_table_version = version,
+                        .sql_table_type = !strcmp(type, "bgp") ? "bgp" : "original",
+                        .sql_data = type };
+    struct aggregate_spec spec = { .sum = SUM_NONE };
+    struct layout l;
+    layout_make(&l, &spec, true);
+    struct plugin pl = { .c = &c, .spec = &spec, .layout = &l };
+    struct sqltext *t = begin(&pl, d, NULL);
+    struct strbuf sql;
+    if (!t)
+        return;
+    if (as_typed) {
+        t->as_typed = true;
+        name_table(t);
+    }
+    add_columns(t, &pl);
+    strbuf_init(&sql, 1 << 20);
+    sqltext_create(t, t->table, true, &sql);
+    fprintf(f, "%s;\n", strbuf_cstr(&sql));
+    strbuf_free(&sql);
+    sqltext_free(t);
+}
+
+bool sqltext_print_schemas(const char *database, FILE *f)
+{
+    static const struct sql_dialect *const all[] = { &sql_dialect_sqlite3, &sql_dialect_pgsql,
+                                                     &sql_dialect_mysql };
+    const struct sql_dialect *d = NULL;
+    for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        if (!strcmp(all[i]->name, database))
+            d = all[i];
+    if (!d)
+        return false;
+    fprintf(f, "-- Tables of the plugin %s: one for each sql_table_version, that of sql_table_type: bgp%s.\n",
+            d->name, d->typed ? ", and up to version 5 those of sql_data: unified and of AS numbers" : "");
+    for (int version = 1; version <= VERSION_LAST; version++)
+        print_table(d, version, "typed", false, f);
+    for (int version = 1; d->typed && version < AS_SINCE; version++) {
+        print_table(d, version, "unified", false, f);
+        print_table(d, version, "typed", true, f);
+    }
+    print_table(d, 1, "bgp", false, f);
+    return true;
 }
 
 void sqltext_free(struct sqltext *t)

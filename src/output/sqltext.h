@@ -5,6 +5,7 @@
 #ifndef OUTPUT_SQLTEXT_H
 #define OUTPUT_SQLTEXT_H
 
+#include <stdio.h>
 #include "output/format.h"
 #include "output/purge.h"
 
@@ -84,6 +85,10 @@ const char *sqltext_column(const struct sqltext *t, unsigned i);
 /* A table that has what the statements need, and with `unique` a primary key of what identifies a row. */
 void sqltext_create(const struct sqltext *t, const char *table, bool unique, struct strbuf *out);
 void sqltext_identifier(const struct sqltext *t, const char *name, struct strbuf *out);
+
+/* Prints the statements that make the default tables of a database (sqlite3, pgsql, mysql). False: it is not
+ * known. */
+bool sqltext_print_schemas(const char *database, FILE *f);
 
 /* The table's name when sql_table is not given: acct, acct_v2, ..., acct_bgp. */
 const char *sqltext_default_table(const struct sqltext *t);

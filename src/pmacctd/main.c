@@ -4,6 +4,7 @@
 #include "config.h"
 #endif
 #include "core/daemon.h"
+#include "output/sqltext.h"
 #include "plugins/plugins.h"
 #include "packet/input_savefile.h"
 #include "packet/link.h"
@@ -58,6 +59,7 @@ int main(int argc, char **argv)
         .letter = 'P',
         .plugins = plugins,
         .inputs = inputs,
+        .schema = sqltext_print_schemas,
         .check = check,
         .workers = workers,
     };

@@ -5,6 +5,7 @@
 #endif
 #include "core/collector.h"
 #include "core/daemon.h"
+#include "output/sqltext.h"
 #include "packet/input_savefile.h"
 #include "packet/link.h"
 #include "plugins/plugins.h"
@@ -32,6 +33,7 @@ int main(int argc, char **argv)
         .plugins = plugins,
         .inputs = inputs,
         .decoder = &decoder,
+        .schema = sqltext_print_schemas,
         .check = check,
     };
     return daemon_main(&spec, argc, argv);

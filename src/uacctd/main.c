@@ -4,6 +4,7 @@
 #include "config.h"
 #endif
 #include "core/daemon.h"
+#include "output/sqltext.h"
 #include "packet/link.h"
 #include "plugins/plugins.h"
 #include "uacctd/input_nflog.h"
@@ -35,6 +36,7 @@ int main(int argc, char **argv)
         .letter = 'U',
         .plugins = plugins,
         .inputs = inputs,
+        .schema = sqltext_print_schemas,
         .check = check,
     };
     return daemon_main(&spec, argc, argv);

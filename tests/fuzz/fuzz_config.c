@@ -23,8 +23,12 @@ static void run(const struct config_spec *spec, const uint8_t *data, size_t len,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     static const char *const types[] = { "memory", "print", "sqlite3", "nfprobe", NULL };
-    static const struct config_spec nfacctd = { "nfacctd", 'N', "", types, NULL, NULL };
-    static const struct config_spec pmacctd = { "pmacctd", 'P', "", types, NULL, NULL };
+    static const struct config_spec nfacctd = {
+        .progname = "nfacctd", .daemon = 'N', .description = "", .plugin_types = types
+    };
+    static const struct config_spec pmacctd = {
+        .progname = "pmacctd", .daemon = 'P', .description = "", .plugin_types = types
+    };
     run(&nfacctd, data, len, true);
     run(&pmacctd, data, len, false);
     return 0;

@@ -178,3 +178,85 @@ def odd_rows(run, kind, server):
     taken = [f for f in flows if f["sport"] != flows[17]["sport"]]
     assert sums(server, "odd")[1:] == want(taken)
     assert d.said("refuses a row") and d.said("refused [0-9]+ rows"), d.text()
+
+
+@each_server
+def every_layout(run, kind, server):
+    """The tables that --print-schema prints take the rows of every version, and of type bgp."""
+    for statement in run.run_program("nfacctd", "--print-schema", kind).splitlines():
+        server.ask(statement)
+    flows = netflow.flows(40)
+    tables = {f"v{n}": (n, "acct" if n == 1 else f"acct_v{n}", "") for n in range(1, 10)}
+    tables["bgp"] = (1, "acct_bgp", "aggregate[bgp]: src_as, dst_as, peer_src_ip\nsql_table_type[bgp]: bgp\n")
+    if kind == "pgsql":
+        tables["uni"] = (5, "acct_uni_v5", "sql_data[uni]: unified\n")
+        tables["as"] = (5, "acct_as_v5", "aggregate[as]: src_as, dst_as\n")
+    tables["v9"] = (9, "acct_v9", "sql_use_copy[v9]: true\nsql_dont_try_update[v9]: true\nsql_locking_style[v9]: row\n")
+    tables["v8"] = (8, "acct_v8", "sql_locking_style[v8]: none\ntimestamps_utc[v8]: true\nsql_multi_values[v8]: 1024000\n")
+    config = f"plugins: {', '.join(f'{kind}[{name}]' for name in tables)}\nsql_history: 1h\nsql_refresh_time: 600\n"
+    config += "aggregate: src_host, dst_host, src_port, dst_port, proto\n"
+    for name, (version, _, more) in tables.items():
+        config += f"sql_table_version[{name}]: {version}\n{more}{server.config(name)}"
+    d, port = run.nfacctd(config)
+    run.send(port, netflow.v5(flows, int(time.time())))
+    d.stop()
+    for name, (_, table, _) in tables.items():
+        rows, *counted = sums(server, table)
+        assert tuple(counted) == want(flows), (name, counted, d.text())
+        assert rows == (1 if name in ("as", "bgp") else 40), (name, rows)
+
+
+@each_server
+def full_disk(run, kind, server):
+    """No room for the spool: purges wait in memory, and none is lost."""
+    run.need_root()
+    (run.dir / "spool").mkdir()
+    run.call("mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", run.dir / "spool")
+    d, port = start(run, kind, server)
+    lots = [netflow.flows(100 + n) for n in range(6)]
+    run.send(port, netflow.export(9, lots[0], int(time.time())))
+    run.wait(lambda: sums_or_none(server), "the first purge", 20)
+    server.kill()
+    for n in range(1, 6):
+        run.send(port, netflow.export(9, lots[n], int(time.time()), sequence=n))
+        d.wait_log(r"END .*QN: 0/[1-9]|No space left", count=n)
+    d.wait_log("No space left on device: the purge is kept in memory")
+    server.start()
+    run.wait(lambda: sums_or_none(server)[1:] == want(*lots), "everything to be in the table", 90)
+    d.stop()
+    assert sums(server)[1:] == want(*lots)
+
+
+@each_server
+def killed_server(run, kind, server):
+    """The server dies at any moment of a large purge: it counts once."""
+    flows = netflow.flows(30000)
+    d, port = start(run, kind, server)
+    for n in range(3):
+        run.send(port, netflow.export(9, flows, int(time.time()), sequence=n))
+        d.wait_log(r"Purging cache - START", count=n + 1)
+        server.kill()
+        server.start()
+    run.wait(lambda: sums_or_none(server) is not None and spooled(run) == 0, "the spool to be written", 90)
+    run.wait(lambda: sums(server)[1:] == want(flows, flows, flows), "all to be there", 30)
+    d.stop()
+    assert sums(server) == (30000, *want(flows, flows, flows))
+
+
+@each_server
+def stopped_in_purge(run, kind, server):
+    """SIGTERM while the server holds a purge up: the daemon waits for it, and it is whole."""
+    flows = netflow.flows(500)
+    d, port = start(run, kind, server)
+    run.send(port, netflow.export(9, flows, int(time.time())))
+    run.wait(lambda: sums_or_none(server), "the first purge", 20)
+    lot = [server.process.pid, *map(int, run.call("pgrep", "-P", server.process.pid, expect=None).split())]
+    for pid in lot:
+        os.kill(pid, signal.SIGSTOP)
+    run.send(port, netflow.export(9, flows, int(time.time()), sequence=1))
+    run.wait(lambda: spooled(run) == 1, "the purge to be on disk", 20)
+    d.send_signal(signal.SIGTERM)
+    for pid in lot:
+        os.kill(pid, signal.SIGCONT)
+    assert d.wait(60) == 0
+    assert sums(server) == (500, *want(flows, flows)) and spooled(run) == 0

@@ -22,14 +22,22 @@ struct run {
 static const char *const collector_types[] = { "memory", "print", "sqlite3", NULL };
 static const char *const packet_types[] = { "memory", "print", "sqlite3", "nfprobe", NULL };
 static const char *const no_types[] = { NULL };
-static const struct config_spec spec_nfacctd = { "nfacctd",       'N',  "NetFlow Accounting Daemon",
-                                                 collector_types, NULL, NULL };
-static const struct config_spec spec_sfacctd = { "sfacctd",       'S',  "sFlow Accounting Daemon",
-                                                 collector_types, NULL, NULL };
-static const struct config_spec spec_pmacctd = { "pmacctd",    'P',  "Promiscuous Mode Accounting Daemon",
-                                                 packet_types, NULL, NULL };
-static const struct config_spec spec_pmbmpd = { "pmbmpd", 'M',  "pmacct BMP Collector Daemon",
-                                                no_types, NULL, NULL };
+static const struct config_spec spec_nfacctd = { .progname = "nfacctd",
+                                                 .daemon = 'N',
+                                                 .description = "NetFlow Accounting Daemon",
+                                                 .plugin_types = collector_types };
+static const struct config_spec spec_sfacctd = { .progname = "sfacctd",
+                                                 .daemon = 'S',
+                                                 .description = "sFlow Accounting Daemon",
+                                                 .plugin_types = collector_types };
+static const struct config_spec spec_pmacctd = { .progname = "pmacctd",
+                                                 .daemon = 'P',
+                                                 .description = "Promiscuous Mode Accounting Daemon",
+                                                 .plugin_types = packet_types };
+static const struct config_spec spec_pmbmpd = { .progname = "pmbmpd",
+                                                .daemon = 'M',
+                                                .description = "pmacct BMP Collector Daemon",
+                                                .plugin_types = no_types };
 
 /* Writes a file under the name of `r`; its directory is made. */
 static inline void run_file(struct run *r, const char *text, size_t len)
