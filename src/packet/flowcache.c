@@ -8,15 +8,18 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include "base/clock.h"
 #include "base/hash.h"
 
 enum {
     SPOKES = 1024,
-    CHUNK = 1024, /* entries */
+    CHUNK = 16384, /* entries */
+    HUGE_PAGE = 2 << 20,
     SLOTS_MIN = 4096,
-    AHEAD = 16, /* records whose memory is fetched before they are added */
-    EVICT = 32, /* flows that end when there is no room for one more */
+    GROUP = 32,   /* records whose memory is fetched together */
+    AHEAD = 1024, /* octets of records that are fetched before they are looked at */
+    EVICT = 32,   /* flows that end when there is no room for one more */
     TCP_FIN = 1,
     TCP_RST = 4,
 };
@@ -34,7 +37,8 @@ struct flowcache {
     uint32_t made;  /* entries that exist, used or free */
     uint32_t free;  /* first free one, linked by next */
     uint32_t n_chunks, cap_chunks;
-    size_t stride; /* octets of an entry */
+    uint32_t moved; /* how often slots have been moved: what was found before may be elsewhere */
+    size_t stride;  /* octets of an entry */
     uint8_t **chunks;
     int64_t now_us;
     uint32_t now_s;
@@ -51,9 +55,18 @@ static inline struct flow_entry *entry(const struct flowcache *fc, uint32_t inde
 
 /* ---- table */
 
+/* Both slots and entries are read at random: with huge pages the address costs no second miss. */
+static void *alloc_table(size_t n)
+{
+    void *p = aligned_alloc(n >= HUGE_PAGE ? HUGE_PAGE : 64, n);
+    if (p && n >= HUGE_PAGE)
+        madvise(p, n, MADV_HUGEPAGE);
+    return p;
+}
+
 static bool table_resize(struct flowcache *fc, uint32_t n)
 {
-    struct slot *slots = malloc((size_t)n * sizeof(*slots));
+    struct slot *slots = alloc_table((size_t)n * sizeof(*slots));
     if (!slots)
         return false;
     memset(slots, 0xff, (size_t)n * sizeof(*slots));
@@ -68,6 +81,7 @@ static bool table_resize(struct flowcache *fc, uint32_t n)
     free(fc->slots);
     fc->slots = slots;
     fc->mask = n - 1;
+    fc->moved++;
     return true;
 }
 
@@ -110,10 +124,10 @@ static inline bool same_key(const struct flowcache *fc, const struct flow_entry 
     return differ == 0;
 }
 
-/* The slot of a key, or the empty one where it belongs. */
-static inline uint32_t table_find(const struct flowcache *fc, const struct record *r, uint32_t hash)
+/* The slot of a key, or the empty one where it belongs; looked for from slot `at` on. */
+static inline uint32_t table_find(const struct flowcache *fc, const struct record *r, uint32_t hash,
+                                  uint32_t at)
 {
-    uint32_t at = hash & fc->mask;
     while (fc->slots[at].index != NIL) {
         if (fc->slots[at].hash == hash &&
             same_key(fc, entry(fc, fc->slots[at].index), r->key, record_key_len(r), r->direction))
@@ -133,11 +147,13 @@ static void table_remove(struct flowcache *fc, uint32_t index)
     for (uint32_t next = (at + 1) & fc->mask; fc->slots[next].index != NIL; next = (next + 1) & fc->mask) {
         uint32_t home = fc->slots[next].hash & fc->mask;
         if (((next - home) & fc->mask) >= ((next - at) & fc->mask)) {
+            fc->moved++;
             fc->slots[at] = fc->slots[next];
             at = next;
         }
     }
     fc->slots[at].index = NIL;
+    fc->moved++;
 }
 
 /* ---- wheel */
@@ -204,7 +220,7 @@ static bool add_chunk(struct flowcache *fc)
         fc->chunks = chunks;
         fc->cap_chunks = cap;
     }
-    uint8_t *chunk = aligned_alloc(64, CHUNK * fc->stride);
+    uint8_t *chunk = alloc_table(CHUNK * fc->stride);
     if (!chunk)
         return false;
     fc->chunks[fc->n_chunks++] = chunk;
@@ -214,7 +230,7 @@ static bool add_chunk(struct flowcache *fc)
 /* A free entry, or NIL: too many flows, or no memory. */
 static uint32_t entry_new(struct flowcache *fc)
 {
-    if (fc->count >= fc->c.flows_max)
+    if (fc->count >= fc->c.flows_max || fc->count >= fc->mask / 8 * 7) /* the latter: no memory for slots */
         return NIL;
     if (fc->free != NIL) {
         uint32_t index = fc->free;
@@ -329,14 +345,12 @@ static void insert(struct flowcache *fc, const struct record *r, uint32_t hash, 
             pass(fc, r, FLOW_END_RESOURCES);
             return;
         }
-        at = table_find(fc, r, hash);
+        at = table_find(fc, r, hash, hash & fc->mask);
     }
     entry_init(fc, entry(fc, index), r);
     fc->slots[at] = (struct slot){ hash, index };
     fc->count++;
     wheel_link(fc, index);
-    if (fc->count > fc->mask / 2)
-        table_resize(fc, (fc->mask + 1) * 2);
 }
 
 static inline void advance(struct flowcache *fc, int64_t now_us)
@@ -350,7 +364,8 @@ static inline void advance(struct flowcache *fc, int64_t now_us)
         fc->turn = fc->now_s / interval(fc);
 }
 
-static void add(struct flowcache *fc, const struct record *r, uint32_t hash)
+/* `at`: where the search for it begins. */
+static void add(struct flowcache *fc, const struct record *r, uint32_t hash, uint32_t at)
 {
     if (fc->c.packet_clock)
         advance(fc, r->start_us);
@@ -358,43 +373,58 @@ static void add(struct flowcache *fc, const struct record *r, uint32_t hash)
         fc->too_long++;
         return;
     }
-    uint32_t at = table_find(fc, r, hash);
+    at = table_find(fc, r, hash, at);
     if (fc->slots[at].index == NIL)
         insert(fc, r, hash, at);
     else
         update(fc, fc->slots[at].index, r);
 }
 
-/* Fetches what a record will need: first the slots of all, then the entries that those point to. */
-static void fetch(const struct flowcache *fc, const uint32_t *hash, unsigned n)
+/* Three passes over a group: hashes, and the slots come; the first slot of that hash, or an empty one, and
+ * the entry comes; add. Memory latency is paid once a group. Whoever is added meanwhile fills slots from the
+ * found ones on, never before them; but when one ends, others move. */
+static void add_group(struct flowcache *fc, const struct record *const *r, unsigned n)
 {
+    uint32_t hash[GROUP], at[GROUP];
+    if (fc->count + n > fc->mask / 2)
+        table_resize(fc, (fc->mask + 1) * 2);
     for (unsigned i = 0; i < n; i++) {
-        uint32_t index = fc->slots[hash[i] & fc->mask].index;
+        hash[i] = hash_of(fc, r[i]->key, record_key_len(r[i]), r[i]->direction);
+        at[i] = hash[i] & fc->mask;
+        __builtin_prefetch(&fc->slots[at[i]]);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        while (fc->slots[at[i]].index != NIL && fc->slots[at[i]].hash != hash[i])
+            at[i] = (at[i] + 1) & fc->mask;
+        uint32_t index = fc->slots[at[i]].index;
         if (index != NIL) {
             const char *e = (const char *)entry(fc, index);
             __builtin_prefetch(e, 1);
             __builtin_prefetch(e + 64, 1);
         }
     }
+    uint32_t moved = fc->moved;
+    for (unsigned i = 0; i < n; i++)
+        add(fc, r[i], hash[i], fc->moved == moved ? at[i] : hash[i] & fc->mask);
 }
 
 void flowcache_add(struct flowcache *fc, const uint8_t *recs, size_t bytes)
 {
-    const uint8_t *end = recs + bytes;
-    const struct record *r[AHEAD];
-    uint32_t hash[AHEAD];
-    while (recs < end) {
-        unsigned n = 0;
-        for (; n < AHEAD && recs < end; n++) {
-            r[n] = (const struct record *)recs;
-            hash[n] = hash_of(fc, r[n]->key, record_key_len(r[n]), r[n]->direction);
-            __builtin_prefetch(&fc->slots[hash[n] & fc->mask]);
-            recs += record_size(r[n]);
+    const struct record *group[GROUP];
+    unsigned n = 0;
+    for (const uint8_t *p = recs, *end = recs + bytes; p < end;) {
+        const struct record *r = (const struct record *)p;
+        group[n++] = r;
+        __builtin_prefetch(p + AHEAD); /* the producer's core has just written it: a long way off */
+        __builtin_prefetch(p + AHEAD + 64);
+        p += record_size(r);
+        if (n == GROUP) {
+            add_group(fc, group, n);
+            n = 0;
         }
-        fetch(fc, hash, n);
-        for (unsigned i = 0; i < n; i++)
-            add(fc, r[i], hash[i]);
     }
+    if (n)
+        add_group(fc, group, n);
 }
 
 void flowcache_pass(struct flowcache *fc, const uint8_t *recs, size_t bytes)
