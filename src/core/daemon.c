@@ -16,6 +16,7 @@
 #include "base/title.h"
 #include "core/build.h"
 #include "core/coremaps.h"
+#include "core/custom.h"
 #include "core/host.h"
 #include "core/maps.h"
 #include "core/outlet.h"
@@ -38,6 +39,7 @@ struct daemon {
     unsigned n_outlets;     /* open ones */
     struct ring **rings;    /* those to the first plugin, one for each worker, then those to the next ... */
     struct maps *maps;
+    struct customs *customs; /* aggregate_primitives, or NULL */
     struct worker **workers;
     unsigned n_workers;
     unsigned n_relays;                 /* plugins that want datagrams */
@@ -74,7 +76,7 @@ static int check_plugin(struct daemon *d, unsigned i, struct err *e)
     if (!ops)
         return err_set(e, ERR_CONFIG, "plugin type '%s' is not in this build", pc->type);
     const char *list = pc->c.aggregate ? pc->c.aggregate : ops->packets || ops->datagrams ? "" : "src_host";
-    if (aggregate_parse(list, d->spec->letter, &d->aggregates[i], &dropped, &why) == -1)
+    if (aggregate_parse_custom(list, d->spec->letter, d->customs, &d->aggregates[i], &dropped, &why) == -1)
         return err_set(e, ERR_CONFIG, "%s: aggregate: %s",
                        config_where(&d->conf, "aggregate", pc->name, where, sizeof(where)), why.text);
     if (dropped)
@@ -115,8 +117,19 @@ static int load_maps(struct daemon *d, struct err *e)
     return coremaps_load(d->maps, &d->conf.core, d->spec->letter, e);
 }
 
+static int load_customs(struct daemon *d, struct err *e)
+{
+    const char *path = d->conf.core.aggregate_primitives;
+    struct err why = { 0 };
+    if (!path || (d->customs = customs_load(path, &why)))
+        return 0;
+    return err_set(e, why.code, "aggregate_primitives: %s", why.text);
+}
+
 static int check_all(struct daemon *d, struct err *e)
 {
+    if (load_customs(d, e) == -1)
+        return -1;
     for (unsigned i = 0; i < d->conf.n_plugins; i++)
         if (check_plugin(d, i, e) == -1)
             return -1;
@@ -563,6 +576,7 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
     status = start(&d);
     log_sink_close(d.sink);
     maps_free(d.maps);
+    free(d.customs);
     free(d.aggregates);
     free(d.outlets);
     free(d.workers);

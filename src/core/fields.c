@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 #include "base/nearest.h"
+#include "core/custom.h"
 
 const struct field fields[FIELD_MAX] = {
 #define FIELD(NAME, KIND, GROUP, DAEMONS, TITLE, W, JSON, CLIENT, JR, CR, SR, LR, SQL, FLAGS, TEXT)          \
@@ -164,6 +165,11 @@ static int unknown_word(const char *text, size_t len, struct err *e)
 
 static int add_word(struct aggregate_spec *out, unsigned *n_sums, const char *text, size_t len, struct err *e)
 {
+    const int own = customs_find(out->customs, text, len);
+    if (own != -1) {
+        out->custom |= UINT64_C(1) << own;
+        return 0;
+    }
     for (unsigned i = 0; i < N_WORDS; i++) {
         struct word w = word_at(i);
         if (!word_aggregates(&w) || !word_is(&w, text, len))
@@ -195,9 +201,10 @@ static void keep_sum(struct aggregate_spec *out, unsigned n_sums, bool *dropped)
             fieldset_add(&kept, beside[i]);
             fieldset_del(&out->set, beside[i]);
         }
-    *dropped = n_sums > 1 || !fieldset_empty(&out->set);
+    *dropped = n_sums > 1 || !fieldset_empty(&out->set) || out->custom;
     fieldset_add(&kept, source[out->sum]);
     out->set = kept;
+    out->custom = 0;
 }
 
 /* Takes the next word of a comma list, without its blanks; NULL at the end. */
@@ -217,19 +224,25 @@ static const char *next_word(const char *at, char *word, size_t size, size_t *le
  * fill stays empty. */
 int aggregate_parse(const char *list, char daemon, struct aggregate_spec *out, bool *dropped, struct err *e)
 {
+    return aggregate_parse_custom(list, daemon, NULL, out, dropped, e);
+}
+
+int aggregate_parse_custom(const char *list, char daemon, const struct customs *customs,
+                           struct aggregate_spec *out, bool *dropped, struct err *e)
+{
     (void)daemon;
     char word[128];
     size_t len;
     bool lost = false;
     unsigned n_sums = 0;
-    *out = (struct aggregate_spec){ .sum = SUM_NONE };
+    *out = (struct aggregate_spec){ .sum = SUM_NONE, .customs = customs };
     for (const char *at = list; (at = next_word(at, word, sizeof(word), &len));) {
         if (len && add_word(out, &n_sums, word, len, e) == -1)
             return -1;
     }
     if (out->sum != SUM_NONE)
         keep_sum(out, n_sums, &lost);
-    out->none = fieldset_empty(&out->set);
+    out->none = fieldset_empty(&out->set) && !out->custom;
     if (dropped)
         *dropped = lost;
     return 0;

@@ -37,12 +37,18 @@ enum field_kind {
     FK_ASPATH,
     FK_LABELS,
     FK_SEGMENTS,
+    FK_C_UINT, /* primitives of the site (custom.h): octets as they came, of fixed or variable length */
+    FK_C_HEX,
+    FK_C_IP,
+    FK_C_MAC,
+    FK_C_STR,
+    FK_C_RAW,
     FK_MAX
 };
 
 enum field_group { FG_L2, FG_L3, FG_L4, FG_BGP, FG_NAT, FG_TUNNEL, FG_MPLS, FG_MISC, FG_TIME, FG_MAX };
 
-enum { F_OR = 1, F_STITCH = 2 };
+enum { F_OR = 1, F_STITCH = 2, F_CUSTOM = 4 };
 
 enum field_id {
 #define FIELD(name, ...) FIELD_##name,
@@ -96,9 +102,16 @@ bool fieldset_within(const struct fieldset *s, const struct fieldset *in);
  * the source's place. */
 enum sum_kind { SUM_NONE, SUM_MAC, SUM_HOST, SUM_NET, SUM_AS, SUM_PORT };
 
+/* The most columns that a plugin can have. */
+enum { COLUMNS_MAX = FIELD_MAX + CUSTOM_MAX };
+
+struct customs; /* core/custom.h */
+
 /* A parsed `aggregate`. */
 struct aggregate_spec {
-    struct fieldset set;  /* for sums: the source field only */
+    struct fieldset set; /* for sums: the source field only */
+    const struct customs *customs;
+    uint64_t custom;      /* bits: those of the site's own that are in it */
     bool flows;           /* the `flows` counter is shown */
     bool none;            /* `none`: one grand total */
     uint8_t sum;          /* enum sum_kind */
@@ -116,6 +129,10 @@ const struct field *field_find(const char *name, size_t len);
  * and set *dropped (may be NULL) if there was more. An empty list is `none`, which in turn is nothing beside
  * other words. Returns 0, or -1 with "Unknown primitive 'x'" and the nearest name in e. */
 int aggregate_parse(const char *list, char daemon, struct aggregate_spec *out, bool *dropped, struct err *e);
+
+/* The same with primitives of the site; NULL: none. They stay the caller's and have to outlive *out. */
+int aggregate_parse_custom(const char *list, char daemon, const struct customs *customs,
+                           struct aggregate_spec *out, bool *dropped, struct err *e);
 
 /* Writes what -a shows for a daemon to stdout: groups, names, descriptions. */
 void fields_print(char daemon);

@@ -54,6 +54,8 @@ enum { RD_TYPE_VRFID = 0xffff };
 /* Where an mpls_vpn_rd came from; JSON shows it. */
 enum rd_origin { RD_ORIGIN_UNKNOWN, RD_ORIGIN_MAP, RD_ORIGIN_BGP, RD_ORIGIN_BMP, RD_ORIGIN_FLOW };
 
+enum { CUSTOM_MAX = 64 }; /* primitives that a site may define (aggregate_primitives) */
+
 struct flow {
     struct addr src_host, dst_host;
     uint16_t src_port, dst_port;
@@ -118,7 +120,8 @@ struct flow {
     const struct split *split; /* the record as a datagram of its own, or NULL; worker_flow takes it */
     const uint8_t *packet;     /* the frame as captured (filters run on it), or NULL: a flow */
     uint32_t packet_len, packet_caplen;
-    int packet_dlt; /* its link type, DLT_* */
+    int packet_dlt;                /* its link type, DLT_* */
+    struct var custom[CUSTOM_MAX]; /* octets of the site's own primitives; only those in use are set */
 };
 
 #endif

@@ -3,7 +3,10 @@
  * cursor. */
 #include "core/imt_proto.h"
 
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
+#include "core/custom.h"
 
 static void put_u16(struct strbuf *s, uint16_t v)
 {
@@ -99,6 +102,30 @@ static uint8_t place_of(const struct column *c)
     return (c->field->kind == FK_ADDR || c->field->kind == FK_NET) && c->len == 1 ? PLACE_ADDR : PLACE_FIXED;
 }
 
+/* The field of a primitive that the daemon's site has defined. */
+static const struct field *own_field(struct layout *l, const char *name, uint8_t len, uint8_t kind)
+{
+    if (kind < FK_C_UINT || kind >= FK_MAX || len == 0 || len >= CUSTOM_NAME || l->n_own == CUSTOM_MAX)
+        return NULL;
+    if (!l->own && !(l->own = calloc(CUSTOM_MAX, sizeof(*l->own))))
+        return NULL;
+    for (unsigned i = 0; i < len; i++)
+        if (!isalnum((unsigned char)name[i]) && name[i] != '_' && name[i] != '-')
+            return NULL;
+    struct custom *c = &l->own[l->n_own];
+    memcpy(c->name, name, len);
+    custom_field(&c->field, c->name, (enum field_kind)kind, l->n_own++, 0);
+    return &c->field;
+}
+
+static bool has_column(const struct layout *l, const struct field *f)
+{
+    for (unsigned i = 0; i < l->n; i++)
+        if (l->col[i].field == f || !strcmp(l->col[i].field->name, f->name))
+            return true;
+    return false;
+}
+
 static int column_get(struct cursor *body, struct layout *l, struct err *e)
 {
     uint8_t len = cursor_u8(body);
@@ -109,29 +136,28 @@ static int column_get(struct cursor *body, struct layout *l, struct err *e)
     c->len = cursor_u16(body);
     if (body->bad || memchr(name, '\0', len))
         return err_set(e, ERR_FORMAT, "the table's description is cut short");
-    c->field = field_find(name, len);
+    c->field = kind >= FK_C_UINT ? own_field(l, name, len, kind) : field_find(name, len);
     if (!c->field || c->field->kind != kind)
         return err_set(e, ERR_UNSUPPORTED,
                        "the daemon is of another release: this client does not know its field '%.*s'", len,
                        name);
     c->place = place_of(c);
-    if (!column_fits(c, l) || layout_find(l, (enum field_id)(c->field - fields)))
+    if (!column_fits(c, l) || has_column(l, c->field))
         return err_set(e, ERR_FORMAT, "the table's description is wrong about '%s'", c->field->name);
     l->n++;
     l->n_tail += column_in_tail(c);
     return 0;
 }
 
-int imt_hello_get(struct cursor body, struct layout *l, struct err *e)
+static int layout_get(struct cursor body, struct layout *l, struct err *e)
 {
-    memset(l, 0, sizeof(*l));
     unsigned n = cursor_u16(&body);
     l->fixed = cursor_u16(&body);
     l->bin_off = cursor_u16(&body);
     l->rd_origin_off = cursor_u16(&body);
     l->flows = cursor_u8(&body) & HELLO_FLOWS;
     bool bin_fits = l->bin_off == LAYOUT_NO_BIN || l->bin_off + 8u <= l->fixed;
-    if (body.bad || n > FIELD_MAX || l->fixed % 8 || !bin_fits)
+    if (body.bad || n > COLUMNS_MAX || l->fixed % 8 || !bin_fits)
         return err_set(e, ERR_FORMAT, "the table's description makes no sense");
     while (l->n < n)
         if (column_get(&body, l, e) == -1)
@@ -139,6 +165,15 @@ int imt_hello_get(struct cursor body, struct layout *l, struct err *e)
     if (layout_find(l, FIELD_mpls_vpn_rd) && l->rd_origin_off >= l->fixed)
         return err_set(e, ERR_FORMAT, "the table's description is wrong about 'mpls_vpn_rd'");
     return 0;
+}
+
+int imt_hello_get(struct cursor body, struct layout *l, struct err *e)
+{
+    memset(l, 0, sizeof(*l));
+    if (layout_get(body, l, e) == 0)
+        return 0;
+    layout_free(l);
+    return -1;
 }
 
 /* ---- REQUEST */

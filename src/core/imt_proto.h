@@ -60,7 +60,7 @@ void imt_end(struct strbuf *s, size_t at);
 /* ---- HELLO: the layout, fields by name */
 void imt_hello_put(struct strbuf *s, const struct layout *l);
 /* Rebuilds the layout from a HELLO's body. -1 with ERR_UNSUPPORTED when the server knows fields that this
- * build does not, ERR_FORMAT when it is no layout. */
+ * build does not, ERR_FORMAT when it is no layout. Free with layout_free. */
 int imt_hello_get(struct cursor body, struct layout *l, struct err *e);
 
 /* ---- REQUEST */

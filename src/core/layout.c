@@ -3,7 +3,9 @@
  * start. */
 #include "core/layout.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include "core/custom.h"
 
 static uint16_t align8(uint16_t n) { return (uint16_t)((n + 7u) & ~7u); }
 
@@ -59,11 +61,20 @@ void layout_make(struct layout *l, const struct aggregate_spec *spec, bool with_
     for (unsigned id = 0; id < FIELD_MAX; id++)
         if (fieldset_has(&spec->set, (enum field_id)id))
             insert_column(l, &fields[id], spec);
+    for (unsigned i = 0; spec->custom >> i; i++)
+        if (spec->custom >> i & 1)
+            insert_column(l, &spec->customs->c[i].field, spec);
     place_columns(l);
     if (with_bin) {
         l->bin_off = l->fixed;
         l->fixed = (uint16_t)(l->fixed + sizeof(int64_t));
     }
+}
+
+void layout_free(struct layout *l)
+{
+    free(l->own);
+    l->own = NULL;
 }
 
 uint32_t column_tail_len(const struct column *c, const uint8_t *key)
@@ -108,6 +119,9 @@ const struct column *layout_find(const struct layout *l, enum field_id id)
 /* 0: not shown there. */
 static unsigned rank_of(const struct field *f, enum column_order by)
 {
+    enum { BEHIND_ALL = 1000 };
+    if (f->flags & F_CUSTOM)
+        return BEHIND_ALL;
     switch (by) {
     case ORDER_JSON:
         return f->json_rank;
@@ -121,7 +135,7 @@ static unsigned rank_of(const struct field *f, enum column_order by)
     return *f->title ? (unsigned)(f - fields) + 1 : 0;
 }
 
-unsigned layout_order(const struct layout *l, enum column_order by, const struct column *order[FIELD_MAX])
+unsigned layout_order(const struct layout *l, enum column_order by, const struct column *order[COLUMNS_MAX])
 {
     unsigned n = 0;
     for (unsigned i = 0; i < l->n; i++) {

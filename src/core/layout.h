@@ -30,13 +30,15 @@ struct column {
 enum { LAYOUT_NO_BIN = 0xffff };
 
 struct layout {
-    struct column col[FIELD_MAX];
+    struct column col[COLUMNS_MAX];
     uint16_t n;             /* columns, ordered by place in the key; F_OR columns last */
     uint16_t n_tail;        /* those among them that have octets in the tail */
     uint16_t fixed;         /* octets of the fixed part */
     uint16_t bin_off;       /* where the time bin stands (int64_t, seconds), or LAYOUT_NO_BIN */
     uint16_t rd_origin_off; /* where the origin of mpls_vpn_rd stands (one octet), when that is a column */
     bool flows;             /* the flows counter is shown */
+    struct custom *own;     /* those of columns that came over a socket (layout_free), or NULL */
+    uint16_t n_own;
 };
 
 /* Counters of an aggregate; also what a record carries. */
@@ -54,6 +56,9 @@ struct row {
 
 /* Lays the fields of spec out. `with_bin`: reserve the time bin. */
 void layout_make(struct layout *l, const struct aggregate_spec *spec, bool with_bin);
+
+/* Frees what a layout that came over a socket has of its own. */
+void layout_free(struct layout *l);
 
 static inline bool column_in_tail(const struct column *c)
 {
@@ -75,6 +80,6 @@ const struct column *layout_find(const struct layout *l, enum field_id id);
 /* Orders columns for an output: fills order[] with pointers into l->col, by place in csv, by rank in JSON,
  * ... and returns how many there are; columns of rank 0 and, in csv, those without a title are left out. */
 enum column_order { ORDER_CSV, ORDER_JSON, ORDER_CLIENT, ORDER_SQL };
-unsigned layout_order(const struct layout *l, enum column_order by, const struct column *order[FIELD_MAX]);
+unsigned layout_order(const struct layout *l, enum column_order by, const struct column *order[COLUMNS_MAX]);
 
 #endif

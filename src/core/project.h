@@ -28,10 +28,10 @@ struct projection {
     uint16_t zero_from; /* whole words from here to `fixed` are no column's, or written later */
     bool has_bin;       /* records need their time */
     uint8_t sum;        /* enum sum_kind */
-    struct projection_step step[FIELD_MAX];
+    struct projection_step step[COLUMNS_MAX];
     struct projection_fix fix[FIELD_MAX];
-    struct projection_step addr[FIELD_MAX]; /* from: the address, to: its length in the key */
-    struct projection_step var[FIELD_MAX];  /* from: the struct var, to: its length in the key */
+    struct projection_step addr[FIELD_MAX];  /* from: the address, to: its length in the key */
+    struct projection_step var[COLUMNS_MAX]; /* from: the struct var, to: its length in the key */
 };
 
 /* Compiles the layout of a plugin with the value forms that its configuration asks for. */

@@ -161,6 +161,18 @@ bool worker_wants_frames(const struct worker *w)
 const struct config *worker_config(const struct worker *w) { return w->c; }
 const struct log *worker_log(const struct worker *w) { return w->log; }
 int64_t worker_now(const struct worker *w) { return w->now_us; }
+const struct customs *worker_customs(const struct worker *w, uint64_t *used)
+{
+    const struct customs *c = NULL;
+    *used = 0;
+    for (unsigned i = 0; i < w->n; i++) {
+        *used |= w->outlets[i].spec.custom;
+        if (w->outlets[i].spec.custom)
+            c = w->outlets[i].spec.customs;
+    }
+    return c;
+}
+
 unsigned worker_needs_version(const struct worker *w) { return w->needs_version; }
 
 void worker_set_now(struct worker *w, int64_t now_us)

@@ -24,6 +24,11 @@ bool worker_wants_frames(const struct worker *w);
 const struct config *worker_config(const struct worker *w); /* the core's */
 const struct log *worker_log(const struct worker *w);
 
+/* Primitives of the site (core/custom.h), and in *used those that some plugin counts by; NULL: there are
+ * none.
+ */
+const struct customs *worker_customs(const struct worker *w, uint64_t *used);
+
 /* Changes when worker_needs does: a map was loaded that reads more. What was compiled for the old needs is to
  * be made anew. It changes between batches only (worker_set_now). */
 unsigned worker_needs_version(const struct worker *w);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is done to a record once its octets are in place: the finishing steps of a plan, in one function each.
  * Called for each record by decode_sets.c and decode_v5.c. */
+#include "core/custom.h"
 #include "netflow/decode.h"
 #include "netflow/times.h"
 
@@ -493,8 +494,12 @@ void record_finish(struct netflow *nf, const struct plan *p)
 void record_begin(struct netflow *nf, const struct tmpl *t)
 {
     const struct message *m = &nf->m;
-    memset(&nf->r, 0, sizeof(nf->r));
+    enum { OWN = offsetof(struct record, f.custom), BEHIND = OWN + sizeof(nf->r.f.custom) };
+    memset(&nf->r, 0, OWN); /* the site's own primitives are many, and most sites have none */
+    memset((uint8_t *)&nf->r + BEHIND, 0, sizeof(nf->r) - BEHIND);
     struct flow *f = &nf->r.f;
+    if (nf->wants.custom)
+        customs_clear(nf->wants.customs, nf->wants.custom, f);
     f->flows = 1;
     f->kind = t ? (t->options ? FLOW_OPTION : t->plan->kind) : FLOW_TRAFFIC;
     f->etype = t ? t->plan->etype : 0x0800;

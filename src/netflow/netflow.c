@@ -136,6 +136,7 @@ static void option_wants(struct netflow *nf)
 static void make_wants(struct netflow *nf)
 {
     wants_make(&nf->wants, worker_needs(nf->w), nf->c);
+    nf->wants.customs = worker_customs(nf->w, &nf->wants.custom);
     option_wants(nf);
     nf->needs_version = worker_needs_version(nf->w);
     nf->splits = worker_splits(nf->w);

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "core/custom.h"
 
 /* How the octets of an element become a member: the conversions of slots.def. */
 enum conv {
@@ -116,7 +117,7 @@ void wants_make(struct wants *w, const struct fieldset *needs, const struct conf
 
 /* ---- choosing elements */
 
-enum { NOWHERE = -1, MORE_STEPS = 8 };
+enum { NOWHERE = -1, MORE_STEPS = 8 + CUSTOM_MAX };
 
 /* One template on its way to a plan. */
 struct compiler {
@@ -382,6 +383,30 @@ static void next_hop(struct compiler *c)
         add_finish(c, FIN_NEXT_HOP);
 }
 
+/* The n-th field (from 0) of the element that a primitive of the site is made from, or NOWHERE. */
+static int place_of_custom(const struct compiler *c, const struct custom *own)
+{
+    unsigned n = own->occurrence;
+    for (unsigned i = 0; i < c->n; i++)
+        if (c->fields[i].pen == own->pen && c->fields[i].id == own->id && !c->fields[i].scope && n-- == 0)
+            return (int)i;
+    return NOWHERE;
+}
+
+/* Octets as they are. What comes in another length than was defined is not that field. */
+static void custom_steps(struct compiler *c)
+{
+    for (unsigned i = 0; c->w->custom >> i; i++) {
+        const struct custom *own = &c->w->customs->c[i];
+        const int at = c->w->custom >> i & 1 && own->from_element ? place_of_custom(c, own) : NOWHERE;
+        if (at == NOWHERE || (own->len && c->fields[at].len != own->len) || c->n_steps == COUNT(c->steps))
+            continue;
+        const uint16_t to = (uint16_t)(offsetof(struct record, f) + own->field.off);
+        c->steps[c->n_steps++] = (struct todo){ .step = { .to = to, .len = c->fields[at].len, .op = OP_VAR },
+                                                .field = (uint16_t)at };
+    }
+}
+
 /* What maps can ask a template for. */
 static void traits(struct compiler *c)
 {
@@ -631,6 +656,7 @@ struct plan *plan_compile(const struct tmpl_field *tf, unsigned n, uint8_t versi
     times(&c);
     sampling(&c);
     add_steps(&c);
+    custom_steps(&c);
     qsort(c.steps, c.n_steps, sizeof(c.steps[0]), by_field);
     lay_steps(&c, p, first_var);
     if (tail)

@@ -31,9 +31,11 @@ enum need {
 /* What plans are compiled for: made once from what the worker needs and from the configuration. */
 struct wants {
     struct fieldset fields;
-    unsigned classes; /* enum need */
-    bool next_hop;    /* use_ip_next_hop */
-    bool exporter;    /* peer_src_ip may come out of the data */
+    unsigned classes;              /* enum need */
+    bool next_hop;                 /* use_ip_next_hop */
+    bool exporter;                 /* peer_src_ip may come out of the data */
+    const struct customs *customs; /* primitives of the site, NULL: none */
+    uint64_t custom;               /* those that somebody counts by */
 };
 void wants_make(struct wants *w, const struct fieldset *needs, const struct config *c);
 

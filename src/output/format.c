@@ -94,7 +94,7 @@ void format_add_counters(struct format *f)
 }
 
 /* The client's -a: every column of the table, whether the layout has it or not. */
-static unsigned every_column(struct format *f, const struct column *order[FIELD_MAX])
+static unsigned every_column(struct format *f, const struct column *order[COLUMNS_MAX])
 {
     unsigned n = 0;
     for (unsigned id = 0; id < FIELD_MAX; id++) {
@@ -140,7 +140,7 @@ struct format *format_new(const struct layout *l, const struct format_style *sty
     if (f->st.client && !f->st.time.epoch)
         f->st.time.rfc3339 = true;
     proto_texts(f);
-    const struct column *order[FIELD_MAX];
+    const struct column *order[COLUMNS_MAX];
     unsigned n = style->all_columns
                      ? every_column(f, order)
                      : layout_order(l,

@@ -39,7 +39,7 @@ struct fcol {
     uint8_t prefix_len;
     struct time_cache tc;
     struct addr addr; /* of the row in hand */
-    char title[32];
+    char title[64];
     char prefix[PREFIX_MAX]; /* JSON: `, "name": `; copied in steps of PREFIX_STEP */
 };
 
@@ -56,7 +56,7 @@ struct format_ops {
 };
 extern const struct format_ops format_table, format_csv, format_json;
 
-enum { FORMAT_COLS = FIELD_MAX * 2 + 8 };
+enum { FORMAT_COLS = FIELD_MAX * 2 + CUSTOM_MAX + 8 };
 
 struct format {
     const struct format_ops *ops;

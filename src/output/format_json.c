@@ -140,6 +140,11 @@ static void json_plain(const struct format *f, const uint8_t *v, uint32_t len, s
     json_text(out, v, len);
 }
 
+static void json_own_string(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
+{
+    json_plain(f, v, len ? (uint32_t)strnlen((const char *)v, len) : 0, out);
+}
+
 static void json_class(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
 {
     if (len)
@@ -283,6 +288,9 @@ static void json_kind(const struct format_style *st, struct fcol *c)
     case FK_TEXT:
         c->put = NULL, c->put_var = json_plain;
         break;
+    case FK_C_STR:
+        c->put_var = json_own_string;
+        break;
     case FK_MAP:
         c->put_var = st->label_as_map ? json_map : json_plain;
         c->quoted = !st->label_as_map;
@@ -400,7 +408,7 @@ static int json_ends(struct format *f)
 
 static int json_prepare(struct format *f)
 {
-    const struct column *order[FIELD_MAX];
+    const struct column *order[COLUMNS_MAX];
     unsigned n = 0;
     for (unsigned i = 0; i < f->n; i++) {
         if (n && f->col[i].column == order[n - 1])

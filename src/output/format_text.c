@@ -226,6 +226,70 @@ static void text_segments(const struct format *f, const uint8_t *v, uint32_t len
     }
 }
 
+/* ---- primitives of the site */
+
+static uint64_t number_of(const uint8_t *v, uint32_t len)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < len && i < sizeof(n); i++)
+        n = n << 8 | v[i];
+    return n;
+}
+
+static void text_own_number(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
+{
+    (void)f;
+    strbuf_u64(out, number_of(v, len));
+}
+
+static void text_own_hex(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
+{
+    (void)f;
+    strbuf_printf(out, "%llx", (unsigned long long)number_of(v, len));
+}
+
+static void text_own_addr(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
+{
+    char buf[ADDR_TEXT];
+    struct addr a = { { 0 } };
+    (void)f;
+    if (len == 4)
+        addr_set_v4(&a, v);
+    else if (len == 16)
+        addr_set_v6(&a, v);
+    strbuf_add(out, buf, addr_text(&a, buf));
+}
+
+static void text_own_mac(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
+{
+    char buf[MAC_TEXT];
+    (void)f;
+    if (len != 6)
+        return;
+    mac_text(v, buf);
+    strbuf_add(out, buf, sizeof(buf));
+}
+
+/* 01-02-FF */
+static void text_own_raw(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    (void)f;
+    for (uint32_t i = 0; i < len; i++) {
+        if (i)
+            strbuf_char(out, '-');
+        strbuf_char(out, digits[v[i] >> 4]);
+        strbuf_char(out, digits[v[i] & 15]);
+    }
+}
+
+/* Up to the first NUL: strings fill their field, or do not. */
+static void text_own_string(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
+{
+    (void)f;
+    strbuf_add(out, v, len ? strnlen((const char *)v, len) : 0);
+}
+
 const struct kind_text kind_text[FK_MAX] = {
     [FK_U8] = { text_u8, NULL, 3, false, false },
     [FK_U16] = { text_u16, NULL, 5, false, false },
@@ -253,4 +317,10 @@ const struct kind_text kind_text[FK_MAX] = {
     [FK_ASPATH] = { NULL, text_list, 0, true, true },
     [FK_LABELS] = { NULL, text_labels, 0, true, true },
     [FK_SEGMENTS] = { NULL, text_segments, 0, true, true },
+    [FK_C_UINT] = { NULL, text_own_number, 0, true, false },
+    [FK_C_HEX] = { NULL, text_own_hex, 0, true, false },
+    [FK_C_IP] = { NULL, text_own_addr, 0, true, false },
+    [FK_C_MAC] = { NULL, text_own_mac, 0, true, false },
+    [FK_C_STR] = { NULL, text_own_string, 0, true, true },
+    [FK_C_RAW] = { NULL, text_own_raw, 0, true, false },
 };

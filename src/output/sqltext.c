@@ -414,6 +414,9 @@ static void add_fields(struct sqltext *t, const struct plugin *pl)
         else
             add_filler(t, &fields[order[i]]);
     }
+    for (unsigned i = 0; i < t->layout->n; i++)
+        if (t->layout->col[i].field->flags & F_CUSTOM)
+            add_field(t, pl->c, &t->layout->col[i]);
 }
 
 static void add_counter(struct sqltext *t, const char *name, const char *type, uint16_t off)

@@ -40,7 +40,7 @@ struct sql_value {
     };
 };
 
-enum { SQL_COLUMNS_MAX = FIELD_MAX * 2 + 8 };
+enum { SQL_COLUMNS_MAX = FIELD_MAX * 2 + CUSTOM_MAX + 8 };
 
 struct sqltext; /* opaque */
 

@@ -68,11 +68,14 @@ static int answer(struct link *k, struct show *s, struct err *e)
 static int converse(struct link *k, const struct options *o, const struct query_list *q, struct err *e)
 {
     struct layout l;
-    if (link_open(k, o->path, e) == -1 || greeting(k, &l, e) == -1 || ask(k, o, q, &l, e) == -1)
+    if (link_open(k, o->path, e) == -1 || greeting(k, &l, e) == -1)
         return -1;
-    struct show *s = show_new(o, &l);
-    int rc = s ? answer(k, s, e) : err_set(e, ERR_SYS, "ERROR: no memory");
+    int rc = ask(k, o, q, &l, e);
+    struct show *s = rc == 0 ? show_new(o, &l) : NULL;
+    if (rc == 0)
+        rc = s ? answer(k, s, e) : err_set(e, ERR_SYS, "ERROR: no memory");
     show_free(s);
+    layout_free(&l);
     return rc;
 }
 

@@ -365,6 +365,12 @@ static bool put_segments(const struct ask *a, const char *text, struct strbuf *o
     return put_each(text, out, one_segment);
 }
 
+static bool put_never(const struct ask *a, const char *text, struct strbuf *out)
+{
+    (void)a, (void)text, (void)out;
+    return false;
+}
+
 static const struct {
     put_fn *put;
     const char *what; /* the message says: <field>: Invalid <what> */
@@ -395,6 +401,12 @@ static const struct {
     [FK_ASPATH] = { put_as_path, "AS path" },
     [FK_LABELS] = { put_labels, "label stack" },
     [FK_SEGMENTS] = { put_segments, "segment list" },
+    [FK_C_UINT] = { put_never, "value: primitives of the site cannot be asked for" },
+    [FK_C_HEX] = { put_never, "value: primitives of the site cannot be asked for" },
+    [FK_C_IP] = { put_never, "value: primitives of the site cannot be asked for" },
+    [FK_C_MAC] = { put_never, "value: primitives of the site cannot be asked for" },
+    [FK_C_STR] = { put_text, "text" },
+    [FK_C_RAW] = { put_never, "value: primitives of the site cannot be asked for" },
 };
 
 int value_put(const struct field *f, const char *text, bool utc, struct strbuf *out, struct err *e)

@@ -78,13 +78,15 @@ static void on_hello(struct cursor c)
     struct layout l;
     struct err e;
     struct cursor hello = cursor_sub(&c, cursor_u16(&c));
-    if (imt_hello_get(hello, &l, &e) == 0)
+    if (imt_hello_get(hello, &l, &e) == 0) {
         on_rows(&c, &l);
+        layout_free(&l);
+    }
 }
 
 static void on_conversation(struct cursor c)
 {
-    struct layout l;
+    struct layout l = { .own = NULL };
     struct err e;
     bool greeted = false;
     while (cursor_left(&c)) {
@@ -92,11 +94,12 @@ static void on_conversation(struct cursor c)
         struct imt_count count;
         struct imt_done done;
         if (imt_header_get(&c, &h, &e) == -1)
-            return;
+            break;
         struct cursor body = cursor_sub(&c, h.len);
-        if (h.type == IMT_HELLO)
+        if (h.type == IMT_HELLO) {
+            layout_free(&l);
             greeted = imt_hello_get(body, &l, &e) == 0;
-        else if (h.type == IMT_ROWS && greeted)
+        } else if (h.type == IMT_ROWS && greeted)
             on_rows(&body, &l);
         else if (h.type == IMT_COUNTS)
             while (imt_count_get(&body, &count))
@@ -104,6 +107,7 @@ static void on_conversation(struct cursor c)
         else if (h.type == IMT_DONE)
             imt_done_get(body, &done, &e);
     }
+    layout_free(&l);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -18,6 +18,8 @@ struct fake_part {
 struct worker {
     struct fieldset needs;
     unsigned needs_version;
+    const struct customs *customs;
+    uint64_t custom;   /* of them, bits */
     uint32_t map_rate; /* what sampling_map says of every flow */
     struct config c;
     struct log log;

@@ -67,6 +67,7 @@ static void hello_is_not_believed(void **state)
             if (imt_hello_get(cursor_of(s.p + IMT_HEADER, s.len - IMT_HEADER), &l, &e) == 0)
                 for (unsigned i = 0; i < l.n; i++)
                     assert_true(l.col[i].field->flags & F_OR || l.col[i].off + l.col[i].len <= l.fixed);
+            layout_free(&l);
             s.p[at] = (char)(s.p[at] ^ 1 << bit);
         }
     for (size_t n = 0; n + IMT_HEADER < s.len; n++) {

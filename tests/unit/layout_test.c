@@ -136,7 +136,7 @@ static void test_order(void **state)
     make(&l, "proto,srv6_seg_ipv6_list,tcpflags,dst_host,src_host,in_iface,mpls_stack_depth,in_vlan,vlan,tag",
          false);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const struct column *order[FIELD_MAX];
+        const struct column *order[COLUMNS_MAX];
         char text[512] = "";
         unsigned n = layout_order(&l, rows[i].by, order);
         for (unsigned k = 0; k < n; k++)

@@ -29,3 +29,7 @@ tests_unit_sink_sqlite3_test_LDADD = $(OUTPUT_TEST_LIBS)
 endif
 tests_unit_msglog_test_SOURCES = tests/unit/msglog_test.c
 tests_unit_msglog_test_LDADD = $(OUTPUT_TEST_LIBS)
+check_PROGRAMS += tests/unit/custom_test
+TESTS += tests/unit/custom_test
+tests_unit_custom_test_SOURCES = tests/unit/custom_test.c
+tests_unit_custom_test_LDADD = libformat.a libcore.a libconfig.a libbase.a -lm $(TEST_LIBS)
