@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import struct
+import time
 
 import packets
 from test_seed import TABLE
@@ -164,6 +165,42 @@ def test_forwarding(run):
     there, here = "02:00:00:00:00:02", "02:00:00:00:00:01"
     assert rows == {(FAR, FAR2, there, here, "800", v, w, "u", 40, 40 * 128),
                     (FAR2, FAR, there, here, "800", w, v, "u", 30, 30 * 228)}, rows
+
+
+def test_fragments_and_flows(run):
+    """Fragments that are forwarded get the ports of their first one; conversations are counted where they begin."""
+    prepare(run)
+    left = run.veth()
+    right = run.veth("w0", "w1", "198.51.100.1/24", FAR2 + "/24")
+    with open("/proc/sys/net/ipv4/ip_forward", "w") as f:
+        f.write("1")
+    run.call(*left, "ip", "route", "add", "default", "via", HERE)
+    run.call(*right, "ip", "route", "add", "default", "via", "198.51.100.1")
+    rules(run, [("forward", "meta l4proto udp log group 2")], "ip")
+    d = uacctd(run, "uacctd_group: 2", "dst_host,dst_port,flows")
+    for port in (7001, 7002, 7002):
+        far_send(run, left, 10, 3000, FAR2, port)  # three fragments each
+    run.wait(lambda: stats(d, r"stats \[nflog,2\] .* received_packets=(\d+)")[1] == "90", "90 packets")
+    d.stop()
+    rows = {(r["port_dst"], r["flows"], r["packets"], r["bytes"]) for r in run.rows("out.json")}
+    assert rows == {(7001, 1, 30, 10 * 3068), (7002, 2, 60, 20 * 3068)}, rows
+
+
+def test_times(run):
+    """A packet's time is the kernel's where it tells one, else that of its reading."""
+    prepare(run)
+    rules(run, [("input", "udp dport 7777 log group 5"), ("output", "udp dport 7778 log group 5")])
+    d = uacctd(run, "uacctd_group: 5\ntimestamps_since_epoch: true", "dst_port,timestamp_start")
+    d.send_signal(signal.SIGSTOP)
+    before = time.time()
+    send(1, 10)
+    send(1, 10, port=7778)
+    after = time.time()
+    run.wait(lambda: time.time() > after + 0.3, "some time to pass")
+    d.send_signal(signal.SIGCONT)
+    d.stop()
+    at = {r["port_dst"]: float(r["timestamp_start"]) for r in run.rows("out.json")}
+    assert before - 0.001 <= at[7777] <= after and after + 0.3 <= at[7778] <= time.time(), (before, after, at)
 
 
 def test_clipping(run):
@@ -440,6 +477,17 @@ def test_capture_of_a_group(run):
     def rows(file):
         return sorted((r["ip_src"], r["port_src"], r["port_dst"], r["iface_out"], r["packets"], r["bytes"]) for r in run.rows(file))
     assert len(rows("out.json")) == 2 and rows("out.json") == rows("pcap.json"), (rows("out.json"), rows("pcap.json"))
+
+
+def test_listings(run):
+    if not run.has("uacctd"):
+        run.skip("uacctd is not built (libmnl)")
+    text = run.run_program("uacctd", "-V")
+    assert text.startswith("Linux NetFilter NFLOG Accounting Daemon, uacctd ") and "\nlibmnl " in text, text
+    text = run.run_program("uacctd", "-a")
+    for name in ("src_host", "src_mac", "in_iface", "out_iface", "tunnel_src_host", "timestamp_arrival"):
+        assert re.search(rf"^{name} +: \S", text, re.M), f"no {name} in {text}"
+    assert "-g " in run.run_program("uacctd", "-h")
 
 
 def test_refusals(run):
