@@ -67,7 +67,7 @@ static const struct attr_rule rules[NFLOG_A_MAX] = {
     [21] = { ATTR_BYTES, 0, MEMBER(link), MEMBER(link_len) },
 };
 
-static void put(struct nflog_packet *p, uint16_t off, const void *v, size_t n)
+static inline void put(struct nflog_packet *p, uint16_t off, const void *v, size_t n)
 {
     memcpy((char *)p + off, v, n);
 }
@@ -80,7 +80,7 @@ static uint16_t load_host16(const uint8_t *p, bool swapped)
 }
 
 /* The next attribute. 0: there is none (nothing left); -1: its length is impossible. */
-static int next_attr(struct cursor *c, bool swapped, uint16_t *type, struct cursor *value)
+static inline int next_attr(struct cursor *c, bool swapped, uint16_t *type, struct cursor *value)
 {
     if (cursor_left(c) == 0)
         return 0;
@@ -128,7 +128,7 @@ static enum nflog_fault take_vlan(struct nflog_packet *p, struct cursor v, bool 
     return more == 0 ? NFLOG_OK : NFLOG_ATTR_LEN;
 }
 
-static enum nflog_fault take_attr(struct nflog_packet *p, uint16_t type, struct cursor v, bool swapped)
+static inline enum nflog_fault take_attr(struct nflog_packet *p, uint16_t type, struct cursor v, bool swapped)
 {
     if (type >= NFLOG_A_MAX)
         return NFLOG_OK;
