@@ -41,6 +41,7 @@ RATIOS = [
     ("pcap-nfprobe-100k", "cpu_per_Mpkt", "pmacct", 20),
     ("pcap-nfprobe-100k", "cpu_per_Mpkt", "softflowd", 4),
     ("pcap-mix-1M", "cpu_per_Mpkt", "pmacct", 12),
+    ("nflog", "cpu_per_Mpkt", "pmacct", 6),
     ("memory-1M", "ingest_cpu_per_M", "pmacct", 10),
     ("memory-1M", "dump_cpu_s", "pmacct", 6),
     ("memory-1M", "lookup_ms", "pmacct", 20),
@@ -340,8 +341,47 @@ def replicate(build, peer, prefix, work, transparent=False, count=24000000, rate
         sink.wait()
 
 
+RULES = """table inet acct {
+    chain out { type filter hook output priority 0; udp dport 7777 log group 5
+    }
+    chain in { type filter hook input priority 0; udp dport 7777 drop
+    }
+}
+"""
+
+
+def nflog(build, peer, prefix, work, count=1000000, rate=150000):
+    """Packets of a rule that logs them, in a network namespace of their own; as many a second as the kernel logs with ease."""
+    if not (prefix / "sbin/uacctd").exists() or os.geteuid() != 0 or not shutil.which("nft"):
+        return {"cpu_per_Mpkt": None, "loss": 0}
+    out, log, per_datagram = work / f"{peer}.out", work / "daemon.log", 24
+    path = config(work, peer, f"daemonize: false\nuacctd_group: 5\nplugins: print\naggregate: {KEY}\nprint_output: csv\n"
+                  f"print_output_file: {out}\nprint_refresh_time: 3600\n" + (tuning(peer, 1) + "uacctd_nl_size: 8388608\n" if peer == "pmacct" else ""))
+    host = subprocess.Popen(["unshare", "--net", "sleep", "600"])
+    try:
+        until(lambda: os.readlink(f"/proc/{host.pid}/ns/net") != os.readlink("/proc/self/ns/net"))
+        front = ["nsenter", f"--net=/proc/{host.pid}/ns/net"]
+        subprocess.run([*front, "ip", "link", "set", "lo", "up"], check=True)
+        subprocess.run([*front, "nft", "-f", "-"], input=RULES, text=True, check=True)
+
+        def during(child):
+            until(lambda: b"Successfully connected" in log.read_bytes())
+            time.sleep(0.5)
+            words = [build / "bench/flowgen", "-p", "v9", "-t", "127.0.0.1:7777", "-c", str(count * per_datagram), "-r", str(rate * per_datagram)]
+            sent = json.loads(subprocess.run([*front, *words], capture_output=True, text=True, check=True).stdout)
+            waiting = pathlib.Path(f"/proc/{child.pid}/net/netlink")  # family 12 is netfilter; the fifth column are octets that wait
+            until(lambda: all(w[4] == "0" for w in map(str.split, waiting.read_text().splitlines()[1:]) if w[1] == "12"))
+            return sent["datagrams"]
+
+        cpu, sent = measured([*front, prefix / "sbin/uacctd", "-f", path], during, work)
+        return {"cpu_per_Mpkt": cpu / sent * 1e6, "packets": sent, "loss": 1 - sums_of(out)[0] / sent}
+    finally:
+        host.kill()
+        host.wait()
+
+
 # Rows that the bench of the reference material does not have.
-ONLY_OWN = {"pcap-mix-1M", "overload", "tee-4", "tee-4-transparent"}
+ONLY_OWN = {"nflog", "pcap-mix-1M", "overload", "tee-4", "tee-4-transparent"}
 OWN = {
     "nf9-1k": (ingest, "cpu_per_M", {"keys": 1000}),
     "nf9-100k": (ingest, "cpu_per_M", {}),
@@ -352,6 +392,7 @@ OWN = {
     "pcap-print-100k": (savefile, "cpu_per_Mpkt", {}),
     "pcap-mix-1M": (savefile, "cpu_per_Mpkt", {"keys": 1000000, "count": 10000000, "mix": True}),
     "overload": (overload, "goodput", {}),
+    "nflog": (nflog, "cpu_per_Mpkt", {}),
     "tee-4": (replicate, "cpu_per_Mdg", {}),
     "tee-4-transparent": (replicate, "cpu_per_Mdg", {"transparent": True}),
 }

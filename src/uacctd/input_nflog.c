@@ -30,7 +30,7 @@ enum {
     BUFFER_MIN = 8192,
     FRAME_MAX = 1024,    /* what plugins and filters see of a frame, at most */
     ROUNDS = 16,         /* batches between two looks at the event loop */
-    NAP_MS = 2,          /* packets come together before the next look */
+    NAP_MS = 5,          /* packets come together before the next look */
     IDLE_NAPS = 2,       /* naps without a datagram until we wait for the next one */
     NAP_SHARE = 16,      /* but no naps while more than 1/16 of the socket's buffer fills meanwhile */
     SKB_OVERHEAD = 1024, /* octets that a datagram takes in that buffer besides its own */
