@@ -36,6 +36,8 @@ RATIOS = [
     ("nf9-1M", "cpu_per_M", "pmacct", 6),
     ("nf5-100k", "cpu_per_M", "pmacct", 8),
     ("ipfix-100k", "cpu_per_M", "pmacct", 6),
+    ("sflow-100k", "cpu_per_M", "pmacct", 4),
+    ("sflow-100k", "cpu_per_M", "nfdump", 1),
     ("pcap-print-100k", "cpu_per_Mpkt", "pmacct", 12),
     ("pcap-print-100k", "wall_s", "pmacct", 40),
     ("pcap-nfprobe-100k", "cpu_per_Mpkt", "pmacct", 20),
@@ -194,7 +196,8 @@ def until(condition, seconds=60):
 def ingest(build, peer, prefix, work, proto="v9", keys=100000, count=1000000, rate=300000, output="csv"):
     port, out = free_port(), work / f"{peer}.out"
     out.unlink(missing_ok=True)
-    path = config(work, peer, f"daemonize: false\nnfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nnfacctd_time_new: true\nplugins: print\n"
+    daemon = "sfacctd" if proto == "sflow" else "nfacctd"
+    path = config(work, peer, f"daemonize: false\n{daemon}_ip: 127.0.0.1\n{daemon}_port: {port}\n{daemon}_time_new: true\nplugins: print\n"
                   f"aggregate: {KEY}\nprint_output: {output}\nprint_output_file: {out}\nprint_refresh_time: 3600\n" + tuning(peer, keys))
 
     def during(child):
@@ -206,7 +209,7 @@ def ingest(build, peer, prefix, work, proto="v9", keys=100000, count=1000000, ra
         until(lambda: not re.search(rf":{port:04X} \S+ \S+ \S+:0*[1-9A-F]", table.read_text()))
         return sent
 
-    cpu, sent = measured([prefix / "sbin/nfacctd", "-f", path], during, work)
+    cpu, sent = measured([prefix / "sbin" / daemon, "-f", path], during, work)
     packets, octets = sums_of(out)
     return {"cpu_per_M": cpu / count * 1e6, "loss": 1 - packets / sent["packets"]}
 
@@ -389,6 +392,7 @@ OWN = {
     "nf9-1M": (ingest, "cpu_per_M", {"keys": 1000000, "count": 2000000}),
     "nf5-100k": (ingest, "cpu_per_M", {"proto": "v5"}),
     "ipfix-100k": (ingest, "cpu_per_M", {"proto": "ipfix"}),
+    "sflow-100k": (ingest, "cpu_per_M", {"proto": "sflow", "rate": 200000}),
     "pcap-print-100k": (savefile, "cpu_per_Mpkt", {}),
     "pcap-mix-1M": (savefile, "cpu_per_Mpkt", {"keys": 1000000, "count": 10000000, "mix": True}),
     "overload": (overload, "goodput", {}),

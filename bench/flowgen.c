@@ -23,7 +23,7 @@ enum {
     QUEUE_HIGH = 120000,
     CHECK_EVERY = 16
 };
-enum proto { V5 = 5, V9 = 9, IPFIX = 10, PACKETS = 1 };
+enum proto { V5 = 5, V9 = 9, IPFIX = 10, PACKETS = 1, SFLOW = 2 };
 
 struct options {
     enum proto proto;
@@ -36,7 +36,7 @@ struct options {
 
 struct exporter {
     int fd;
-    uint32_t sequence, datagrams;
+    uint32_t sequence, datagrams, samples;
 };
 
 struct record {
@@ -268,38 +268,9 @@ static unsigned send_datagram(const struct options *o, struct exporter *x, uint6
     return n;
 }
 
-static int send_all(const struct options *o, struct totals *t)
+/* One packet of the record's flow: Ethernet, IPv4, UDP or TCP header. */
+static void put_frame(struct buf *b, const struct record *r)
 {
-    struct exporter *x = calloc(o->exporters, sizeof *x);
-    if (!x)
-        return -1;
-    int rc = 0;
-    for (unsigned i = 0; i < o->exporters && rc == 0; i++) {
-        struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f010001u + i) };
-        x[i].fd = socket(AF_INET, SOCK_DGRAM, 0);
-        rc = x[i].fd == -1 ? -1 : bind(x[i].fd, (struct sockaddr *)&from, sizeof from);
-    }
-    double start = seconds();
-    for (uint64_t done = 0, turn = 0; rc == 0 && done < o->count; turn++) {
-        done += send_datagram(o, &x[turn % o->exporters], done, o->count - done, t);
-        pace(o, t, start);
-    }
-    for (unsigned i = 0; i < o->exporters; i++)
-        if (x[i].fd > 0)
-            close(x[i].fd);
-    free(x);
-    return rc;
-}
-
-/* One packet of the record's flow: Ethernet, IPv4, UDP or TCP header; the true length stands in the capture's
- * record. */
-static void put_packet(struct buf *b, const struct record *r, uint64_t n)
-{
-    uint32_t frame = 14 + r->octets;
-    b->n = 0;
-    uint32_t head[4] = { (uint32_t)(1700000000 + n / 100000), (uint32_t)(n % 100000 * 10), 54, frame };
-    memcpy(b->p, head, sizeof head);
-    b->n = sizeof head;
     for (int i = 0; i < 12; i++)
         put8(b, i == 5 || i == 11 ? 1 : 2);
     put16(b, 0x0800);
@@ -317,6 +288,94 @@ static void put_packet(struct buf *b, const struct record *r, uint64_t n)
     put16(b, 0x5010);
     put16(b, 1024);
     put32(b, 0);
+}
+
+/* In a capture its true length stands in the record. */
+static void put_packet(struct buf *b, const struct record *r, uint64_t n)
+{
+    uint32_t frame = 14 + r->octets;
+    uint32_t head[4] = { (uint32_t)(1700000000 + n / 100000), (uint32_t)(n % 100000 * 10), 54, frame };
+    memcpy(b->p, head, sizeof head);
+    b->n = sizeof head;
+    put_frame(b, r);
+}
+
+enum { SFLOW_SAMPLES = 6, SFLOW_HEADER = 128 };
+
+/* A sample of the packet with 128 octets of header, as switches send it. */
+static void put_sample(struct buf *b, const struct record *r, uint32_t number)
+{
+    put32(b, 1);
+    put32(b, 32 + 8 + 16 + SFLOW_HEADER + 8 + 16);
+    put32(b, number);
+    put32(b, 1);
+    put32(b, 1);
+    put32(b, number);
+    put32(b, 0);
+    put32(b, 1);
+    put32(b, 2);
+    put32(b, 2);
+    put32(b, 1);
+    put32(b, 16 + SFLOW_HEADER);
+    put32(b, 1);
+    put32(b, 14 + r->octets + 4);
+    put32(b, 4);
+    put32(b, SFLOW_HEADER);
+    put_frame(b, r);
+    memset(b->p + b->n, 0, SFLOW_HEADER - 54);
+    b->n += SFLOW_HEADER - 54;
+    put32(b, 1001);
+    put32(b, 16);
+    for (unsigned i = 0; i < 4; i++)
+        put32(b, i % 2 ? 0 : 100);
+}
+
+static unsigned send_samples(const struct options *o, struct exporter *x, uint64_t first, uint64_t left,
+                             struct totals *t)
+{
+    unsigned n = left < SFLOW_SAMPLES ? (unsigned)left : SFLOW_SAMPLES;
+    struct buf b = { .n = 0 };
+    put32(&b, 5);
+    put32(&b, 1);
+    put32(&b, 0xc0000232);
+    put32(&b, 0);
+    put32(&b, ++x->sequence);
+    put32(&b, UPTIME_MS);
+    put32(&b, n);
+    for (unsigned i = 0; i < n; i++) {
+        struct record r = record_of(o, first + i);
+        put_sample(&b, &r, ++x->samples);
+        t->packets++;
+        t->octets += 14 + r.octets + 4;
+    }
+    transmit(o, x, &b, t);
+    t->records += n;
+    return n;
+}
+
+static int send_all(const struct options *o, struct totals *t)
+{
+    struct exporter *x = calloc(o->exporters, sizeof *x);
+    if (!x)
+        return -1;
+    int rc = 0;
+    for (unsigned i = 0; i < o->exporters && rc == 0; i++) {
+        struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f010001u + i) };
+        x[i].fd = socket(AF_INET, SOCK_DGRAM, 0);
+        rc = x[i].fd == -1 ? -1 : bind(x[i].fd, (struct sockaddr *)&from, sizeof from);
+    }
+    double start = seconds();
+    for (uint64_t done = 0, turn = 0; rc == 0 && done < o->count; turn++) {
+        struct exporter *from = &x[turn % o->exporters];
+        done += o->proto == SFLOW ? send_samples(o, from, done, o->count - done, t)
+                                  : send_datagram(o, from, done, o->count - done, t);
+        pace(o, t, start);
+    }
+    for (unsigned i = 0; i < o->exporters; i++)
+        if (x[i].fd > 0)
+            close(x[i].fd);
+    free(x);
+    return rc;
 }
 
 static int write_packets(const struct options *o, struct totals *t)
@@ -357,12 +416,13 @@ static int target(struct options *o, char *text)
 
 static int usage(void)
 {
-    fputs("flowgen -p v5|v9|ipfix -t IP:PORT [-c count] [-k keys] [-r records/s | -C] [-x exporters] [-s "
-          "seed]\n"
-          "flowgen -p packets -w FILE [-c count] [-k keys] [-s seed]\n"
-          "Exporters are 127.1.0.1, 127.1.0.2, ... -C: as fast as the receiver on this machine reads.\n"
-          "Prints one JSON object with the exact sums.\n",
-          stderr);
+    fputs(
+        "flowgen -p v5|v9|ipfix|sflow -t IP:PORT [-c count] [-k keys] [-r records/s | -C] [-x exporters] [-s "
+        "seed]\n"
+        "flowgen -p packets -w FILE [-c count] [-k keys] [-s seed]\n"
+        "Exporters are 127.1.0.1, 127.1.0.2, ... -C: as fast as the receiver on this machine reads.\n"
+        "Prints one JSON object with the exact sums.\n",
+        stderr);
     return 2;
 }
 
@@ -371,7 +431,9 @@ static int parse(struct options *o, int argc, char **argv)
     static const struct {
         const char *name;
         enum proto proto;
-    } protos[] = { { "v5", V5 }, { "v9", V9 }, { "ipfix", IPFIX }, { "packets", PACKETS } };
+    } protos[] = {
+        { "v5", V5 }, { "v9", V9 }, { "ipfix", IPFIX }, { "packets", PACKETS }, { "sflow", SFLOW }
+    };
     int c, bad = 0;
     while ((c = getopt(argc, argv, "p:t:w:c:k:r:x:s:C")) != -1) {
         switch (c) {

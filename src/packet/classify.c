@@ -77,6 +77,24 @@ static uint32_t class_of(struct classifier *k, ndpi_protocol p)
     return k->n_classes++;
 }
 
+bool classifier_name(struct classifier *k, uint32_t master, uint32_t app, struct class_name *c)
+{
+    const uint32_t known = ndpi_get_ndpi_num_supported_protocols(k->ndpi);
+    if (master >= known || app >= known)
+        return false;
+    const char *const name[2] = { ndpi_get_proto_name(k->ndpi, (uint16_t)master),
+                                  ndpi_get_proto_name(k->ndpi, (uint16_t)app) };
+    size_t at = 0;
+    memset(c, 0, sizeof(*c));
+    for (unsigned i = 0; i < 2; i++) {
+        if (i && at < sizeof(c->b))
+            c->b[at++] = '/';
+        for (const char *p = name[i]; *p && at < sizeof(c->b); p++)
+            c->b[at++] = *p;
+    }
+    return true;
+}
+
 /* ---- inspections */
 
 static bool add_inspections(struct classifier *k)

@@ -5,6 +5,7 @@
 #ifndef PACKET_CLASSIFY_H
 #define PACKET_CLASSIFY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
 #include "base/log.h"
@@ -22,6 +23,10 @@ void classifier_free(struct classifier *k);
  * flags of *f are from, with `len` octets that were captured; NULL: none, and no class. Until a conversation
  * has been recognised its packets are "Unknown/Unknown". */
 void classifier_packet(struct classifier *k, struct flow *f, const uint8_t *ip, uint32_t len, int64_t at_us);
+
+/* The name of a pair of nDPI's protocol numbers that came from elsewhere: as classifier_packet has it. False:
+ * this build does not know them. */
+bool classifier_name(struct classifier *k, uint32_t master, uint32_t app, struct class_name *c);
 
 /* One NOTICE, at SIGUSR1. */
 void classifier_stats(const struct classifier *k, const struct log *l, const char *name);

@@ -249,6 +249,8 @@ static void sflow_stats(void *state, const char *where)
         for (const struct sender *x = list[i]->oldest; x; x = x->newer)
             discarded += stats_agent(sf, (const struct sf_agent *)x, where, &s);
     stats_headers(sf, where, &s);
+    if (sf->classifier)
+        classifier_stats(sf->classifier, sf->log, where);
     strbuf_clear(&s);
     discarded += put_refused(&s, sf->refused);
     log_notice(sf->log, "stats [%s] refused%s agents=%u agents_evicted=%llu", where, strbuf_cstr(&s),
@@ -280,6 +282,18 @@ static int open_headers(struct sflow *sf, struct err *e)
     return 0;
 }
 
+/* Without nDPI the class is what agents tell. */
+static int open_classifier(struct sflow *sf, struct err *e)
+{
+    if (!fieldset_has(worker_needs(sf->w), FIELD_class))
+        return 0;
+    sf->classifier = classifier_new(sf->c, sf->log, e);
+    if (sf->classifier || e->code != ERR_UNSUPPORTED)
+        return sf->classifier ? 0 : -1;
+    log_info(sf->log, "%s: packets have the class that their agent tells, or none", e->text);
+    return 0;
+}
+
 static int sflow_open(void *state, struct worker *w, struct err *e)
 {
     struct sflow *sf = state;
@@ -299,7 +313,7 @@ static int sflow_open(void *state, struct worker *w, struct err *e)
         if (!sf->allow)
             return -1;
     }
-    if (open_headers(sf, e) == -1)
+    if (open_headers(sf, e) == -1 || open_classifier(sf, e) == -1)
         return -1;
     return senders_init(&sf->agents, &agent_ops, sf, &limits, e);
 }
@@ -328,6 +342,7 @@ static void sflow_close(void *state)
 {
     struct sflow *sf = state;
     allow_free(sf->allow);
+    classifier_free(sf->classifier);
     if (sf->agents.slot)
         senders_free(&sf->agents);
     for (unsigned p = 0; p < SFLOW_PROTO_MAX; p++)

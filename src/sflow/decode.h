@@ -7,6 +7,7 @@
 #include "core/allow.h"
 #include "core/datagram.h"
 #include "core/senders.h"
+#include "packet/classify.h"
 #include "packet/link.h"
 #include "sflow/collector.h"
 #include "sflow/records.h"
@@ -83,6 +84,7 @@ struct sflow {
     uint8_t split_head[40];
     uint64_t left;                                 /* rows that have left something in f */
     struct packet_decoder header[SFLOW_PROTO_MAX]; /* by header protocol; link NULL: not decoded */
+    struct classifier *classifier;                 /* NULL: nobody wants the class, or no nDPI */
     struct flow f;
     uint32_t labels[PACKET_LABELS_MAX];
     char as_path[SF_TEXT_MAX], comms[SF_TEXT_MAX];

@@ -203,6 +203,8 @@ static void record_header(struct sflow *sf, struct cursor *c)
     }
     const uint32_t caplen = (uint32_t)cursor_left(&h);
     (void)packet_decode(d, h.p, caplen, len > caplen ? len : caplen, &sf->f);
+    if (sf->classifier)
+        classifier_packet(sf->classifier, &sf->f, d->ip, d->ip ? (uint32_t)(h.end - d->ip) : 0, sf->m.now_us);
     if (!len)
         sf->s.frame_len = caplen;
     if (protocol == SFLOW_PROTO_IP4 || protocol == SFLOW_PROTO_IP6) /* nothing in the header said so */
@@ -549,11 +551,11 @@ static void record_class_old(struct sflow *sf, struct cursor *c)
         class_text(&sf->f, id, 0, false);
 }
 
-/* nDPI's numbers of the master protocol and of the application. */
+/* nDPI's numbers of the master protocol and of the application; without nDPI they stay numbers. */
 static void record_class(struct sflow *sf, struct cursor *c)
 {
     const uint32_t master = cursor_u32(c), app = cursor_u32(c);
-    if (master || app)
+    if ((master || app) && !(sf->classifier && classifier_name(sf->classifier, master, app, &sf->f.class)))
         class_text(&sf->f, master, app, true);
 }
 

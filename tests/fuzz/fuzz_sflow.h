@@ -62,6 +62,8 @@ static void fuzz_sflow(uint8_t version, const uint8_t *data, size_t len)
     w.c.use_ip_next_hop = true;
     for (unsigned i = 0; i < FIELD_MAX; i++)
         fieldset_add(&w.needs, (enum field_id)i);
+    if (len % 64) /* opening nDPI takes longer than all the rest */
+        fieldset_del(&w.needs, FIELD_class);
     void *state = calloc(1, sflow_decoder.state_size);
     if (!state || sflow_decoder.open(state, &w, &e) < 0)
         abort();

@@ -91,6 +91,19 @@ def test_replay(run):
     assert {r["timestamp_arrival"][:19] for r in rows} == {"2023-11-14 22:13:20"}
 
 
+def test_tunnels(run):
+    """tunnel_0: what is within a sampled VXLAN packet; the outer header stays what it is."""
+    inner = packets.ether(packets.ip("10.9.0.1", "10.9.0.2", 6, packets.tcp(5000, 443)), src=5, dst=6)
+    frame = packets.ether(packets.ip("192.0.2.1", "192.0.2.2", 17, packets.udp(4444, 4789, struct.pack("!II", 0x08000000, 5001 << 8) + inner)))
+    d, port = sfacctd(run, printer(run, "src_host, dst_port, tunnel_src_host, tunnel_dst_port, tunnel_src_mac, vxlan") + "\ntunnel_0: vxlan, 4789")
+    run.send(port, [sflow.datagram([sflow.flow_sample(1, frame), sflow.flow_sample(2, frames(1)[0])])])
+    d.stop()
+    rows = {r["ip_src"]: r for r in run.rows("out.json")}
+    assert [rows["192.0.2.1"][k] for k in ("port_dst", "tunnel_ip_src", "tunnel_port_dst", "tunnel_mac_src", "vxlan")] == \
+        [4789, "10.9.0.1", 443, "02:00:00:00:00:05", 5001], rows
+    assert [rows["10.0.0.1"][k] for k in ("port_dst", "tunnel_ip_src", "tunnel_port_dst", "vxlan")] == [53, "", 0, 0], rows
+
+
 def test_malformed(run):
     """What is wrong with a datagram costs that one, is told with the agent, and counted."""
     data, n, octets = datagrams(50)
