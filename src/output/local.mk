@@ -16,6 +16,9 @@ endif
 if WITH_MYSQL
 liboutput_a_SOURCES += src/output/sink_mysql.c
 endif
+if WITH_KAFKA
+liboutput_a_SOURCES += src/output/kafka_conf.c src/output/kafka_conf.h
+endif
 if WITH_SQLITE3
 liboutput_a_SOURCES += src/output/sink_sqlite3.c
 endif

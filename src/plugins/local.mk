@@ -11,7 +11,13 @@ libplugins_a_SOURCES += src/plugins/sfprobe.c src/plugins/sfprobe_conf.c src/plu
 	src/plugins/if_counters.c src/plugins/if_counters.h
 libplugins_a_SOURCES += src/plugins/tee.c src/plugins/tee_balance.c src/plugins/tee_balance.h \
 	src/plugins/tee_conf.c src/plugins/tee_conf.h src/plugins/tee_craft.c src/plugins/tee_craft.h \
-	src/plugins/tee_name.c src/plugins/tee_name.h src/plugins/tee_queues.c src/plugins/tee_raw.c \
+	src/plugins/tee_name.c src/plugins/tee_name.h src/plugins/tee_queue.c src/plugins/tee_queue.h src/plugins/tee_raw.c \
 	src/plugins/tee_receiver.c src/plugins/tee_receiver.h src/plugins/tee_send.h src/plugins/tee_templates.c \
 	src/plugins/tee_templates.h src/plugins/tee_udp.c
 libplugins_a_SOURCES += src/plugins/sql.c
+if WITH_KAFKA
+libplugins_a_SOURCES += src/plugins/tee_kafka.c
+endif
+if WITH_ZMQ
+libplugins_a_SOURCES += src/plugins/tee_zmq.c
+endif

@@ -25,7 +25,8 @@ struct tee {
     unsigned n;
     struct tee_pools next; /* after SIGUSR2, until its names are known */
     unsigned next_names;   /* that are still looked up */
-    bool reloading;
+    bool reloading, closing;
+    struct tee_receiver *leaving;    /* not in the file any more, with datagrams on their way */
     struct tee_templates *templates; /* that have passed, where datagrams come taken apart; else NULL */
 };
 
@@ -184,18 +185,43 @@ static int each_target(struct tee *s, struct tee_pools *ps,
     return 0;
 }
 
-static int free_one(struct tee *s, struct tee_target *t, struct err *e)
+/* Goes, at once or when what is on its way has arrived; tells what it had got. */
+static int dismiss(struct tee *s, struct tee_target *t, struct err *e)
 {
-    (void)s;
+    struct tee_receiver *r = t->at_work;
     (void)e;
-    tee_receiver_free(t->at_work);
     t->at_work = NULL;
+    if (!r)
+        return 0;
+    if (r->way->unsent && r->queue && r->way->unsent(r)) {
+        r->next = s->leaving;
+        s->leaving = r;
+    } else {
+        if (r->count[TEE_SENT] && !s->closing)
+            tee_receiver_stats(r);
+        tee_receiver_free(r);
+    }
     return 0;
+}
+
+static void attend_leaving(struct tee *s, int64_t mono_us)
+{
+    for (struct tee_receiver **at = &s->leaving; *at;) {
+        struct tee_receiver *r = *at;
+        r->way->tick(r, mono_us);
+        if (r->way->unsent(r)) {
+            at = &r->next;
+            continue;
+        }
+        *at = r->next;
+        tee_receiver_stats(r);
+        tee_receiver_free(r);
+    }
 }
 
 static void forget(struct tee *s, struct tee_pools *ps)
 {
-    each_target(s, ps, free_one, NULL);
+    each_target(s, ps, dismiss, NULL);
     tee_conf_free(ps);
 }
 
@@ -299,6 +325,17 @@ static void reload(struct plugin *pl)
 
 /* ---- life */
 
+static int check_ways(const struct tee_pools *ps, const struct config *c, struct err *e)
+{
+    for (unsigned i = 0; i < ps->n; i++) {
+        const struct tee_way *way = tee_way_of(c, ps->pool[i].target[0].kind);
+        if (way->absent)
+            return err_set(e, ERR_UNSUPPORTED, "[%s] pool %u: this build has no %s", c->tee_receivers,
+                           ps->pool[i].id, way->name);
+    }
+    return 0;
+}
+
 static int check(const struct config_set *set, const struct plugin_conf *pc, struct aggregate_spec *spec,
                  struct err *e)
 {
@@ -317,8 +354,9 @@ static int check(const struct config_set *set, const struct plugin_conf *pc, str
             config_where(set, "aggregate_filter", pc->name, where, sizeof(where)));
     if (tee_conf_load(c->tee_receivers, c->tee_transparent, &ps, e) == -1)
         return -1;
+    int rc = check_ways(&ps, c, e);
     tee_conf_free(&ps);
-    return 0;
+    return rc;
 }
 
 static int open_tee(struct plugin *pl, struct err *e)
@@ -350,6 +388,7 @@ static void tick(struct plugin *pl, int64_t now_us)
     }
     if (s->templates)
         greet(s);
+    attend_leaving(s, mono);
 }
 
 static void stats(struct plugin *pl)
@@ -365,13 +404,21 @@ static void finish(struct plugin *pl)
     for (unsigned i = 0; i < s->n; i++)
         if (s->receiver[i]->way->finish)
             s->receiver[i]->way->finish(s->receiver[i]);
+    for (struct tee_receiver *r = s->leaving; r; r = r->next)
+        r->way->finish(r);
 }
 
 static void close_tee(struct plugin *pl)
 {
     struct tee *s = pl->state;
+    s->closing = true;
     forget(s, &s->next);
     forget(s, &s->pools);
+    while (s->leaving) {
+        struct tee_receiver *r = s->leaving;
+        s->leaving = r->next;
+        tee_receiver_free(r);
+    }
     free(s->receiver);
     tee_templates_free(s->templates);
     tee_out_close(&s->out);

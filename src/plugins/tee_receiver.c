@@ -54,7 +54,7 @@ void tee_out_close(struct tee_out *o)
 
 /* ---- one */
 
-static const struct tee_way *way_of(const struct tee_out *o, enum tee_kind kind)
+const struct tee_way *tee_way_of(const struct config *c, enum tee_kind kind)
 {
     switch (kind) {
     case TEE_UDP:
@@ -64,7 +64,7 @@ static const struct tee_way *way_of(const struct tee_out *o, enum tee_kind kind)
     case TEE_ZMQ:
         return &tee_way_zmq;
     }
-    return o->c->tee_transparent ? &tee_way_raw : &tee_way_udp;
+    return c->tee_transparent ? &tee_way_raw : &tee_way_udp;
 }
 
 struct tee_receiver *tee_receiver_new(struct tee_out *o, const struct tee_target *t, struct err *e)
@@ -75,7 +75,7 @@ struct tee_receiver *tee_receiver_new(struct tee_out *o, const struct tee_target
         return NULL;
     }
     r->out = o;
-    r->way = way_of(o, t->kind);
+    r->way = tee_way_of(o->c, t->kind);
     r->fd = -1;
     r->port = t->port;
     r->src_port = t->src_port;
@@ -126,6 +126,8 @@ void tee_receiver_stats(const struct tee_receiver *r)
     strbuf_init(&s, 1024);
     for (unsigned i = 0; i < TEE_COUNT_MAX; i++)
         strbuf_printf(&s, " %s=%" PRIu64, words[i], r->count[i]);
+    if (r->way->unsent)
+        strbuf_printf(&s, " waiting=%u", r->way->unsent(r));
     if (*r->host)
         log_notice(r->out->log, "stats pool=%u receiver=%s address=%s%s", r->pool, r->name,
                    addr_str(&r->at, at), strbuf_cstr(&s));

@@ -58,7 +58,8 @@ struct tee_receiver {
     int64_t probe_at_us, resolve_at_us; /* monotonic: end of quiet; next look at the name */
     struct tee_lookup *lookup;          /* under way, or NULL */
 
-    void *queue; /* Kafka, ZeroMQ */
+    void *queue;               /* Kafka, ZeroMQ */
+    struct tee_receiver *next; /* of those that leave */
 
     struct datagram_record *waiting[TEE_BATCH];
     unsigned n, done;
@@ -69,11 +70,13 @@ struct tee_receiver {
 /* How receivers of a kind are served; all on the plugin's event loop thread. */
 struct tee_way {
     const char *name;
+    bool absent; /* not in this build */
     int (*open)(struct tee_receiver *r, struct err *e);
     /* Gets rid of waiting[done] .. waiting[n - 1], counts each of them. False: the system takes no more now
      * (done tells how far it came); fd becomes writable when it does. */
     bool (*send)(struct tee_receiver *r);
     void (*tick)(struct tee_receiver *r, int64_t mono_us); /* each 100 ms. May be NULL */
+    unsigned (*unsent)(const struct tee_receiver *r);      /* datagrams that are on their way. May be NULL */
     void (*finish)(struct tee_receiver *r); /* waits until all has left, some seconds at most. May be NULL */
     void (*close)(struct tee_receiver *r);
 };
@@ -95,6 +98,9 @@ struct tee_out {
 int tee_out_open(struct tee_out *o, const struct config *c, const struct log *l, uv_loop_t *loop,
                  struct err *e);
 void tee_out_close(struct tee_out *o);
+
+/* How a kind of receivers is served with this configuration. */
+const struct tee_way *tee_way_of(const struct config *c, enum tee_kind kind);
 
 /* Makes the receiver; it has no address yet, unless the host is one. */
 struct tee_receiver *tee_receiver_new(struct tee_out *o, const struct tee_target *t, struct err *e);

@@ -19,6 +19,7 @@ struct tee_scratch {
     union tee_control control[TEE_BATCH];
     uint16_t datagrams[TEE_BATCH]; /* in each message */
     uint8_t header[TEE_BATCH][CRAFT_MAX];
+    uint8_t message[CRAFT_MAX + DATAGRAM_PAYLOAD_MAX]; /* for queues */
 };
 
 enum tee_verdict {

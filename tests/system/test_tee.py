@@ -2,11 +2,15 @@
 """The replicator: every datagram to every receiver that it is for, octet for octet, with whose address as it was asked for."""
 import collections
 import contextlib
+import ctypes
+import ctypes.util
+import ipaddress
 import json
 import random
 import re
 import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -374,3 +378,93 @@ def all_sent(run, d):
     d.send_signal(signal.SIGUSR1)
     d.wait_log(r"\[a/tee\] confirmed", count=seen + 1)
     return ledger(d, "accounted") if ledger(d, "accounted") == ledger(d, "confirmed") else 0
+
+
+def unpack(message):
+    """(exporter's address, its port, payload) of an IPv4 or IPv6 datagram with its headers; they have to be right."""
+    six = message[0] >> 4 == 6
+    head = 40 if six else 20
+    source = ipaddress.ip_address(message[8:24] if six else message[12:16])
+    assert (message[6], message[7]) == (17, 255) if six else (message[9], message[8]) == (17, 255), message[:head].hex()
+    sport, _, size = struct.unpack_from("!HHH", message, head)
+    assert size == len(message) - head
+    assert six or packets.checksum(message[:20]) == 0
+    return str(source), sport, message[head + 8:]
+
+
+def test_zeromq(run):
+    """A consumer gets each datagram with its headers; what comes while none is there is counted."""
+    name = ctypes.util.find_library("zmq")
+    if not name or "libzmq" not in run.run_program("nfacctd", "-V"):
+        run.skip("no libzmq")
+    zmq = ctypes.CDLL(name)
+    zmq.zmq_ctx_new.restype = zmq.zmq_socket.restype = ctypes.c_void_p
+    at = run.port(socket.SOCK_STREAM)
+    d, port = start(run, [f"id=1 zmq_address=127.0.0.1:{at}"], "tee_transparent: true")
+    run.send(port, [b"nobody is there"] * 3)
+    run.wait(lambda: all_sent(run, d) == 3, "all to be taken")
+    d.wait_log(rf"WARN .*Queue full: ZeroMQ \[127.0.0.1:{at}\]")
+    context = ctypes.c_void_p(zmq.zmq_ctx_new())
+    pull = ctypes.c_void_p(zmq.zmq_socket(context, 7))  # ZMQ_PULL
+    timeout = ctypes.c_int(10000 * run.patience)
+    zmq.zmq_setsockopt(pull, 27, ctypes.byref(timeout), 4)  # ZMQ_RCVTIMEO
+    assert zmq.zmq_connect(pull, f"tcp://127.0.0.1:{at}".encode()) == 0
+    buffer = ctypes.create_string_buffer(70000)
+
+    def receive():
+        n = zmq.zmq_recv(pull, buffer, len(buffer), 0)
+        assert n >= 0, "nothing came"
+        return unpack(buffer.raw[:n])
+
+    # The connection is there once something has come over it.
+    lost = 0
+    while True:
+        run.send(port, [b"knock"])
+        lost += 1
+        timeout.value = 200
+        zmq.zmq_setsockopt(pull, 27, ctypes.byref(timeout), 4)
+        n = zmq.zmq_recv(pull, buffer, len(buffer), 0)
+        if n >= 0:
+            break
+        assert lost < 100, "no connection"
+    timeout.value = 10000 * run.patience
+    zmq.zmq_setsockopt(pull, 27, ctypes.byref(timeout), 4)
+    sent = mixture(200) + [b"z" * 65507]
+    run.send(port, sent, source="127.0.0.9")
+    got = []
+    while len(got) < len(sent):
+        row = receive()
+        if row[2] != b"knock":
+            got.append(row)
+    assert [row[2] for row in got] == sent
+    assert {row[0] for row in got} == {"127.0.0.9"}
+    rows = counters(run, d)[f"127.0.0.1:{at}"]
+    assert rows["lost_buffer_full"] >= 3 and rows["datagrams"] >= len(sent)
+    d.stop()
+    zmq.zmq_close(pull)
+    zmq.zmq_ctx_term(context)
+
+
+def test_kafka(run):
+    """Through the daemon, to the mock cluster that librdkafka makes when it is told to: reports come back and are counted."""
+    if "rdkafka" not in run.run_program("nfacctd", "-V"):
+        run.skip("no librdkafka")
+    run.write("kafka.conf", "global, test.mock.num.brokers, 1\n")
+    d, port = start(run, ["id=1 kafka_broker=127.0.0.1:1 kafka_topic=flows"],
+                    f"tee_transparent: true\ntee_kafka_config_file: {run.dir}/kafka.conf")
+    sent = mixture(200)
+    run.send(port, sent)
+    run.wait(lambda: counters(run, d)["127.0.0.1:1"]["datagrams"] == len(sent), "all to be delivered", 30)
+    assert counters(run, d)["127.0.0.1:1"]["waiting"] == 0
+    run.send(port, sent)
+    other = Receiver()
+    run.write("receivers.lst", f"id=1 ip={other.name}\n")
+    d.send_signal(signal.SIGUSR2)
+    d.wait_log(rf"stats pool=1 receiver=127.0.0.1:1 datagrams={2 * len(sent)} .* waiting=0")
+    run.send(port, sent)
+    arrived(run, [other], 1)
+    d.stop()
+    run.write("kafka.conf", "global, no.such.key, 1\n")
+    d, _ = start(run, ["id=1 kafka_broker=127.0.0.1:1 kafka_topic=flows"],
+                 f"tee_transparent: true\ntee_kafka_config_file: {run.dir}/kafka.conf", ready=False)
+    assert d.wait() == 1 and d.said(r"kafka.conf:1\] key=no.such.key")
