@@ -14,7 +14,7 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-REPORT = re.compile(r"(ERROR: (Address|Leak|Thread)Sanitizer|runtime error:|Sanitizer:DEADLYSIGNAL).*")
+REPORT = re.compile(r"((ERROR|WARNING): (Address|Leak|Thread)Sanitizer|runtime error:|Sanitizer:DEADLYSIGNAL).*")
 STEP_S = 0.02
 
 

@@ -33,6 +33,11 @@ def generate(run, where, iface, frames, flows=1, size=100, rate=0, vlan=0, parts
     return run.call(*where, run.build / "tests/system/framegen", iface, frames, flows, size, rate, vlan, parts, seconds=seconds)
 
 
+def background(run, where, iface, *words):
+    words = [str(w) for w in (*where, run.build / "tests/system/framegen", iface, *words)]
+    return subprocess.Popen(words, stdout=subprocess.DEVNULL)
+
+
 def stats(d):
     """What SIGUSR1 shows of each interface: {"v0,3": {counter: value}}."""
     before = len(re.findall(r"^NOTICE \( default/core \): ---$", d.text(), re.M))
@@ -139,8 +144,7 @@ def test_map_reload(run):
     run.write("i.map", "ifname=v0 ifindex=1 direction=in\n")
     d = start(run, "pcap_interfaces_map: @DIR@/i.map\npcap_ifindex: map", "dst_host, in_iface")
     total, turns = 200000, 6
-    words = [str(w) for w in (*far, run.build / "tests/system/framegen", "v1", total, 1, 100, 50000)]
-    traffic = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    traffic = background(run, far, "v1", total, 1, 100, 50000)
     counted = 0
     for turn in range(turns):
         run.write("i.map", f"ifname=v0 ifindex=1 direction=in\nifname=w0 ifindex={10 + turn} direction=in\n" if turn % 3 != 2
@@ -231,8 +235,7 @@ def test_stop_under_load(run):
     """SIGINT amid traffic: received = counted + dropped, all the same."""
     far = run.veth()
     d = start(run, "pcap_interface: v0", "dst_host")
-    words = [str(w) for w in (*far, run.build / "tests/system/framegen", "v1", 100000000, 1, 100, 100000)]
-    traffic = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    traffic = background(run, far, "v1", 100000000, 1, 100, 100000)
     run.wait(lambda: stats(d)["v0,0"]["received_packets"] > 50000, "traffic")
     d.stop()
     traffic.kill()
@@ -242,12 +245,15 @@ def test_stop_under_load(run):
 
 
 def test_workers(run):
-    """Two threads, each with its ring: everything counts once."""
+    """Two threads, each with its ring: everything counts once, also when it is asked for amid traffic."""
     far, total = run.veth(), 120000
     d = start(run, "pcap_interface: v0\npcap_workers: 2\npcap_ifindex: sys\npcap_direction: in", "src_host, dst_host, src_port, dst_port, proto")
     assert d.said(r"capturing in place: 2 worker\(s\)"), d.text()
-    generate(run, far, "v1", total, flows=2000, size=100, rate=100000)
+    traffic = background(run, far, "v1", total, 2000, 100, 100000)
     label = next(iter(stats(d)))
+    while traffic.poll() is None:
+        seen = stats(d)[label]
+        assert seen["received_packets"] >= seen["packets"], seen
     seen = wait_counted(run, d, label, total)
     d.stop()
     assert seen["dropped_packets"] == 0
