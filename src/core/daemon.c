@@ -368,20 +368,41 @@ static void on_plugins_over(void *owner, bool failed)
     uv_stop(&d->loop);
 }
 
+/* Does what touches the workers' state while they pause. */
+static void while_held(struct daemon *d, void (*fn)(void *arg))
+{
+    if (d->input.ops->hold)
+        d->input.ops->hold(&d->input, fn, d);
+    else
+        fn(d);
+}
+
+static void log_ledgers(void *arg)
+{
+    struct daemon *d = arg;
+    for (unsigned i = 0; i < d->conf.n_plugins; i++)
+        outlet_log_ledger(&d->outlets[i], d->n_workers, d->conf.n_plugins, &d->log);
+}
+
 static void log_stats(struct daemon *d)
 {
     log_notice(&d->log, "+++");
     d->input.ops->stats(&d->input);
-    for (unsigned i = 0; i < d->conf.n_plugins; i++)
-        outlet_log_ledger(&d->outlets[i], d->n_workers, d->conf.n_plugins, &d->log);
+    while_held(d, log_ledgers);
     log_notice(&d->log, "---");
     host_tell_all(&d->host, HOST_STATS);
+}
+
+static void reload_maps(void *arg)
+{
+    struct daemon *d = arg;
+    maps_reload(d->maps, &d->log);
 }
 
 static void reload(struct daemon *d)
 {
     if (d->conf.core.maps_refresh)
-        maps_reload(d->maps, &d->log);
+        while_held(d, reload_maps);
     if (d->decoder && d->decoder->reload)
         d->decoder->reload(d->input.decoder_state);
     if (d->input.ops->reload)

@@ -71,6 +71,9 @@ struct input_ops {
     void (*stats)(struct input *in);  /* SIGUSR1 */
     void (*reload)(struct input *in); /* SIGUSR2. May be NULL */
     void (*close)(struct input *in);
+    /* Runs fn(arg) while no worker works: an input with threads stops them between two batches. NULL: all
+     * work is done in the daemon's loop. */
+    void (*hold)(struct input *in, void (*fn)(void *arg), void *arg);
 };
 
 extern const struct input_ops input_udp; /* datagrams from a UDP socket */

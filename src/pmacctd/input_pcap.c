@@ -569,7 +569,7 @@ static void live_reload(struct input *in)
     const char *path = in->c->pcap_interfaces_map;
     struct iface_list list = { 0 };
     struct err e = { 0 };
-    if (!path || s->stopped)
+    if (!path || s->stopped || !in->c->maps_refresh)
         return;
     log_info(in->log, "[%s] (re)loading map.", path);
     int rc = iface_list_read(&list, in->c, &e);
@@ -586,6 +586,32 @@ static void live_reload(struct input *in)
         log_info(in->log, "[%s] map successfully (re)loaded.", path);
     }
     iface_list_free(&list);
+}
+
+/* ---- holding still */
+
+struct holding {
+    struct live *s;
+    unsigned w;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+/* Each reader holds while the next one is asked to, the last one runs the function. */
+static void hold_next(struct reader *r, void *arg)
+{
+    struct holding *h = arg;
+    (void)r;
+    if (++h->w < h->s->n_readers)
+        reader_call(&h->s->reader[h->w], hold_next, h);
+    else
+        h->fn(h->arg);
+}
+
+static void live_hold(struct input *in, void (*fn)(void *arg), void *arg)
+{
+    struct holding h = { .s = in->state, .fn = fn, .arg = arg };
+    reader_call(&h.s->reader[0], hold_next, &h);
 }
 
 /* ---- the end */
@@ -654,4 +680,5 @@ const struct input_ops input_pcap = {
     .stats = live_stats,
     .reload = live_reload,
     .close = live_close,
+    .hold = live_hold,
 };

@@ -39,7 +39,8 @@ int reader_start(struct reader *r, uv_loop_t *loop, struct err *e);
 void reader_stop(struct reader *r);
 
 /* Runs fn where the reader's captures and worker may be touched: between two batches in its thread, or here
- * when it has none. Returns when fn has. Main thread only. */
+ * when it has none. Returns when fn has. Only one thread calls at a time: the main one, or a reader's that
+ * runs such a function for it. */
 void reader_call(struct reader *r, void (*fn)(struct reader *r, void *arg), void *arg);
 
 /* For functions run by reader_call. */
