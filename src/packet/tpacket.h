@@ -34,8 +34,6 @@ struct tpacket_frame {
     uint8_t *p;           /* the frame, with the tag or header that the kernel had taken off */
     uint32_t caplen, len; /* captured, on the wire */
     int64_t at_us;        /* µs since the epoch */
-    uint32_t ifindex;
-    bool outgoing; /* sent by this machine */
 };
 
 static inline bool tpacket_damaged(struct tpacket_block *b)
@@ -91,17 +89,16 @@ static inline void tpacket_put_sll(struct tpacket_frame *f, const struct sockadd
 enum { TPACKET_ETHERNET_TAG_AT = 12, TPACKET_ETHERNET_LEN = 14, TPACKET_SLL_TAG_AT = 14 };
 
 /* What the kernel took off comes back where it was: 16 octets are written, none else is moved. */
-static inline void tpacket_restore(struct tpacket_frame *f, const struct tpacket3_hdr *h,
-                                   const struct sockaddr_ll *from, bool ethernet, bool cooked)
+static inline void tpacket_restore(struct tpacket_frame *f, const struct tpacket3_hdr *h, bool ethernet,
+                                   bool cooked, bool tagged)
 {
-    bool tagged = h->hv1.tp_vlan_tci || h->tp_status & TP_STATUS_VLAN_VALID;
     if (cooked) {
         if (h->tp_mac < TPACKET_DATA_AT + TPACKET_SLL_LEN + TPACKET_TAG_LEN)
             return;
-        tpacket_put_sll(f, from);
+        tpacket_put_sll(f, (const struct sockaddr_ll *)((const uint8_t *)h + TPACKET_FROM_AT));
         if (tagged)
             tpacket_put_tag(f, h, TPACKET_SLL_TAG_AT);
-    } else if (tagged && ethernet && f->caplen >= TPACKET_ETHERNET_LEN &&
+    } else if (ethernet && f->caplen >= TPACKET_ETHERNET_LEN &&
                h->tp_mac >= TPACKET_DATA_AT + TPACKET_TAG_LEN) {
         tpacket_put_tag(f, h, TPACKET_ETHERNET_TAG_AT);
     }
@@ -116,17 +113,16 @@ static inline bool tpacket_next(struct tpacket_block *b, bool ethernet, bool coo
     if (b->at > b->size || b->size - b->at < TPACKET_DATA_AT)
         return tpacket_damaged(b);
     const struct tpacket3_hdr *h = (const struct tpacket3_hdr *)(b->base + b->at);
-    const struct sockaddr_ll *from = (const struct sockaddr_ll *)(b->base + b->at + TPACKET_FROM_AT);
     uint32_t room = b->size - b->at, next = h->tp_next_offset;
+    bool tagged = h->hv1.tp_vlan_tci || h->tp_status & TP_STATUS_VLAN_VALID;
     if (h->tp_mac < TPACKET_DATA_AT || h->tp_mac > room || h->tp_snaplen > room - h->tp_mac)
         return tpacket_damaged(b);
     *f = (struct tpacket_frame){ .p = b->base + b->at + h->tp_mac,
                                  .caplen = h->tp_snaplen,
                                  .len = h->tp_len < h->tp_snaplen ? h->tp_snaplen : h->tp_len,
-                                 .at_us = (int64_t)h->tp_sec * 1000000 + h->tp_nsec / 1000,
-                                 .ifindex = (uint32_t)from->sll_ifindex,
-                                 .outgoing = from->sll_pkttype == PACKET_OUTGOING };
-    tpacket_restore(f, h, from, ethernet, cooked);
+                                 .at_us = (int64_t)h->tp_sec * 1000000 + h->tp_nsec / 1000 };
+    if (__builtin_expect(cooked || tagged, 0))
+        tpacket_restore(f, h, ethernet, cooked, tagged);
     if (--b->left) {
         if (next < TPACKET_DATA_AT || next % TPACKET_STEP || next > room)
             tpacket_damaged(b); /* this one is whole, the next one cannot be found */

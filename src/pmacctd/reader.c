@@ -8,9 +8,11 @@
 #include <time.h>
 
 enum {
-    ROUNDS = 8,           /* over all captures, between two looks at the event loop */
-    NAP_SHORT_MS = 2,     /* after packets came */
-    NAP_LONG_MS = 16,     /* while nothing comes */
+    ROUNDS = 8, /* over all captures, between two looks at the event loop */
+    NAP_SHORT_MS = 1,
+    NAP_LONG_MS = 16,
+    FEW = 1024,           /* packets a visit, for which another one costs too much */
+    MANY = 4096,          /* and which no longer stay in caches */
     DRAIN_MS = 100,       /* the kernel hands over a part-filled block within AFPACKET_RETIRE_MS */
     DRAIN_FULL_MAX = 256, /* waits for plugins, 20 ms each at most */
 };
@@ -89,22 +91,33 @@ static enum taken take(struct reader *r)
     return TAKEN_MORE;
 }
 
+static uint64_t count_taken(const struct reader *r)
+{
+    uint64_t n = 0;
+    for (unsigned i = 0; i < r->n; i++)
+        n += r->capture[i]->taken;
+    return n;
+}
+
+/* Visits are made so often that each finds neither few packets nor too many. */
+static unsigned next_nap(const struct reader *r, enum taken seen, uint64_t packets)
+{
+    unsigned nap = r->nap_ms ? r->nap_ms : NAP_SHORT_MS;
+    if (seen == TAKEN_MORE)
+        return 0;
+    if (packets < FEW)
+        nap *= 2;
+    else if (packets > MANY)
+        nap /= 2;
+    return nap < NAP_SHORT_MS ? NAP_SHORT_MS : nap > NAP_LONG_MS ? NAP_LONG_MS : nap;
+}
+
 static void on_timer(uv_timer_t *t)
 {
     struct reader *r = t->data;
-    unsigned longer = r->nap_ms * 2;
-    switch (take(r)) {
-    case TAKEN_MORE:
-        r->nap_ms = 0;
-        break;
-    case TAKEN_SOME:
-    case TAKEN_FULL:
-        r->nap_ms = NAP_SHORT_MS;
-        break;
-    case TAKEN_NONE:
-        r->nap_ms = longer < NAP_SHORT_MS ? NAP_SHORT_MS : longer > NAP_LONG_MS ? NAP_LONG_MS : longer;
-        break;
-    }
+    uint64_t before = count_taken(r);
+    enum taken seen = take(r);
+    r->nap_ms = next_nap(r, seen, count_taken(r) - before);
     uv_timer_start(t, on_timer, r->nap_ms, 0);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reads a set of captures for one worker: in the daemon's event loop, or in a thread with a loop of its own.
  * Nobody sleeps on a capture: a timer comes by, takes what has arrived in batches, and naps longer the less
- * there is, so that a packet never costs a wake-up. input_pcap.c owns the readers. */
+ * there was, so that a packet never costs a wake-up. input_pcap.c owns the readers. */
 #ifndef PMACCTD_READER_H
 #define PMACCTD_READER_H
 
