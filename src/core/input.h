@@ -9,6 +9,7 @@
 #include <uv.h>
 #include "base/addr.h"
 #include "base/strbuf.h"
+#include "core/privs.h"
 #include "core/worker.h"
 
 struct datagram {
@@ -57,7 +58,8 @@ struct input {
 struct input_ops {
     const char *name;
     size_t state_size;
-    bool file; /* reads as fast as it is taken; may wait */
+    bool file;            /* reads as fast as it is taken; may wait */
+    enum privs_kept kept; /* what it needs while it runs, after the daemon has become another user */
     /* Is this the input that the configuration asks for? The first of a daemon's list that says yes is used.
      */
     bool (*wanted)(const struct config *c);

@@ -5,7 +5,13 @@
 
 #include "base/err.h"
 
-/* Becomes the user (a name, its groups with it) for good; nothing when user is NULL. -1: e. */
-int privs_drop(const char *user, struct err *e);
+enum privs_kept {
+    PRIVS_NONE,
+    PRIVS_CAPTURE, /* CAP_NET_RAW: packet sockets can still be opened */
+};
+
+/* Becomes the user (a name, its groups with it) for good, with no more capabilities than `kept` names;
+ * nothing when user is NULL. -1: e. */
+int privs_drop(const char *user, enum privs_kept kept, struct err *e);
 
 #endif

@@ -673,6 +673,7 @@ static void live_close(struct input *in)
 const struct input_ops input_pcap = {
     .name = "interface",
     .state_size = sizeof(struct live),
+    .kept = PRIVS_CAPTURE, /* interfaces come back, the map adds some */
     .wanted = live_wanted,
     .open = live_open,
     .start = live_start,

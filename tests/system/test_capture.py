@@ -203,6 +203,20 @@ def test_interface_wait(run):
     assert d.wait() == 1 and d.said(r"\[v0,0\] capture ended: The interface went down"), d.text()
 
 
+def test_other_user(run):
+    """`user`: with nothing kept but the right to capture, an interface that comes back is captured on again."""
+    run.veth()
+    run.dir.chmod(0o777)
+    d = start(run, "pcap_interface: v0\npcap_interface_wait: true\nuser: nobody", "src_host")
+    run.ip("link", "set", "v0", "down")
+    d.wait_log(r"capture ended")
+    run.ip("link", "set", "v0", "up")
+    d.wait_log(r"\[v0,0\] capturing in place", count=2)
+    status = dict(line.split(":\t") for line in open(f"/proc/{d.pid}/status").read().splitlines() if ":\t" in line)
+    assert status["Uid"].split()[0] != "0" and int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 1 << 13, status
+    d.stop()
+
+
 def test_drops_are_exact(run):
     """A daemon that is stopped for a while: what the kernel dropped and what was counted make up what was sent."""
     far, total = run.veth(), 400000
