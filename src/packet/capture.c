@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,12 +263,27 @@ static void on_packet(uint8_t *user, const struct pcap_pkthdr *h, const uint8_t 
     packet_feed_take(&p->feed, bytes, h->caplen, h->len, (int64_t)h->ts.tv_sec * 1000000 + h->ts.tv_usec);
 }
 
+/* Some handles report it as an error when nothing is there. */
+static bool pcap_readable(const struct capture *p)
+{
+    int fd = pcap_get_selectable_fd(p->pcap);
+    struct pollfd at = { .fd = fd, .events = POLLIN };
+    return fd == -1 || poll(&at, 1, 0) > 0;
+}
+
 static enum capture_taken take_pcap(struct capture *p)
 {
-    int n = p->pcap && !atomic_load(&p->failed) ? pcap_dispatch(p->pcap, BATCH, on_packet, (uint8_t *)p) : 0;
-    if (n < 0)
-        atomic_store(&p->failed, true);
-    return n <= 0 ? CAPTURE_NONE : n < BATCH ? CAPTURE_SOME : CAPTURE_MORE;
+    int total = 0, n = 1;
+    if (!p->pcap || atomic_load(&p->failed))
+        return CAPTURE_NONE;
+    while (n > 0 && total < BATCH && pcap_readable(p)) {
+        n = pcap_dispatch(p->pcap, BATCH - total, on_packet, (uint8_t *)p);
+        if (n > 0)
+            total += n;
+        else if (n < 0)
+            atomic_store(&p->failed, true);
+    }
+    return total == 0 ? CAPTURE_NONE : total < BATCH ? CAPTURE_SOME : CAPTURE_MORE;
 }
 
 static enum capture_taken take_ring(struct capture *p)

@@ -369,6 +369,21 @@ def test_raw_link(run):
     assert outputs(run, "ip_src", "packets", "bytes") == [("10.0.0.1", 2, 56)], run.rows("out.json")
 
 
+def test_through_libpcap(run):
+    """What is no network interface is captured through libpcap, by one worker, with the same counters."""
+    run.need_root()
+    run.need("nft")
+    d = start(run, "pcap_interface: nflog:5\npcap_workers: 2\nsnaplen: 65535", "src_host, dst_port")
+    assert d.said(r"\[nflog:5,0\] capturing through libpcap \(it is no network interface\), which one worker alone can do$"), d.text()
+    run.call("nft", "add table inet t; add chain inet t o { type filter hook output priority 0; }; add rule inet t o udp dport 2000 log group 5")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        for _ in range(7):
+            s.sendto(b"x", ("127.0.0.1", 2000))
+    run.wait(lambda: stats(d)["nflog:5,0"]["packets"] == 7, "the packets")
+    d.stop()
+    assert outputs(run, "ip_src", "port_dst", "packets") == [("127.0.0.1", 2000, 7)], run.rows("out.json")
+
+
 def test_savefile_keys(run):
     """pcap_savefile_replay, _delay and _wait: how often, when, and what comes after; times are the packets'."""
     at = 1_461_000_000_000_000
