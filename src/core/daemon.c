@@ -393,16 +393,10 @@ static void log_stats(struct daemon *d)
     host_tell_all(&d->host, HOST_STATS);
 }
 
-static void reload_maps(void *arg)
-{
-    struct daemon *d = arg;
-    maps_reload(d->maps, &d->log);
-}
-
 static void reload(struct daemon *d)
 {
     if (d->conf.core.maps_refresh)
-        while_held(d, reload_maps);
+        maps_reload(d->maps, &d->log);
     if (d->decoder && d->decoder->reload)
         d->decoder->reload(d->input.decoder_state);
     if (d->input.ops->reload)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Fuzz targets of src/packet.
-check_PROGRAMS += tests/fuzz/fuzz_packet tests/fuzz/fuzz_pcapmap tests/fuzz/fuzz_classify
-TESTS += tests/fuzz/fuzz_packet tests/fuzz/fuzz_pcapmap tests/fuzz/fuzz_classify
+check_PROGRAMS += tests/fuzz/fuzz_packet tests/fuzz/fuzz_pcapmap tests/fuzz/fuzz_classify tests/fuzz/fuzz_tpacket
+TESTS += tests/fuzz/fuzz_packet tests/fuzz/fuzz_pcapmap tests/fuzz/fuzz_classify tests/fuzz/fuzz_tpacket
+tests_fuzz_fuzz_tpacket_SOURCES = tests/fuzz/fuzz_tpacket.c
+tests_fuzz_fuzz_tpacket_LDADD = $(FUZZ_LIBS) libpacket.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
 tests_fuzz_fuzz_classify_SOURCES = tests/fuzz/fuzz_classify.c
 tests_fuzz_fuzz_classify_LDADD = $(FUZZ_LIBS) libpacket.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
 tests_fuzz_fuzz_packet_SOURCES = tests/fuzz/fuzz_packet.c
