@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Manual pages and documents that are installed, and what else belongs into the tarball.
 dist_man_MANS += docs/nfacctd.8 docs/sfacctd.8 docs/pmacctd.8 docs/pmacct.1
-dist_doc_DATA += README.md ARCHITECTURE.md HACKING.md LICENSE docs/differences.md
+dist_doc_DATA += README.md ARCHITECTURE.md HACKING.md LICENSE docs/differences.md docs/maps.md
 examplesdir = $(docdir)/examples
 dist_examples_DATA = \
 	examples/nfacctd-memory.conf examples/nfacctd-print-json.conf examples/nfacctd-replay.conf examples/nfacctd-sqlite3.conf \
@@ -15,3 +15,4 @@ else
 EXTRA_DIST += docs/uacctd.8
 endif
 EXTRA_DIST += dev .clang-format .clang-tidy .ci/run examples/demo.sh packaging tests/system tests/lint tests/tally.py
+dist_examples_DATA += examples/nfacctd-customers.conf examples/pretag.map examples/networks.lst

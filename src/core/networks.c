@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/hash.h"
 #include "config/mapfile.h"
 
 enum { DIRECT = 18, STRIDE = 6, CHUNKS = 1 << STRIDE };
@@ -31,14 +32,15 @@ struct trie {
 /* A line of the file; value: its place in networks.entry. */
 struct prefix {
     struct key key;
-    uint32_t value;
+    uint32_t value, line;
     uint8_t len;
 };
 
 struct networks {
     struct trie v4, v6;
-    struct network *entry; /* 0: nothing found */
+    struct network *entry; /* each kind once; 0: nothing found */
     uint32_t n, cap;
+    uint64_t lines;
 };
 
 /* ---- looking up */
@@ -211,6 +213,8 @@ struct loader {
     struct networks *n;
     struct prefix *v4, *v6;
     uint32_t n4, n6, cap4, cap6;
+    uint32_t *seen; /* entries by their hash, 0: free; so that they stay few, and in the caches */
+    uint32_t n_seen;
 };
 
 static const char *number(const char *p, const char *end, uint32_t *out)
@@ -319,27 +323,59 @@ static int parse_line(char *text, struct network *n, struct prefix *p, bool *v4,
     return parse_prefix(skip_blanks(comma[1] + 1), p, v4, e);
 }
 
+static uint32_t *seen_at(const struct loader *l, const struct network *entry)
+{
+    uint32_t i = (uint32_t)hash_bytes(entry, sizeof(*entry)) & (l->n_seen - 1);
+    while (l->seen[i] && memcmp(&l->n->entry[l->seen[i]], entry, sizeof(*entry)) != 0)
+        i = (i + 1) & (l->n_seen - 1);
+    return &l->seen[i];
+}
+
+static int grow_seen(struct loader *l)
+{
+    uint32_t *old = l->seen;
+    l->n_seen = l->n_seen ? l->n_seen * 2 : 1024;
+    l->seen = calloc(l->n_seen, sizeof(*l->seen));
+    free(old);
+    for (uint32_t i = 1; l->seen && i < l->n->n; i++)
+        *seen_at(l, &l->n->entry[i]) = i;
+    return l->seen ? 0 : -1;
+}
+
+/* The number of an entry like this one, or 0 without memory. */
+static uint32_t number_of(struct loader *l, const struct network *entry)
+{
+    struct networks *n = l->n;
+    if (2 * n->n >= l->n_seen && grow_seen(l) == -1)
+        return 0;
+    uint32_t *at = seen_at(l, entry);
+    if (*at)
+        return *at;
+    if (n->n >= LEAF - 1 || room_for((void **)&n->entry, n->n, 1, &n->cap, sizeof(*n->entry)) == -1)
+        return 0;
+    memcpy(&n->entry[n->n], entry, sizeof(*entry));
+    return *at = n->n++;
+}
+
 static int on_line(void *ctx, unsigned line, char *text, struct err *e)
 {
     struct loader *l = ctx;
     struct networks *n = l->n;
+    struct network entry;
     struct prefix p;
     bool v4;
     (void)line;
-    if (room_for((void **)&n->entry, n->n, 1, &n->cap, sizeof(*n->entry)) == -1)
-        return err_sys(e, "no memory for networks");
-    struct network *entry = &n->entry[n->n];
-    *entry = (struct network){ 0 };
-    if (parse_line(text, entry, &p, &v4, e) == -1)
+    memset(&entry, 0, sizeof(entry)); /* its padding counts when it is compared */
+    if (parse_line(text, &entry, &p, &v4, e) == -1)
         return -1;
-    entry->len = p.len;
-    p.value = n->n;
+    entry.len = p.len;
+    p.line = (uint32_t)n->lines++;
+    p.value = number_of(l, &entry);
     struct prefix **list = v4 ? &l->v4 : &l->v6;
     uint32_t *count = v4 ? &l->n4 : &l->n6;
-    if (n->n >= LEAF - 1 || room_for((void **)list, *count, 1, v4 ? &l->cap4 : &l->cap6, sizeof(p)) == -1)
+    if (!p.value || room_for((void **)list, *count, 1, v4 ? &l->cap4 : &l->cap6, sizeof(p)) == -1)
         return err_sys(e, "no memory for networks");
     (*list)[(*count)++] = p;
-    n->n++;
     return 0;
 }
 
@@ -353,7 +389,7 @@ static int in_order(const void *a, const void *b)
         return x->key.lo < y->key.lo ? -1 : 1;
     if (x->len != y->len)
         return x->len < y->len ? -1 : 1;
-    return x->value < y->value ? -1 : 1;
+    return x->line < y->line ? -1 : 1;
 }
 
 static struct networks *load(const char *path, char *text, size_t len, struct err *e)
@@ -377,6 +413,7 @@ static struct networks *load(const char *path, char *text, size_t len, struct er
     }
     free(l.v4);
     free(l.v6);
+    free(l.seen);
     if (status == 0)
         return l.n;
     networks_free(l.n);
@@ -407,4 +444,4 @@ void networks_free(struct networks *n)
     free(n);
 }
 
-uint64_t networks_count(const struct networks *n) { return n->n - 1; }
+uint64_t networks_count(const struct networks *n) { return n->lines; }

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How long maps take: pre_tag_map of 10, 1,000 and 10,000 rows, networks_file of a million prefixes. Prints
+ * processor time a flow. Usage: micro_maps */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "core/networks.h"
+#include "core/tagmap.h"
+
+enum { FLOWS = 1000000, DISTINCT = 4096, PREFIXES = 1000000 };
+
+static uint64_t random_state = 88172645463325252u;
+
+static uint32_t rnd(uint32_t n)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (uint32_t)((random_state >> 16) % n);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void must(const void *p, const struct err *e)
+{
+    if (p)
+        return;
+    fprintf(stderr, "%s\n", e->text);
+    exit(1);
+}
+
+/* Kinds of rows: exporter and interface; networks of several lengths; three kinds in turn. */
+static int row(char *to, unsigned kind, unsigned i)
+{
+    static const char *const keys[] = { "in", "dst_port", "vlan" };
+    if (kind == 0)
+        return sprintf(to, "set_tag=%u ip=10.0.%u.%u in=%u\n", i + 1, i >> 8, i & 255, i % 16);
+    if (kind == 1)
+        return sprintf(to, "set_tag=%u src_net=10.%u.%u.0/%u\n", i + 1, i >> 8, i & 255, 20 + i % 5);
+    return sprintf(to, "set_tag=%u ip=192.0.2.1 src_net=10.%u.%u.0/24 %s=%u\n", i + 1, i >> 8, i & 255,
+                   keys[i % 3], i % 16);
+}
+
+static void tags(unsigned kind, unsigned rows)
+{
+    static struct flow f[DISTINCT];
+    const struct tagmap_conf c = { .daemon = 'N' };
+    struct err e;
+    char *text = malloc(rows * 96u + 1), *at = text;
+    must(text, &e);
+    for (unsigned i = 0; i < rows; i++)
+        at += row(at, kind, i);
+    double t = now();
+    struct tagmap *m = tagmap_parse("bench", text, (size_t)(at - text), &c, &e);
+    must(m, &e);
+    const double load = now() - t;
+    struct tagmap_run *run = tagmap_run_new(m);
+    for (unsigned i = 0; i < DISTINCT; i++) {
+        const unsigned k = rnd(rows * 5 / 4);
+        const uint8_t exporter[4] = { 10, 0, (uint8_t)(k >> 8), (uint8_t)k }, fixed[4] = { 192, 0, 2, 1 };
+        const uint8_t host[4] = { 10, (uint8_t)(k >> 8), (uint8_t)k, (uint8_t)rnd(256) };
+        memset(&f[i], 0, sizeof(f[i]));
+        addr_set_v4(&f[i].peer_src_ip, kind == 2 ? fixed : exporter);
+        addr_set_v4(&f[i].src_host, host);
+        f[i].in_iface = f[i].dst_port = f[i].vlan = (uint16_t)(k % 16);
+    }
+    unsigned hits = 0;
+    t = now();
+    for (unsigned i = 0; i < FLOWS; i++) {
+        struct flow *x = &f[i % DISTINCT];
+        x->tag = 0;
+        tagmap_flow(m, run, x, 0);
+        hits += x->tag != 0;
+    }
+    printf("pre_tag_map kind %u, %5u rows: loaded in %.1f ms, %.1f ns a flow, %u%% tagged\n", kind, rows,
+           load * 1e3, (now() - t) * 1e9 / FLOWS, hits / (FLOWS / 100));
+    tagmap_run_free(run);
+    tagmap_free(m);
+    free(text);
+}
+
+static void networks(void)
+{
+    static uint32_t base[PREFIXES];
+    static struct addr ask[1 << 20];
+    struct err e;
+    char *text = malloc(PREFIXES * 40u), *at = text;
+    must(text, &e);
+    for (unsigned i = 0; i < PREFIXES; i++) {
+        const unsigned kind = rnd(10), len = kind < 6   ? 24
+                                             : kind < 7 ? 23
+                                             : kind < 8 ? 22
+                                             : kind < 9 ? 20
+                                                        : 16;
+        const uint32_t a = base[i] = (rnd(224) << 24 | rnd(1 << 24)) & ~(uint32_t)0 << (32 - len);
+        at += sprintf(at, "%u,%u.%u.%u.%u/%u\n", 1 + i % 65000, a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255,
+                      len);
+    }
+    double t = now();
+    struct networks *n = networks_parse("bench", text, (size_t)(at - text), &e);
+    must(n, &e);
+    const double load = now() - t;
+    for (unsigned i = 0; i < 1 << 20; i++) {
+        const uint32_t a = base[rnd(PREFIXES)] | rnd(256);
+        const uint8_t octets[4] = { (uint8_t)(a >> 24), (uint8_t)(a >> 16), (uint8_t)(a >> 8), (uint8_t)a };
+        addr_set_v4(&ask[i], octets);
+    }
+    for (unsigned mask = (1 << 20) - 1; mask >= 1023; mask >>= 10) {
+        uint64_t sum = 0;
+        t = now();
+        for (unsigned i = 0; i < 4 << 20; i++) {
+            const struct network *hit = networks_find(n, &ask[i & mask]);
+            sum += hit ? hit->as : 0;
+        }
+        printf("networks_file of %d prefixes: loaded in %.2f s, %.1f ns a lookup over %u addresses (%llu)\n",
+               PREFIXES, load, (now() - t) * 1e9 / (4 << 20), mask + 1, (unsigned long long)sum);
+    }
+    networks_free(n);
+    free(text);
+}
+
+int main(void)
+{
+    static const unsigned rows[] = { 10, 1000, 10000 };
+    for (unsigned kind = 0; kind < 3; kind++)
+        for (unsigned i = 0; i < 3; i++)
+            tags(kind, rows[i]);
+    networks();
+    return 0;
+}

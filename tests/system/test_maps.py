@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Maps in running daemons: tags, networks, lists, primitives of the site; wrong files at start and later."""
+import signal
+import time
+
+import netflow
+
+MEMORY = "plugins: memory[m]\nimt_path[m]: @DIR@/m.sock\n"
+FIELDS = netflow.FIELDS_V4 + [(10, 4, "in")]
+
+
+def by_tag(run):
+    return {r["tag"]: r["packets"] for r in run.client_json("-s")}
+
+
+def reload_maps(d, times):
+    d.send_signal(signal.SIGUSR2)
+    d.wait_log(r"\(re\)loading map\.", count=times)
+
+
+def test_map_reload(run):
+    """A new map holds at once, also for what the old one did not read; a wrong or missing one leaves the old in force."""
+    path = run.write("t.map", "set_tag=1 in=1\nset_tag=2 ip=127.0.0.0/8\n")
+    d, port = run.nfacctd(MEMORY + "aggregate: tag\npre_tag_map: @DIR@/t.map")
+    now, sent = int(time.time()), {}
+    sequence = iter(range(100))
+
+    def send(tag, with_template=False, **given):
+        if with_template:
+            run.send(port, [netflow.message(9, [netflow.template_set(9, 256, FIELDS)], now, next(sequence))])
+        run.send(port, [netflow.message(9, [netflow.data_set(256, FIELDS, [netflow.flow(**given)], now)], now, next(sequence))])
+        sent[tag] = sent.get(tag, 0) + given["packets"]
+        run.wait(lambda: by_tag(run) == sent, f"{sent}, there is {by_tag(run)}")
+
+    send(1, with_template=True, packets=1, **{"in": 1})
+    send(2, packets=2, **{"in": 9})
+    # ports are not in the old plan of template 256, which is not sent again
+    path.write_text("set_tag=5 src_port=4000\nset_tag=6\n")
+    reload_maps(d, 2)
+    d.wait_log(r"map successfully \(re\)loaded with 2 entries", count=2)
+    send(5, packets=4, sport=4000)
+    send(6, packets=8, sport=4001)
+    path.write_text("set_tag=7\n!\nset_tag=8 src_prot=1\n")
+    reload_maps(d, 3)
+    line = d.wait_log(r"^WARN .*unknown key.*$")[0]
+    assert "t.map:3]" in line and "was 'src_port' meant?" in line and "stays in force" in line, line
+    send(5, packets=16, sport=4000)
+    path.unlink()
+    reload_maps(d, 4)
+    d.wait_log(r"t\.map\] file not found")
+    send(6, packets=32, sport=4001)
+    d.stop()
+
+
+def test_refresh_off(run):
+    path = run.write("t.map", "set_tag=1\n")
+    d, port = run.nfacctd(MEMORY + "aggregate: tag\npre_tag_map: @DIR@/t.map\nmaps_refresh: false")
+    path.write_text("set_tag=2\n")
+    d.send_signal(signal.SIGUSR2)
+    d.send_signal(signal.SIGUSR1)  # once this has been answered, the other has been seen too
+    d.wait_log(r"NOTICE.*---")
+    run.send(port, netflow.v5([netflow.flow(packets=3)], int(time.time())))
+    run.wait(lambda: by_tag(run) == {1: 3}, "the old map")
+    d.stop()
+
+
+def test_wrong_maps_at_start(run):
+    """Each kind of map file, missing and wrong: file, line and why, and exit 1 before anything starts."""
+    wrong = {
+        "pre_tag_map": ("!\nset_tag=x\n", ":2] bad 'set_tag' value: 'x'"),
+        "sampling_map": ("id=5\n", ":1] required key missing. Required keys are: 'id', 'ip'"),
+        "flow_to_rd_map": ("id=1 foo=2\n", ":1] unknown key 'foo'"),
+        "networks_file": ("10.0.0.0/8\n10.0.0.0\n", ":2] Missing '/' separator"),
+        "ports_file": ("80\nhttp\n", ":2] invalid port specified: 'http'"),
+        "protos_file": ("tcpp\n", ":1] invalid protocol specified: 'tcpp'"),
+        "tos_file": ("256\n", ":1] invalid tos specified: '256'"),
+        "aggregate_primitives": ("name=a len=4\n", ":1] Invalid entry: name=a"),
+    }
+    for key, (text, said) in wrong.items():
+        run.write("bad.map", text)
+        for value, words in ((run.dir / "bad.map", f"bad.map{said}"), (run.dir / "none.map", "none.map")):
+            conf = run.config(f"plugins: print\n{key}: {value}\nnfacctd_ip: 127.0.0.1\nnfacctd_port: {run.port()}\n")
+            for flags in ([], ["--check-config"]):
+                run.run_program("nfacctd", "-f", conf, *flags, expect=1)
+                assert words in run.stderr and key in run.stderr, (key, run.stderr)
+
+
+def test_maps_of_plugins(run):
+    """Each plugin has maps of its own, on the same flows."""
+    run.write("one.map", "set_tag=1 src_net=10.0.0.0/24\nset_label=rest\n")
+    run.write("two.map", "set_tag=2 filter='tcp dst port 443'\n")
+    run.write("nets", "64501,10.0.0.0/30\n64502,10.0.0.0/8\n192.0.2.99,64600_64503,192.0.2.0/24\n")
+    run.write("ports", "443\n")
+    d, port = run.nfacctd("""
+        plugins: print[a], print[b], print[c], print[d]
+        print_output: json
+        print_refresh_time: 600
+        aggregate[a]: tag, label
+        pre_tag_map[a]: @DIR@/one.map
+        print_output_file[a]: @DIR@/a.json
+        aggregate[b]: tag
+        pre_tag_map[b]: @DIR@/two.map
+        pre_tag_filter[b]: 2
+        print_output_file[b]: @DIR@/b.json
+        nfacctd_as: file
+        nfacctd_net[c]: file
+        networks_file: @DIR@/nets
+        aggregate[c]: src_as, src_net, src_mask, dst_as, peer_dst_as, peer_dst_ip
+        print_output_file[c]: @DIR@/c.json
+        aggregate[d]: src_port, dst_port
+        ports_file[d]: @DIR@/ports
+        print_output_file[d]: @DIR@/d.json""")
+    made = [netflow.flow(src="10.0.0.1", packets=1, src_as=7), netflow.flow(src="10.0.1.1", packets=2, dport=80)]
+    run.send(port, netflow.v5(made, int(time.time())))
+    d.stop()
+    assert sorted((r["tag"], r["label"], r["packets"]) for r in run.rows("a.json")) == [(0, "rest", 2), (1, "", 1)]
+    assert [(r["tag"], r["packets"]) for r in run.rows("b.json")] == [(2, 1)]
+    want = [(64501, "10.0.0.0", 30, 64503, 64600, "192.0.2.99", 1), (64502, "10.0.0.0", 8, 64503, 64600, "192.0.2.99", 2)]
+    rows = [tuple(r[k] for k in ("as_src", "net_src", "mask_src", "as_dst", "peer_as_dst", "peer_ip_dst", "packets"))
+            for r in run.rows("c.json")]
+    assert sorted(rows) == want, rows
+    assert sorted((r["port_src"], r["port_dst"], r["packets"]) for r in run.rows("d.json")) == [(0, 0, 2), (0, 443, 1)]
+
+
+def test_sampling_map(run):
+    run.write("s.map", "id=10 ip=127.0.0.1 in=1\nid=100 ip=127.0.0.2\n")
+    d, port = run.nfacctd("""
+        plugins: print[a]
+        aggregate: peer_src_ip, in_iface, sampling_rate
+        print_output: json
+        print_output_file: @DIR@/a.json
+        print_refresh_time: 600
+        nfacctd_renormalize: true
+        sampling_map: @DIR@/s.map""")
+    made = [netflow.flow(packets=1, bytes=10, **{"in": 1}), netflow.flow(packets=1, bytes=10, **{"in": 2})]
+    run.send(port, netflow.v5(made, int(time.time()), sampling=0x4000 | 7))
+    run.send(port, netflow.v5(made[1:], int(time.time())), source="127.0.0.2")
+    d.stop()
+    rows = sorted((r["peer_ip_src"], r["iface_in"], r["packets"], r["bytes"]) for r in run.rows("a.json"))
+    assert rows == [("127.0.0.1", 1, 10, 100), ("127.0.0.1", 2, 7, 70), ("127.0.0.2", 2, 100, 1000)], rows
+
+
+def test_rd_map(run):
+    run.write("r.map", "id=0:64500:40 in=1 ip=127.0.0.1\nid=1:192.0.2.1:7 mpls_vpn_id=9\n")
+    fields = FIELDS + [(234, 4, "vrf")]
+    d, port = run.nfacctd("""
+        plugins: print[a]
+        aggregate: mpls_vpn_rd
+        print_output: json
+        print_output_file: @DIR@/a.json
+        print_refresh_time: 600
+        flow_to_rd_map: @DIR@/r.map""")
+    made = [netflow.flow(packets=1, vrf=5, **{"in": 1}), netflow.flow(packets=2, vrf=9), netflow.flow(packets=4, vrf=5)]
+    run.send(port, netflow.export(10, made, int(time.time()), fields=fields))
+    d.stop()
+    rows = sorted((r["packets"], r["mpls_vpn_rd"]) for r in run.rows("a.json"))
+    assert rows == [(1, "0:64500:40"), (2, "1:192.0.2.1:7"), (4, "vrfid:5")], rows
+
+
+def test_own_primitives(run):
+    """Through aggregation, JSON, CSV, SQLite and the memory table."""
+    run.write("p.lst", "name=Vrf len=4 semantics=u_int field_type=234\nname=tag1 len=2 semantics=hex field_type=9999:1\n"
+                       "name=hop len=4 semantics=ip field_type=15\nname=hop2 len=4 semantics=ip field_type=15\n"
+                       "name=wrong_len len=2 semantics=u_int field_type=5\n")
+    fields = FIELDS + [(234, 4, "vrf"), ((1, 9999), 2, "own"), (15, 4, "hop"), (15, 4, "hop2")]
+    d, port = run.nfacctd("""
+        aggregate_primitives: @DIR@/p.lst
+        aggregate: vrf, tag1, hop, hop2, wrong_len
+        plugins: print[j], print[c], memory[m], sqlite3[s]
+        imt_path[m]: @DIR@/m.sock
+        print_refresh_time: 600
+        print_output[j]: json
+        print_output_file[j]: @DIR@/j.json
+        print_output[c]: csv
+        print_output_file[c]: @DIR@/c.csv
+        sql_db[s]: @DIR@/s.db
+        sql_table[s]: acct
+        sql_optimize_clauses[s]: true
+        sql_refresh_time[s]: 600""")
+    run.sql("s.db", "CREATE TABLE acct (vrf INT, tag1 TEXT, hop TEXT, hop2 TEXT, wrong_len INT, packets INT, bytes INT)")
+    one = dict(vrf=70000, own=0x00BE, hop="192.0.2.1", hop2="192.0.2.2", bytes=5)
+    made = [netflow.flow(packets=1, **one), netflow.flow(packets=2, **one), netflow.flow(packets=4, **dict(one, vrf=1))]
+    run.send(port, netflow.export(10, made, int(time.time()), fields=fields))
+    run.wait(lambda: sum(r["packets"] for r in run.client_json("-s")) == 7, "the flows to be in memory")
+    table = sorted((r["packets"], r["vrf"], r["tag1"], r["hop"], r["hop2"], r["wrong_len"]) for r in run.client_json("-s"))
+    want = [(3, "70000", "be", "192.0.2.1", "192.0.2.2", "0"), (4, "1", "be", "192.0.2.1", "192.0.2.2", "0")]
+    assert table == want, table
+    d.stop()
+    rows = sorted((r["packets"], r["vrf"], r["tag1"], r["hop"], r["hop2"], r["wrong_len"]) for r in run.rows("j.json"))
+    assert rows == want, rows
+    lines = sorted((run.dir / "c.csv").read_text().splitlines())
+    assert lines == ["1,be,192.0.2.1,192.0.2.2,0,4,5", "70000,be,192.0.2.1,192.0.2.2,0,3,10",
+                     "vrf,tag1,hop,hop2,wrong_len,PACKETS,BYTES"], lines
+    stored = sorted(run.sql("s.db", "SELECT packets, vrf, tag1, hop, hop2 FROM acct"))
+    assert stored == [(3, 70000, "be", "192.0.2.1", "192.0.2.2"), (4, 1, "be", "192.0.2.1", "192.0.2.2")], stored
