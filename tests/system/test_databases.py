@@ -260,3 +260,20 @@ def stopped_in_purge(run, kind, server):
         os.kill(pid, signal.SIGCONT)
     assert d.wait(60) == 0
     assert sums(server) == (500, *want(flows, flows)) and spooled(run) == 0
+
+
+def test_seed(run):
+    """The command line and its file form, through the socket that the client library knows, give the same rows."""
+    server = MariaDB(run)
+    there = run.veth()
+    common = "plugins: mysql\naggregate: src_host,dst_host\npcap_interface: v0\npcap_filter: src net 192.0.2.2/32\n"
+    env = {"MYSQL_UNIX_PORT": str(server.dir / "s.sock")}
+    rows = []
+    for config, words in ((common, []), (None, ["-c", "src_host,dst_host", "-i", "v0", "-P", "mysql", "src", "net", "192.0.2.2/32"])):
+        d = run.daemon("pmacctd", *words, config=config, env=env)
+        d.wait_log(r"link type is")
+        run.call(*there, "ping", "-c", "3", "-i", "0.05", "-q", "192.0.2.1")
+        d.stop()
+        rows.append(server.ask("SELECT ip_src, ip_dst, mac_src, src_port, ip_proto, packets, bytes FROM acct"))
+        server.ask("DELETE FROM acct")
+    assert rows[0] == rows[1] == [("192.0.2.2", "192.0.2.1", "0:0:0:0:0:0", "0", "0", "3", "252")], rows
