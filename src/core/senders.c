@@ -131,7 +131,8 @@ static int grow(struct senders *ss)
             more.slot[place(&more, &s->from, s->version, s->id, s->hash)] = s;
     }
     free(ss->slot);
-    *ss = more;
+    ss->slot = more.slot;
+    ss->cap = more.cap;
     return 0;
 }
 

@@ -121,7 +121,7 @@ static void try_open(struct writer *w, struct file *f)
 /* The file of a name; the one that was unused for longest makes room. NULL without memory. */
 static struct file *file_get(struct writer *w, const char *name, size_t len)
 {
-    struct file *oldest = NULL;
+    struct file *oldest = &w->file[0];
     for (unsigned i = 0; i < w->max_open; i++) {
         struct file *f = &w->file[i];
         if (f->name && strlen(f->name) == len && !memcmp(f->name, name, len)) {
@@ -130,7 +130,7 @@ static struct file *file_get(struct writer *w, const char *name, size_t len)
                 try_open(w, f);
             return f;
         }
-        if (!oldest || (oldest->name && (!f->name || f->used < oldest->used)))
+        if (oldest->name && (!f->name || f->used < oldest->used))
             oldest = f;
     }
     file_close(w, oldest);

@@ -57,31 +57,31 @@ void sf_wants_make(struct sf_wants *w, const struct fieldset *needs, const struc
     for (unsigned i = 0; !from_flow(c->net_source) && i < sizeof(of_net) / sizeof(of_net[0]); i++)
         fieldset_del(&w->fields, of_net[i]);
     memset(w->by_format, SF_ROW_NONE, sizeof(w->by_format));
-    for (uint8_t i = 0; i < SF_ROW_MAX; i++) {
+    for (unsigned i = 0; i < SF_ROW_MAX; i++) {
         const uint32_t tag = rows[i].tag;
-        if (wanted(w, i))
+        if (wanted(w, (uint8_t)i))
             w->rows |= UINT64_C(1) << i;
         if (tag < 8)
-            w->by_format[tag] = i;
+            w->by_format[tag] = (uint8_t)i;
         else if (tag - 1000 < 56)
-            w->by_format[8 + tag - 1000] = i;
+            w->by_format[8 + tag - 1000] = (uint8_t)i;
     }
 }
 
 uint8_t sf_row_search(uint32_t tag)
 {
-    for (uint8_t i = 0; i < SF_ROW_MAX; i++)
+    for (unsigned i = 0; i < SF_ROW_MAX; i++)
         if (rows[i].tag == tag)
-            return i;
+            return (uint8_t)i;
     return SF_ROW_NONE;
 }
 
 uint8_t sf_row_old(uint32_t type, bool extended)
 {
     const uint32_t old = (extended ? OLD_EXTENDED : OLD_DATA) | type;
-    for (uint8_t i = 0; type && type < OLD_EXTENDED && i < SF_ROW_MAX; i++)
+    for (unsigned i = 0; type && type < OLD_EXTENDED && i < SF_ROW_MAX; i++)
         if (rows[i].old == old)
-            return i;
+            return (uint8_t)i;
     return SF_ROW_NONE;
 }
 
@@ -123,7 +123,8 @@ static bool is_name(struct cursor *c)
 static void skip_user(struct cursor *c)
 {
     struct cursor plain = *c;
-    if (is_name(&plain) && is_name(&plain)) {
+    const bool source = is_name(&plain), destination = is_name(&plain);
+    if (source && destination) {
         *c = plain;
         return;
     }

@@ -21,7 +21,7 @@ static bool grow(struct sf_sources *ss)
     more.slot = calloc(more.cap, sizeof(*more.slot));
     if (!more.slot)
         return false;
-    for (uint32_t i = 0; i < ss->cap; i++)
+    for (uint32_t i = 0; ss->slot && i < ss->cap; i++)
         if (ss->slot[i].used)
             more.slot[place(&more, ss->slot[i].type, ss->slot[i].index)] = ss->slot[i];
     free(ss->slot);
@@ -33,14 +33,16 @@ struct sf_source *sf_source_get(struct sf_sources *ss, uint32_t type, uint32_t i
 {
     if (ss->last && ss->last->index == index && ss->last->type == type)
         return ss->last;
-    struct sf_source *s = ss->cap ? &ss->slot[place(ss, type, index)] : NULL;
-    if (!s || !s->used) {
-        if (ss->n >= SF_SOURCES_MAX || ((ss->n + 1) * 2 > ss->cap && !grow(ss)))
-            return NULL;
-        s = &ss->slot[place(ss, type, index)];
-        *s = (struct sf_source){ .type = type, .index = index, .used = true };
-        ss->n++;
-    }
+    if (!ss->slot && !grow(ss))
+        return NULL;
+    struct sf_source *s = &ss->slot[place(ss, type, index)];
+    if (s->used)
+        return ss->last = s;
+    if (ss->n >= SF_SOURCES_MAX || ((ss->n + 1) * 2 > ss->cap && !grow(ss)))
+        return NULL;
+    s = &ss->slot[place(ss, type, index)];
+    *s = (struct sf_source){ .type = type, .index = index, .used = true };
+    ss->n++;
     return ss->last = s;
 }
 
@@ -73,7 +75,7 @@ struct sf_step sf_source_step(struct sf_source *s, uint32_t seq, uint32_t pool, 
 
 void sf_sources_restart(struct sf_sources *ss)
 {
-    for (uint32_t i = 0; i < ss->cap; i++)
+    for (uint32_t i = 0; ss->slot && i < ss->cap; i++)
         ss->slot[i].known = false;
 }
 
