@@ -14,8 +14,9 @@
 
 enum {
     STALL_US = 200 * 1000, /* a ring that is full for longer does not hold up the input any more */
-    WAIT_ROOM_NS = 100 * 1000,
-    WAIT_ROOM_TRIES = 200,
+    NAP_FIRST_NS = 100 * 1000, /* while a file input waits for room; each nap is twice the last */
+    NAP_LAST_NS = 1600 * 1000,
+    NAPS_NS = 20 * 1000 * 1000,
 };
 
 struct worker {
@@ -500,10 +501,12 @@ bool worker_wait_room(struct worker *w)
 {
     for (unsigned i = 0; i < w->n; i++)
         ring_publish(w->outlets[i].ring);
-    for (unsigned tries = 0; !all_have_room(w); tries++) {
-        if (tries == WAIT_ROOM_TRIES)
+    long nap = NAP_FIRST_NS;
+    for (long napped = 0; !all_have_room(w); napped += nap) {
+        if (napped >= NAPS_NS)
             return false;
-        nanosleep(&(struct timespec){ .tv_nsec = WAIT_ROOM_NS }, NULL);
+        nanosleep(&(struct timespec){ .tv_nsec = nap }, NULL);
+        nap = nap < NAP_LAST_NS ? nap * 2 : nap;
     }
     for (unsigned i = 0; i < w->n; i++) {
         w->outlets[i].full_since_us = 0;

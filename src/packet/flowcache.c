@@ -19,9 +19,14 @@ enum {
     SLOTS_MIN = 4096,
     GROUP = 32,   /* records whose memory is fetched together */
     AHEAD = 1024, /* octets of records that are fetched before they are looked at */
-    EVICT = 32,   /* flows that end when there is no room for one more */
+    LINE = 64,
+    FETCH_MAX = 6 * LINE,
+    SCRATCH = 1 << 16, /* octets: more than a record has */
+    EVICT = 32,        /* flows that end when there is no room for one more */
     TCP_FIN = 1,
+    TCP_SYN = 2,
     TCP_RST = 4,
+    TCP_ACK = 16,
 };
 #define NIL UINT32_MAX
 
@@ -37,14 +42,16 @@ struct flowcache {
     uint32_t made;  /* entries that exist, used or free */
     uint32_t free;  /* first free one, linked by next */
     uint32_t n_chunks, cap_chunks;
-    uint32_t moved; /* how often slots have been moved: what was found before may be elsewhere */
-    size_t stride;  /* octets of an entry */
+    uint32_t moved;   /* how often slots have been moved: what was found before may be elsewhere */
+    size_t stride;    /* octets of an entry */
+    unsigned fetched; /* octets of it that an update reads, as a rule */
     uint8_t **chunks;
     int64_t now_us;
     uint32_t now_s;
     uint32_t turn; /* interval number that the wheel stands at: everything before it was looked at */
     uint64_t forced, too_long;
-    struct flow_entry *scratch;
+    struct flow_entry *scratch; /* for any record */
+    int64_t life_us[FC_MAX];
     uint32_t spoke[SPOKES]; /* first entry of each list */
 };
 
@@ -195,7 +202,7 @@ static void wheel_link(struct flowcache *fc, uint32_t index)
         turn = (uint64_t)fc->turn + 1;
     if (turn >= (uint64_t)fc->turn + SPOKES)
         turn = (uint64_t)fc->turn + SPOKES - 1;
-    e->spoke = (uint16_t)(turn % SPOKES);
+    e->spoke = turn % SPOKES;
     uint32_t *head = &fc->spoke[e->spoke];
     if (*head == NIL) {
         *head = e->prev = e->next = index;
@@ -293,9 +300,10 @@ static void entry_init(const struct flowcache *fc, struct flow_entry *e, const s
     e->tcpflags = (uint8_t)r->tcpflags;
     e->direction = r->direction;
     e->proto = r->key[fc->c.proto_off];
+    e->begun = 1;
     e->key_len = (uint16_t)record_key_len(r);
     memcpy(e->key, r->key, record_key_len(r));
-    e->class = class_of(e);
+    e->class = class_of(e) & 7;
 }
 
 static void pass(struct flowcache *fc, const struct record *r, enum flow_end why)
@@ -306,6 +314,16 @@ static void pass(struct flowcache *fc, const struct record *r, enum flow_end why
 
 /* ---- adding */
 
+/* By the same rules as the core's `flows` counter (flowtrack.h). */
+static inline bool begins_anew(const struct flowcache *fc, const struct flow_entry *e, const struct record *r,
+                               int64_t at)
+{
+    if (__builtin_expect(at - e->last_us > fc->life_us[e->class], 0))
+        return true;
+    bool closed = e->class == FC_TCP_FIN || e->class == FC_TCP_RST;
+    return __builtin_expect(closed, 0) && (r->tcpflags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
 static void update(struct flowcache *fc, uint32_t index, const struct record *r)
 {
     struct flow_entry *e = entry(fc, index);
@@ -313,6 +331,7 @@ static void update(struct flowcache *fc, uint32_t index, const struct record *r)
     e->packets += r->packets;
     e->bytes += r->bytes;
     e->records++;
+    e->begun = (uint16_t)(e->begun + (begins_anew(fc, e, r, at) && e->begun < UINT16_MAX));
     e->flows += r->flows;
     if (__builtin_expect(fc->c.attr_len, 0))
         memcpy(e->key + fc->c.attr_off, r->key + fc->c.attr_off, fc->c.attr_len);
@@ -326,7 +345,7 @@ static void update(struct flowcache *fc, uint32_t index, const struct record *r)
         uint8_t class = class_of(e);
         if (class != e->class) { /* a timeout that may come before the one it hangs for */
             wheel_unlink(fc, index);
-            e->class = class;
+            e->class = class & 7;
             wheel_link(fc, index);
         }
     }
@@ -371,6 +390,7 @@ static void add(struct flowcache *fc, const struct record *r, uint32_t hash, uin
         advance(fc, r->start_us);
     if (__builtin_expect(record_key_len(r) > fc->c.key_max, 0)) {
         fc->too_long++;
+        pass(fc, r, FLOW_END_RESOURCES);
         return;
     }
     at = table_find(fc, r, hash, at);
@@ -399,8 +419,8 @@ static void add_group(struct flowcache *fc, const struct record *const *r, unsig
         uint32_t index = fc->slots[at[i]].index;
         if (index != NIL) {
             const char *e = (const char *)entry(fc, index);
-            __builtin_prefetch(e, 1);
-            __builtin_prefetch(e + 64, 1);
+            for (unsigned line = 0; line < fc->fetched; line += LINE)
+                __builtin_prefetch(e + line, 1);
         }
     }
     uint32_t moved = fc->moved;
@@ -433,10 +453,7 @@ void flowcache_pass(struct flowcache *fc, const uint8_t *recs, size_t bytes)
         const struct record *r = (const struct record *)recs;
         if (fc->c.packet_clock)
             advance(fc, r->start_us);
-        if (record_key_len(r) <= fc->c.key_max)
-            pass(fc, r, FLOW_END_FORCED);
-        else
-            fc->too_long++;
+        pass(fc, r, FLOW_END_FORCED);
     }
 }
 
@@ -506,9 +523,12 @@ struct flowcache *flowcache_new(const struct flowcache_conf *conf)
         return NULL;
     fc->c = *conf;
     fc->stride = (sizeof(struct flow_entry) + conf->key_max + 63) & ~(size_t)63;
+    fc->fetched = fc->stride < FETCH_MAX ? (unsigned)fc->stride : (unsigned)FETCH_MAX;
     fc->free = NIL;
     memset(fc->spoke, 0xff, sizeof(fc->spoke));
-    fc->scratch = aligned_alloc(64, fc->stride);
+    fc->scratch = aligned_alloc(64, SCRATCH);
+    for (unsigned i = 0; i < FC_MAX; i++)
+        fc->life_us[i] = conf->life_s[i] * (int64_t)US_PER_S;
     if (fc->scratch && table_resize(fc, SLOTS_MIN))
         return fc;
     flowcache_free(fc);

@@ -19,12 +19,14 @@ enum flow_end { FLOW_END_IDLE = 1, FLOW_END_ACTIVE = 2, FLOW_END_FORCED = 4, FLO
 
 struct flow_entry {
     uint64_t packets, bytes;
-    int64_t first_us, last_us; /* of its packets */
-    uint32_t records, flows;   /* sums over the records it is made of */
-    uint32_t born_s, seen_s;   /* by the cache's clock */
-    uint32_t prev, next;       /* in its list of the wheel */
-    uint8_t class, tcpflags, direction, proto;
-    uint16_t key_len, spoke; /* spoke of the wheel */
+    int64_t first_us, last_us;                     /* of its packets */
+    uint32_t records, flows;                       /* sums over the records it is made of */
+    uint32_t born_s, seen_s;                       /* by the cache's clock */
+    uint32_t prev, next;                           /* in its list of the wheel */
+    uint16_t spoke : 10, class : 3, direction : 2; /* spoke of the wheel; enum flow_class, flow_direction */
+    uint16_t begun;                                /* flows that began with its packets (life_s) */
+    uint16_t key_len;
+    uint8_t tcpflags, proto;
     uint8_t key[];
 };
 
@@ -32,9 +34,12 @@ struct flowcache_conf {
     uint32_t idle_s[FC_MAX]; /* seconds without a packet that end a flow */
     uint32_t maxlife_s;      /* seconds after which an active flow is told in parts */
     uint32_t interval_s;     /* expiries happen at multiples of it, 0: each second */
-    uint64_t bytes_max;      /* a flow of more octets ends at once, 0: no bound */
-    uint32_t flows_max;      /* when more are followed, those that would end first end at once */
-    uint32_t key_max;        /* octets of the longest key, at most 4096 */
+    /* Seconds of silence after which the next packet begins another flow, by class; flow_entry.begun counts
+     * these. */
+    uint32_t life_s[FC_MAX];
+    uint64_t bytes_max; /* a flow of more octets ends at once, 0: no bound */
+    uint32_t flows_max; /* when more are followed, those that would end first end at once */
+    uint32_t key_max;   /* octets of the longest key that is followed */
     uint16_t attr_off,
         attr_len; /* part of the fixed key that keeps no flows apart: the last packet's stays; len 0: none */
     uint16_t proto_off; /* where the IP protocol stands in the key */
@@ -71,7 +76,7 @@ bool flowcache_end_all(struct flowcache *fc, unsigned budget);
 uint32_t flowcache_count(const struct flowcache *fc);
 /* Of flows that ended because there were too many, or no memory for more. */
 uint64_t flowcache_forced(const struct flowcache *fc);
-/* Records that were refused because their key is longer than key_max. */
+/* Records whose key is longer than key_max: each was told as a flow of its own. */
 uint64_t flowcache_too_long(const struct flowcache *fc);
 
 #endif

@@ -62,11 +62,15 @@ struct export_udp {
 static uint32_t queued(const struct export_udp *x) { return x->head - x->tail; }
 static struct datagram *at(struct export_udp *x, uint32_t n) { return &x->queue[n % QUEUE]; }
 
+static double rate_of(const struct export_udp *x)
+{
+    return !x->c.patient && queued(x) > QUEUE / 2 ? RATE_URGENT : RATE;
+}
+
 static uint32_t may_send(struct export_udp *x)
 {
     int64_t now = clock_mono_us();
-    double rate = !x->c.patient && queued(x) > QUEUE / 2 ? RATE_URGENT : RATE;
-    x->tokens += (double)(now - x->tokens_at_us) * rate / 1e6;
+    x->tokens += (double)(now - x->tokens_at_us) * rate_of(x) / 1e6;
     x->tokens_at_us = now;
     if (x->tokens > BATCH)
         x->tokens = BATCH;
@@ -242,7 +246,12 @@ static void send_some(struct export_udp *x)
     }
 }
 
-static void wait_a_little(void) { nanosleep(&(struct timespec){ .tv_nsec = WAIT_NS }, NULL); }
+/* Until a whole batch may leave; a socket that is full says so sooner. */
+static void wait_a_little(const struct export_udp *x)
+{
+    double need = BATCH - x->tokens, ns = need > 0 ? need * 1e9 / rate_of(x) : 0;
+    nanosleep(&(struct timespec){ .tv_nsec = ns > WAIT_NS ? (long)ns : (long)WAIT_NS }, NULL);
+}
 
 static void on_timer(uv_timer_t *t)
 {
@@ -264,7 +273,7 @@ static void send_until(struct export_udp *x, uint32_t left)
             lose_one(x, ENETUNREACH);
             continue;
         }
-        wait_a_little();
+        wait_a_little(x);
         if (clock_mono_us() - x->moved_at_us > STUCK_US)
             lose_one(x, EAGAIN);
     }
@@ -278,7 +287,7 @@ void export_udp_put(struct export_udp *x, const uint8_t *p, uint32_t len, const 
     d->sums = *s;
     d->len = len < DATAGRAM_MAX ? len : DATAGRAM_MAX;
     memcpy(d->p, p, d->len);
-    if (queued(x) >= BATCH)
+    if (queued(x) >= BATCH && x->head % BATCH == 0)
         send_some(x);
     if (queued(x) && !uv_is_active((const uv_handle_t *)&x->timer))
         uv_timer_start(&x->timer, on_timer, TURN_MS, TURN_MS);

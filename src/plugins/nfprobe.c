@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "netflow/encode.h"
 #include "packet/flowcache.h"
+#include "packet/flowtrack.h"
 #include "plugins/if_counters.h"
 #include "plugins/export_udp.h"
 #include "plugins/nfprobe_conf.h"
@@ -17,8 +18,9 @@ enum {
     PORT = 2100,
     FLOWS_MAX = 1 << 20,       /* followed at a time where nfprobe_maxflows does not say */
     EXPIRE_SLICE = 512,        /* flows between two looks at the queue */
+    TCP_LIFETIME_S = 60,       /* pmacctd_flow_tcp_lifetime where it is not set */
     END_OF_FLOW = 3,           /* flowEndReason */
-    LABEL_MAX = 256,           /* octets of a label that flows are followed with */
+    LABEL_MAX = 64,            /* octets of a label that flows are followed with */
     BOOT_BEFORE_US = 60000000, /* uptimes count from a minute before the first packet */
 };
 
@@ -54,7 +56,7 @@ static void export_flow(void *arg, const struct flow_entry *e, enum flow_end why
     struct export_flow f = { .key = e->key,
                              .packets = e->packets,
                              .bytes = e->bytes,
-                             .flows = e->flows ? e->flows : 1,
+                             .flows = e->begun,
                              .first_us = e->first_us,
                              .last_us = e->last_us,
                              .tcpflags = e->tcpflags,
@@ -192,7 +194,7 @@ static int check(const struct config_set *set, const struct plugin_conf *pc, str
                        why.text);
     }
     nfprobe_conf_key(&nc, &spec->set);
-    spec->flows = nc.exported.flows;
+    spec->flows = false; /* the cache counts them by itself */
     spec->none = false;
     spec->sum = SUM_NONE;
     spec->icmp_as_port = spec->whole_addresses = true;
@@ -224,6 +226,15 @@ static void set_attribute(struct flowcache_conf *fc, const struct layout *l)
     }
 }
 
+static void set_lifetimes(struct flowcache_conf *fc, const struct config *c)
+{
+    for (unsigned i = 0; i < FC_MAX; i++)
+        fc->life_s[i] = (uint32_t)c->flow_lifetime;
+    fc->life_s[FC_TCP] = (uint32_t)(c->flow_tcp_lifetime ? c->flow_tcp_lifetime : TCP_LIFETIME_S);
+    fc->life_s[FC_TCP_FIN] = FLOWTRACK_FIN_S;
+    fc->life_s[FC_TCP_RST] = FLOWTRACK_RST_S;
+}
+
 static struct flowcache *open_cache(struct nfprobe *s, const struct plugin *pl)
 {
     uint32_t label = layout_find(pl->layout, FIELD_label) ? LABEL_MAX : 0;
@@ -238,6 +249,7 @@ static struct flowcache *open_cache(struct nfprobe *s, const struct plugin *pl)
                                  .out = export_flow,
                                  .arg = s };
     memcpy(fc.idle_s, s->conf.idle_s, sizeof(fc.idle_s));
+    set_lifetimes(&fc, pl->c);
     set_attribute(&fc, pl->layout);
     return flowcache_new(&fc);
 }

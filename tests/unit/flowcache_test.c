@@ -23,6 +23,7 @@ struct told {
         uint64_t id, packets, bytes;
         int64_t first_us, last_us;
         uint8_t tcpflags, direction, attr;
+        unsigned begun;
         enum flow_end why;
     } last[TOLD_MAX];
 };
@@ -43,6 +44,7 @@ static void out(void *arg, const struct flow_entry *e, enum flow_end why)
     t->last[i].tcpflags = e->tcpflags;
     t->last[i].direction = e->direction;
     t->last[i].attr = e->key[PROTO_AT + 1];
+    t->last[i].begun = e->begun;
     t->last[i].why = why;
 }
 
@@ -50,6 +52,7 @@ static struct flowcache_conf conf_of(struct told *t)
 {
     return (struct flowcache_conf){ .idle_s = { 100, 200, 20, 50, 30, 10 },
                                     .maxlife_s = 1000,
+                                    .life_s = { 60, 60, 10, 30, 60, 60 },
                                     .interval_s = 0,
                                     .flows_max = 100000,
                                     .key_max = KEY,
@@ -88,6 +91,68 @@ static void all_expired(struct flowcache *fc)
 {
     while (flowcache_expire(fc, 7))
         ;
+}
+
+/* How many flows an entry stands for: silence ends one, and a connection that was closed begins anew with the
+ * next SYN. */
+static void flows_begin_anew(void **state)
+{
+    (void)state;
+    enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
+    static const struct {
+        struct packet p[5];
+        unsigned n, begun;
+    } rows[] = {
+        { { { 1, IPPROTO_UDP, 0, 0, START, 0 }, { 1, IPPROTO_UDP, 0, 0, START + 60 * SECOND, 0 } }, 2, 1 },
+        { { { 1, IPPROTO_UDP, 0, 0, START, 0 }, { 1, IPPROTO_UDP, 0, 0, START + 60 * SECOND + 1, 0 } },
+          2,
+          2 },
+        { { { 1, IPPROTO_TCP, SYN, 0, START, 0 },
+            { 1, IPPROTO_TCP, SYN, 0, START + 1, 0 }, /* once more */
+            { 1, IPPROTO_TCP, FIN | ACK, 0, START + 2, 0 },
+            { 1, IPPROTO_TCP, ACK, 0, START + 3, 0 },
+            { 1, IPPROTO_TCP, SYN, 0, START + 4, 0 } },
+          5,
+          2 },
+        { { { 1, IPPROTO_TCP, SYN, 0, START, 0 },
+            { 1, IPPROTO_TCP, RST, 0, START + 1, 0 },
+            { 1, IPPROTO_TCP, SYN | ACK, 0, START + 2, 0 } }, /* no beginning of this side */
+          3,
+          1 },
+        { { { 1, IPPROTO_TCP, RST, 0, START, 0 }, { 1, IPPROTO_TCP, ACK, 0, START + 11 * SECOND, 0 } },
+          2,
+          2 },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct told t = { 0 };
+        struct flowcache_conf c = conf_of(&t);
+        struct flowcache *fc = flowcache_new(&c);
+        for (unsigned k = 0; k < rows[i].n; k++)
+            add(fc, rows[i].p[k]);
+        flowcache_end_all(fc, 100);
+        assert_int_equal(t.n, 1);
+        if (t.last[0].begun != rows[i].begun)
+            fail_msg("row %zu: %u", i, t.last[0].begun);
+        flowcache_free(fc);
+    }
+}
+
+/* Keys for which entries have no room (long labels) are not followed, and not lost. */
+static void long_keys_are_told_at_once(void **state)
+{
+    (void)state;
+    struct told t = { 0 };
+    struct flowcache_conf c = conf_of(&t);
+    c.key_max = 8;
+    struct flowcache *fc = flowcache_new(&c);
+    for (unsigned i = 0; i < 3; i++)
+        add(fc, (struct packet){ 7, IPPROTO_UDP, 0, 0, START + i, 0 });
+    assert_int_equal(t.n, 3);
+    assert_int_equal(t.packets, 3);
+    assert_int_equal(t.last[2].id, 7);
+    assert_int_equal(flowcache_count(fc), 0);
+    assert_int_equal(flowcache_too_long(fc), 3);
+    flowcache_free(fc);
 }
 
 /* What is known of a flow only after some packets does not keep these apart; the last word counts. */
@@ -384,6 +449,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flows_end_within_a_batch),          cmocka_unit_test(attributes_keep_nothing_apart),
+        cmocka_unit_test(long_keys_are_told_at_once),        cmocka_unit_test(flows_begin_anew),
         cmocka_unit_test(packets_of_a_key_are_one_flow),     cmocka_unit_test(idle_flows_end_by_their_class),
         cmocka_unit_test(a_packet_puts_the_end_off),         cmocka_unit_test(the_end_of_a_connection_counts),
         cmocka_unit_test(ends_come_together_at_intervals),   cmocka_unit_test(long_timeouts_and_leaps),
