@@ -4,6 +4,7 @@ libbase_a_SOURCES = \
 	src/base/addr.c src/base/addr.h \
 	src/base/arena.c src/base/arena.h \
 	src/base/clock.c src/base/clock.h \
+	src/base/craft.c src/base/craft.h \
 	src/base/cursor.h \
 	src/base/err.c src/base/err.h \
 	src/base/files.c src/base/files.h \

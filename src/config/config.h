@@ -138,6 +138,8 @@ struct config {
     int collector_port;
     bool collector_ipv6_only;
     const char *collector_mcast_groups;
+    const char *templates_receiver; /* nfacctd_templates_receiver */
+    int templates_port;             /* nfacctd_templates_port, 0: none */
     bool disable_sanity_checks, disable_opt_scope_check, ignore_exporter_address, account_options, time_secs;
     bool pre_processing_checks;
     const char *counter_file;              /* sfacctd_counter_* */

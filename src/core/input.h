@@ -19,6 +19,7 @@ struct datagram {
     struct addr from;    /* sender */
     int64_t at_us;       /* time of receipt */
     int64_t captured_us; /* time in the capture file; 0: received right now */
+    bool second_hand;    /* from another collector (nfacctd_templates_port): not to be handed on again */
 };
 
 /* A protocol spoken in datagrams: NetFlow and IPFIX, sFlow. */

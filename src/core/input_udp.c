@@ -44,6 +44,8 @@ struct udp_state {
     int64_t drops_at_us;
     struct log_limit drops_limit, error_limit;
     char where[ADDR_TEXT + 16]; /* "ip:port" as configured */
+    int second_fd;              /* nfacctd_templates_port, -1: none */
+    uv_poll_t second_poll;
 };
 
 static bool udp_wanted(const struct config *c) { return !c->pcap_savefile; }
@@ -56,6 +58,27 @@ static void prepare_batch(struct udp_state *s)
             .msg_name = &s->from[i], .msg_namelen = sizeof(s->from[i]), .msg_iov = &s->iov[i], .msg_iovlen = 1
         };
     }
+}
+
+/* The port for templates that other collectors hand on. */
+static int open_second(struct input *in, struct err *e)
+{
+    struct udp_state *s = in->state;
+    const struct config *c = in->c;
+    struct sock_udp want = { .ip = c->collector_ip,
+                             .port = (uint16_t)c->templates_port,
+                             .interface = c->collector_interface,
+                             .v6_only = c->collector_ipv6_only };
+    s->second_fd = -1;
+    if (!c->templates_port)
+        return 0;
+    s->second_fd = sock_udp_listen(&want, NULL, e);
+    if (s->second_fd == -1)
+        return -1;
+    log_info(in->log, "waiting for %s templates on interface=%s ip=%s port=%d/udp", in->decoder->name,
+             c->collector_interface ? c->collector_interface : "all",
+             c->collector_ip ? c->collector_ip : "::", c->templates_port);
+    return 0;
 }
 
 static int udp_open(struct input *in, struct err *e)
@@ -82,16 +105,16 @@ static int udp_open(struct input *in, struct err *e)
     log_info(in->log, "waiting for %s data on interface=%s ip=%s port=%d/udp", in->decoder->name,
              c->collector_interface ? c->collector_interface : "all",
              c->collector_ip ? c->collector_ip : "::", c->collector_port);
-    return 0;
+    return open_second(in, e);
 }
 
 /* One system call: returns how many datagrams were there, -1 on an error that is not "none". */
-static int read_batch(struct input *in)
+static int read_batch(struct input *in, int fd)
 {
     struct udp_state *s = in->state;
     for (unsigned i = 0; i < BATCH; i++)
         s->msg[i].msg_hdr.msg_namelen = sizeof(s->from[i]);
-    int n = recvmmsg(s->fd, s->msg, BATCH, MSG_DONTWAIT, NULL);
+    int n = recvmmsg(fd, s->msg, BATCH, MSG_DONTWAIT, NULL);
     if (n == -1) {
         if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
             return 0;
@@ -102,7 +125,9 @@ static int read_batch(struct input *in)
     int64_t now = clock_wall_us();
     worker_set_now(in->worker, now);
     for (int i = 0; i < n; i++) {
-        struct datagram d = { .p = s->iov[i].iov_base, .len = s->msg[i].msg_len, .at_us = now };
+        struct datagram d = {
+            .p = s->iov[i].iov_base, .len = s->msg[i].msg_len, .at_us = now, .second_hand = fd == s->second_fd
+        };
         addr_from_sockaddr((const struct sockaddr *)&s->from[i], &d.from, &d.port);
         in->decoder->datagram(in->decoder_state, &d);
     }
@@ -177,7 +202,7 @@ static void watch(struct input *in)
     unsigned total = 0;
     bool pause = false;
     for (unsigned round = 0; round < ROUNDS; round++) {
-        n = read_batch(in);
+        n = read_batch(in, s->fd);
         total += n > 0 ? (unsigned)n : 0;
         pause = worker_flush(in->worker) && may_pause(in);
         if (n < FEW || pause)
@@ -191,6 +216,16 @@ static void watch(struct input *in)
         wait_for_more(in); /* the loop sees signals and timers in between */
 }
 
+static void on_second_readable(uv_poll_t *p, int status, int events)
+{
+    struct input *in = p->data;
+    const struct udp_state *s = in->state;
+    (void)status;
+    (void)events;
+    read_batch(in, s->second_fd);
+    worker_flush(in->worker);
+}
+
 static int udp_start(struct input *in, struct err *e)
 {
     struct udp_state *s = in->state;
@@ -199,6 +234,12 @@ static int udp_start(struct input *in, struct err *e)
     s->poll.data = s->nap.data = in;
     s->napping = true; /* not watched yet */
     wait_for_more(in);
+    if (s->second_fd == -1)
+        return 0;
+    if (uv_poll_init(in->loop, &s->second_poll, s->second_fd) != 0)
+        return err_set(e, ERR_SYS, "cannot watch the socket for templates");
+    s->second_poll.data = in;
+    uv_poll_start(&s->second_poll, UV_READABLE, on_second_readable);
     return 0;
 }
 
@@ -207,7 +248,9 @@ static void udp_stop(struct input *in)
     struct udp_state *s = in->state;
     uv_poll_stop(&s->poll);
     uv_timer_stop(&s->nap);
-    for (unsigned i = 0; i < STOP_BATCHES && read_batch(in) > 0; i++)
+    if (s->second_fd != -1)
+        uv_poll_stop(&s->second_poll);
+    for (unsigned i = 0; i < STOP_BATCHES && read_batch(in, s->fd) > 0; i++)
         if (worker_flush(in->worker) && !worker_wait_room(in->worker) && worker_all_full(in->worker))
             break;
     worker_flush(in->worker);
@@ -228,6 +271,8 @@ static void udp_close(struct input *in)
     struct udp_state *s = in->state;
     if (s->fd > 0)
         close(s->fd);
+    if (s->second_fd > 0)
+        close(s->second_fd);
     free(s->memory);
 }
 

@@ -15,13 +15,14 @@ struct message {
     struct exporter *x;
     uint8_t version;
     uint32_t seq, id;
-    uint32_t uptime;   /* v5, v9; milliseconds, or seconds with time_secs */
-    int64_t export_us; /* when it was sent, by its header */
-    int64_t limit_us;  /* later times cannot be (an hour after its sending) */
-    int64_t now_us;    /* received */
-    uint32_t rate;     /* of records that say nothing about their sampling */
-    uint32_t units;    /* data records seen: IPFIX sequence numbers count them */
-    bool lost_units;   /* some could not be counted */
+    uint32_t uptime;    /* v5, v9; milliseconds, or seconds with time_secs */
+    int64_t export_us;  /* when it was sent, by its header */
+    int64_t limit_us;   /* later times cannot be (an hour after its sending) */
+    int64_t now_us;     /* received */
+    uint32_t rate;      /* of records that say nothing about their sampling */
+    uint32_t templates; /* template records seen */
+    uint32_t units;     /* data records seen: IPFIX sequence numbers count them */
+    bool lost_units;    /* some could not be counted */
 };
 
 /* A record on its way as a message of its own. */
@@ -29,6 +30,8 @@ struct splitting {
     struct split s;
     uint8_t head[24]; /* the longest: that of v5, or of v9 and a set */
 };
+
+struct handon;
 
 struct netflow {
     struct worker *w;
@@ -43,6 +46,7 @@ struct netflow {
     char collector[ADDR_TEXT]; /* for messages */
     struct exporters exporters;
     struct allow *allow;           /* NULL: everybody */
+    struct handon *handon;         /* NULL: templates are for ourselves */
     uint64_t refused[NF_DROP_MAX]; /* datagrams that belong to no exporter */
     struct log_limit say_refused[NF_DROP_MAX], say_evicted;
     int64_t clock_us; /* monotonic, as of the last tick */

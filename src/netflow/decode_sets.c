@@ -113,6 +113,7 @@ static void template_set(struct netflow *nf, uint16_t id, struct cursor set, boo
         rec.fields = set;
         learn(nf, &rec);
         set = rec.fields;
+        nf->m.templates++;
         if (__builtin_expect(nf->splits, 0) && !set.bad)
             split_template(nf, id, start, (size_t)(set.p - start));
     }

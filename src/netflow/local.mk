@@ -9,6 +9,7 @@ libnetflow_a_SOURCES = \
 	src/netflow/elements.c src/netflow/elements.def src/netflow/elements.h \
 	src/netflow/exporter.c src/netflow/exporter.h \
 	src/netflow/finish.c \
+	src/netflow/handon.c src/netflow/handon.h \
 	src/netflow/load.c \
 	src/netflow/netflow.c src/netflow/netflow.h \
 	src/netflow/options.c src/netflow/options.h \

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "netflow/decode.h"
+#include "netflow/handon.h"
 
 /* A million domains or spoofed senders must not take the memory of the collector; real sites stay far below.
  */
@@ -158,6 +159,8 @@ static void netflow_datagram(void *state, const struct datagram *d)
     struct exporter *x = nf->m.x;
     if (__builtin_expect(why == NF_DROP_NONE, 1)) {
         x->count[NF_COUNT_DATAGRAMS]++;
+        if (nf->m.templates && nf->handon && !d->second_hand)
+            handon_message(nf->handon, d, nf->m.version, nf->m.templates);
     } else if (x) {
         x->refused[why]++;
         say_fault(nf, &x->s.say_fault, LOG_LV_INFO, drops[why].text);
@@ -226,6 +229,8 @@ static void netflow_stats(void *state, const char *where)
                nf->exporters.senders.n, (unsigned long long)nf->exporters.senders.evicted);
     log_notice(nf->log, "stats [%s] time=%lld discarded_packets=%llu", where,
                (long long)(clock_wall_us() / US_PER_S), (unsigned long long)discarded);
+    if (nf->handon)
+        handon_stats(nf->handon, where);
     strbuf_free(&s);
 }
 
@@ -245,6 +250,8 @@ static int netflow_open(void *state, struct worker *w, struct err *e)
                             .clock_us = clock_mono_us() };
     snprintf(nf->collector, sizeof(nf->collector), "%s", c->collector_ip ? c->collector_ip : "0.0.0.0");
     make_wants(nf);
+    if (c->templates_receiver && !(nf->handon = handon_open(c->templates_receiver, nf->log, e)))
+        return -1;
     if (c->collector_allow_file) {
         nf->allow = allow_load(c->collector_allow_file, e);
         if (!nf->allow)
@@ -271,6 +278,7 @@ static void netflow_close(void *state)
 {
     struct netflow *nf = state;
     allow_free(nf->allow);
+    handon_close(nf->handon);
     exporters_free(&nf->exporters);
 }
 

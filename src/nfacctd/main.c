@@ -3,6 +3,7 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
+#include <string.h>
 #include "core/collector.h"
 #include "core/daemon.h"
 #include "output/sqltext.h"
@@ -14,7 +15,16 @@ static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_REPLI
 
 static const struct input_ops *const inputs[] = { &input_savefile, &input_udp, NULL };
 
-static int check(const struct config_set *set, struct err *e) { return collector_check(set, "nfacctd", e); }
+static int check(const struct config_set *set, struct err *e)
+{
+    char where[256];
+    for (unsigned i = 0; i < set->n_plugins && set->core.templates_receiver; i++)
+        if (!strcmp(set->plugins[i].type, "tee"))
+            return err_set(e, ERR_CONFIG,
+                           "%s: nfacctd_templates_receiver and 'tee' plugins are mutually exclusive",
+                           config_where(set, "nfacctd_templates_receiver", NULL, where, sizeof(where)));
+    return collector_check(set, "nfacctd", e);
+}
 
 int main(int argc, char **argv)
 {

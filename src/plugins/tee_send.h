@@ -5,7 +5,7 @@
 #define PLUGINS_TEE_SEND_H
 
 #include <sys/socket.h>
-#include "plugins/tee_craft.h"
+#include "base/craft.h"
 #include "plugins/tee_receiver.h"
 
 union tee_control {

@@ -468,3 +468,32 @@ def test_kafka(run):
     d, _ = start(run, ["id=1 kafka_broker=127.0.0.1:1 kafka_topic=flows"],
                  f"tee_transparent: true\ntee_kafka_config_file: {run.dir}/kafka.conf", ready=False)
     assert d.wait() == 1 and d.said(r"kafka.conf:1\] key=no.such.key")
+
+
+def test_templates_receiver(run):
+    """Two collectors: the second one gets data only, and the templates from the first one, in the exporter's name."""
+    run.need_root()
+    config = "plugins: print[{n}]\naggregate: src_host\nprint_output: csv\nprint_output_file: @DIR@/{n}.csv\nprint_refresh_time: 3600\n"
+    at = run.port()
+    second, data = run.nfacctd(config.format(n="second") + f"nfacctd_templates_port: {at}\nnfacctd_templates_receiver: 127.0.0.1:{run.port()}\n")
+    second.wait_log(f"waiting for NetFlow/IPFIX templates .*port={at}/udp")
+    first, port = run.nfacctd(config.format(n="first") + f"nfacctd_templates_receiver: 127.0.0.1:{at}\n")
+    made = netflow.flows(60)
+    for n, version in enumerate((9, 10)):
+        template, *messages = netflow.export(version, made[30 * n:30 * n + 30], NOW, domain=n)
+        mixed = netflow.message(version, [netflow.template_set(version, 256, netflow.FIELDS_V4), netflow.data_set(256, netflow.FIELDS_V4, made[:1], NOW),
+                                          netflow.template_set(version, 257, [(1, 4), (34, 4)], scope=1)], NOW, 9, n)
+        run.send(port, [template, mixed], source="127.0.0.5")
+        run.drained(at)
+        run.send(data, messages, source="127.0.0.5")
+    second.send_signal(signal.SIGUSR1)
+    second.wait_log(r"templates_receiver=\S+ datagrams=0 lost_error=0")
+    first.send_signal(signal.SIGUSR1)
+    first.wait_log(rf"templates_receiver=127.0.0.1:{at} datagrams=4 lost_error=0 lost_other_family=0")
+    assert len(re.findall(r"agent=127.0.0.5:[01] version=(?:9|10) decoded=\d+ records=30 accounted=30 options=0 templates=2", second.text())) == 2, second.text()
+    second.stop()
+    first.stop()
+    have = [line.split(",") for line in (run.dir / "second.csv").read_text().splitlines()[1:]]
+    assert sum(int(r[-1]) for r in have) == netflow.totals(made)["bytes"]
+    d = run.daemon("nfacctd", config=f"plugins: tee\ntee_receivers: {run.write('r.lst', 'id=1 ip=127.0.0.1:9')}\nnfacctd_templates_receiver: 127.0.0.1:9\n")
+    assert d.wait() == 1 and d.said("mutually exclusive")

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "output/kafka_conf.h"
-#include "plugins/tee_craft.h"
+#include "base/craft.h"
 #include "plugins/tee_receiver.h"
 
 enum { N = 500, PATIENCE_MS = 20000 };

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 #include <string.h>
-#include "plugins/tee_craft.h"
+#include "base/craft.h"
 
 /* RFC 1071, word by word in network order. */
 static uint32_t plain_sum(uint32_t sum, const uint8_t *p, size_t len)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* IP and UDP headers in front of a replicated datagram: what transparent receivers, Kafka and ZeroMQ get. */
-#ifndef PLUGINS_TEE_CRAFT_H
-#define PLUGINS_TEE_CRAFT_H
+/* IP and UDP headers in front of a payload, for datagrams that are sent in somebody else's name. */
+#ifndef BASE_CRAFT_H
+#define BASE_CRAFT_H
 
 #include <stdbool.h>
 #include <stddef.h>

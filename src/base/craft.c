@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Writes IP and UDP headers. RFC 791, RFC 768, RFC 8200. */
-#include "plugins/tee_craft.h"
+#include "base/craft.h"
 
 #include <string.h>
 
