@@ -127,7 +127,7 @@ static int bind_to(struct afpacket *a, const struct afpacket_conf *c, struct err
 
 int afpacket_open(struct afpacket *a, struct afpacket_conf *c, int64_t least, struct err *e)
 {
-    *a = (struct afpacket){ .ethernet = c->ethernet, .cooked = c->cooked };
+    *a = (struct afpacket){ .fd = -1 };
     /* Protocol 0: nothing is received before the bind. */
     a->fd = socket(AF_PACKET, (c->cooked ? SOCK_DGRAM : SOCK_RAW) | SOCK_CLOEXEC, 0);
     if (a->fd == -1)
@@ -202,21 +202,17 @@ static void give_back(struct afpacket *a)
         a->at = 0;
 }
 
-bool afpacket_next(struct afpacket *a, struct tpacket_frame *f)
+struct tpacket_block *afpacket_block(struct afpacket *a)
 {
-    for (;;) {
-        if (a->held) {
-            if (tpacket_next(&a->block, a->ethernet, a->cooked, f)) {
-                a->taken++;
-                return true;
-            }
+    while (!a->held || !a->block.left) {
+        if (a->held)
             give_back(a);
-        }
         if (!block_ready(a))
-            return false;
+            return NULL;
         tpacket_begin(&a->block, block_at(a), a->block_size);
         a->held = true;
     }
+    return &a->block;
 }
 
 /* ---- state */
@@ -229,7 +225,6 @@ void afpacket_count(struct afpacket *a)
         return;
     a->received += now.tp_packets;
     a->dropped += now.tp_drops;
-    a->frozen += now.tp_freeze_q_cnt;
 }
 
 int afpacket_error(struct afpacket *a)

@@ -15,7 +15,6 @@ enum afpacket_direction { AFPACKET_BOTH, AFPACKET_IN, AFPACKET_OUT };
 struct afpacket_conf {
     int ifindex;       /* 0: all interfaces */
     bool cooked;       /* without the link layer, which DLT_LINUX_SLL stands for */
-    bool ethernet;     /* frames begin with an Ethernet header */
     uint16_t protocol; /* Ethertype, host order; 0: all */
     bool promisc;
     int64_t buffer; /* octets of the ring */
@@ -33,9 +32,8 @@ struct afpacket {
     uint32_t at; /* the block in hand, or the next one */
     bool held;   /* the block at `at` is being read */
     struct tpacket_block block;
-    bool ethernet, cooked;
-    uint64_t taken;                           /* packets given out */
-    uint64_t received, dropped, frozen, lost; /* afpacket_count; lost: in blocks with impossible lengths */
+    uint64_t received, dropped; /* afpacket_count */
+    uint64_t lost;              /* in blocks with impossible lengths */
 };
 
 /* Time after which the kernel hands over a block that is not full. */
@@ -66,11 +64,11 @@ int afpacket_begin(struct afpacket *a, const struct afpacket_conf *conf, struct 
 /* Nothing more is let into the ring. */
 void afpacket_shut(struct afpacket *a);
 
-/* The next packet that the kernel has handed over; false: none now. The frame is valid until the next call;
- * its octets may be changed. */
-bool afpacket_next(struct afpacket *a, struct tpacket_frame *f);
+/* The block in hand, which has packets left (tpacket_next): the kernel gets it back with the call after the
+ * last of them was taken. NULL: it has handed over no more. */
+struct tpacket_block *afpacket_block(struct afpacket *a);
 
-/* Brings received, dropped and frozen up to date; received has the dropped ones in it. */
+/* Brings received and dropped up to date; received has the dropped ones in it. */
 void afpacket_count(struct afpacket *a);
 
 /* The error that the socket met since the last call: 0, or ENETDOWN when the interface went down or away. */

@@ -120,30 +120,51 @@ static int read_filter(int fd, struct sock_filter **out, unsigned *n, struct err
     return 0;
 }
 
-/* With a filter that the kernel does not take, every packet comes and is checked here. */
+/* For what the kernel cannot run: packets are whole again when they are checked here, so that nothing of the
+ * kernel's view (tags that it took out) may be in the program. */
+static int compile_check(struct capture_plan *p, const struct config *c, struct err *e)
+{
+    pcap_t *dead = pcap_open_dead(p->dlt, c->snaplen);
+    if (!dead)
+        return err_set(e, ERR_SYS, "out of memory");
+    p->checked = pcap_compile(dead, &p->check, c->pcap_filter, 1, PCAP_NETMASK_UNKNOWN) == 0;
+    if (!p->checked)
+        err_set(e, ERR_CONFIG, "pcap_filter '%s': %s", c->pcap_filter, pcap_geterr(dead));
+    pcap_close(dead);
+    return p->checked ? 0 : -1;
+}
+
+static int make_filter(struct capture_plan *p, const struct sock_filter *attached, unsigned n,
+                       const struct config *c, struct err *e)
+{
+    uint32_t snaplen = c->snaplen < SNAPLEN_MAX ? (uint32_t)c->snaplen : SNAPLEN_MAX;
+    p->filter = calloc(n + AFPACKET_FILTER_MORE, sizeof(*p->filter));
+    if (!p->filter)
+        return err_set(e, ERR_SYS, "out of memory");
+    p->n_filter = afpacket_filter(p->filter, attached, n, snaplen, p->direction,
+                                  loopback_of(p->name, !p->ifindex), p->ifindex != 0);
+    return 0;
+}
+
 static int plan_filter(struct capture_plan *p, pcap_t *handle, const struct config *c, struct err *e)
 {
     struct sock_filter *attached = NULL;
+    struct bpf_program program;
     unsigned n = 0;
-    if (c->pcap_filter && *c->pcap_filter) {
-        if (set_filter(handle, c, &p->check, e) == -1)
-            return -1;
-        p->checked = true;
-        if (p->in_place && read_filter(pcap_fileno(handle), &attached, &n, e) == -1)
-            return -1;
-        if (!p->in_place || n) {
-            pcap_freecode(&p->check);
-            p->checked = false;
-        }
-    }
-    p->filter = p->in_place ? calloc(n + AFPACKET_FILTER_MORE, sizeof(*p->filter)) : NULL;
-    if (p->filter) {
-        uint32_t snaplen = c->snaplen < SNAPLEN_MAX ? (uint32_t)c->snaplen : SNAPLEN_MAX;
-        p->n_filter = afpacket_filter(p->filter, attached, n, snaplen, p->direction,
-                                      loopback_of(p->name, !p->ifindex), p->ifindex != 0);
-    }
+    bool wanted = c->pcap_filter && *c->pcap_filter;
+    if (wanted && set_filter(handle, c, &program, e) == -1)
+        return -1;
+    if (wanted)
+        pcap_freecode(&program);
+    if (!p->in_place)
+        return 0;
+    if (wanted && read_filter(pcap_fileno(handle), &attached, &n, e) == -1)
+        return -1;
+    int rc = wanted && !n ? compile_check(p, c, e) : 0;
+    if (rc == 0)
+        rc = make_filter(p, attached, n, c, e);
     free(attached);
-    return p->in_place && !p->filter ? err_set(e, ERR_SYS, "out of memory") : 0;
+    return rc;
 }
 
 int capture_plan_make(struct capture_plan *p, const char *name, enum afpacket_direction direction,
@@ -181,7 +202,6 @@ static struct afpacket_conf ring_conf(const struct capture_conf *conf)
     const struct capture_plan *plan = conf->plan;
     return (struct afpacket_conf){ .ifindex = plan->ifindex,
                                    .cooked = plan->cooked,
-                                   .ethernet = plan->dlt == DLT_EN10MB,
                                    .protocol = (uint16_t)conf->c->pcap_protocol,
                                    .promisc = conf->c->promisc,
                                    .buffer = conf->buffer,
@@ -286,20 +306,32 @@ static enum capture_taken take_pcap(struct capture *p)
     return total == 0 ? CAPTURE_NONE : total < BATCH ? CAPTURE_SOME : CAPTURE_MORE;
 }
 
-static enum capture_taken take_ring(struct capture *p)
+/* At most `most` packets of a block; returns how many. */
+static inline unsigned take_block(struct capture *p, struct tpacket_block *held, unsigned most)
 {
     const struct bpf_insn *check = p->plan->checked ? p->plan->check.bf_insns : NULL;
+    bool ethernet = p->plan->dlt == DLT_EN10MB, cooked = p->plan->cooked;
+    struct tpacket_block b = *held; /* out of the sight of what is called, so that it can stay in registers */
     struct tpacket_frame f;
-    for (unsigned i = 0; i < BATCH; i++) {
-        if (!afpacket_next(&p->ring, &f))
-            return i ? CAPTURE_SOME : CAPTURE_NONE;
-        p->taken++;
+    unsigned n = 0;
+    for (; n < most && tpacket_next(&b, ethernet, cooked, &f); n++) {
         if (__builtin_expect(check && !bpf_filter(check, f.p, f.len, f.caplen), 0))
             p->filtered++;
         else
             packet_feed_take(&p->feed, f.p, f.caplen, f.len, f.at_us);
     }
-    return CAPTURE_MORE;
+    *held = b;
+    return n;
+}
+
+static enum capture_taken take_ring(struct capture *p)
+{
+    struct tpacket_block *b = NULL;
+    unsigned n = 0;
+    while (n < BATCH && (b = afpacket_block(&p->ring)))
+        n += take_block(p, b, BATCH - n);
+    p->taken += n;
+    return b ? CAPTURE_MORE : n ? CAPTURE_SOME : CAPTURE_NONE;
 }
 
 enum capture_taken capture_take(struct capture *p)

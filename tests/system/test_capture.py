@@ -320,6 +320,18 @@ def test_any(run):
         (run.dir / "out.json").unlink()
 
 
+def test_filter_in_user_space(run):
+    """A filter that looks at what the kernel has no word for, and at a tag that it took out: run here, and what it refuses is counted."""
+    far = run.veth()
+    d = start(run, "pcap_interface: any\npcap_filter: link[4:2] = 6 and link[14:2] = 0x8100", "src_host, vlan")
+    generate(run, far, "v1", 30, vlan=100)
+    generate(run, far, "v1", 20)
+    seen = run.wait(lambda: (lambda s: s if s["packets"] + s["filtered"] >= 50 else None)(stats(d)["any,0"]), "the packets")
+    d.stop()
+    assert seen["packets"] == 30 and seen["filtered"] >= 20, seen
+    assert outputs(run, "ip_src", "vlan", "packets") == [("10.0.0.0", 100, 30)], run.rows("out.json")
+
+
 def test_protocol(run):
     """pcap_protocol: one Ethertype, told to the kernel."""
     far = run.veth()
