@@ -35,12 +35,12 @@ def shared():
 class Daemon:
     """A running daemon. Its log is what it writes to stdout and stderr, and the `logfile` that the configuration names."""
 
-    def __init__(self, run, program, args, env):
+    def __init__(self, run, program, args, env, front=()):
         self.run, self.program = run, program
         self.name = f"{program}-{len(run.daemons)}"
         self.out = run.dir / f"{self.name}.out"
         self.err = run.dir / f"{self.name}.err"
-        words = [str(run.program(program)), *map(str, args)]
+        words = [*front, str(run.program(program)), *map(str, args)]
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=run.dir,
                                             env={**run.env, **env}, start_new_session=True)
@@ -192,12 +192,12 @@ class Run:
         lines = "\n".join(line.strip() for line in text.strip().splitlines())
         return self.write(name, lines.replace("@DIR@", str(self.dir)) + "\n")
 
-    def daemon(self, program, *args, config=None, env=None):
-        """Starts a daemon, with a configuration given as text."""
+    def daemon(self, program, *args, config=None, env=None, front=()):
+        """Starts a daemon, with a configuration given as text; front: words of a program that runs it."""
         words = list(args)
         if config is not None:
             words = ["-f", self.config(config), *words]
-        daemon = Daemon(self, program, words, env or {})
+        daemon = Daemon(self, program, words, env or {}, front)
         self.daemons.append(daemon)
         return daemon
 

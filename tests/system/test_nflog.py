@@ -203,6 +203,29 @@ def test_times(run):
     assert before - 0.001 <= at[7777] <= after and after + 0.3 <= at[7778] <= time.time(), (before, after, at)
 
 
+def test_tags_and_classes(run):
+    """pre_tag_map looks at interface and direction; applications show themselves in what was copied."""
+    prepare(run)
+    rules(run, [("output", "udp dport 53 log group 5"), ("input", "udp sport 53 log group 5")])
+    lo = index("lo")
+    run.write("tags.map", f"set_tag=10 direction=1 in={lo}\nset_tag=20 direction=2 out={lo}\n")
+    known = "libndpi" in run.run_program("uacctd", "-V")
+    d = uacctd(run, "uacctd_group: 5\nsnaplen: 1500\npre_tag_map: @DIR@/tags.map", "tag,dst_port" + (",class" if known else ""))
+    question = struct.pack("!HHHHHH", 7, 0x0100, 1, 0, 0, 0) + b"\7example\3com\0" + struct.pack("!HH", 1, 1)
+    answer = struct.pack("!HHHHHH", 7, 0x8180, 1, 1, 0, 0) + question[12:] + b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 60, 4) + b"\xc0\0\2\1"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        server.bind(("127.0.0.1", 53))
+        for _ in range(10):
+            client.sendto(question, ("127.0.0.1", 53))
+            server.sendto(answer, server.recvfrom(999)[1])
+    d.stop()
+    sums = {}
+    for r in run.rows("out.json"):
+        sums[r["tag"]] = sums.get(r["tag"], 0) + r["packets"]
+    assert sums == {10: 10, 20: 10}, run.rows("out.json")
+    assert not known or any("dns" in r["class"].lower() for r in run.rows("out.json")), run.rows("out.json")
+
+
 def test_clipping(run):
     """Whatever is copied of a packet, by snaplen or by the rule, its octets are those of its IP header."""
     prepare(run)
@@ -313,6 +336,20 @@ def test_privileges(run):
     os.chmod(run.dir, 0o777)
     out = run.call(setpriv, "--bounding-set=-net_admin", "--inh-caps=-net_admin", run.program("uacctd"), "-f", path, expect=1)
     assert re.search(r"^ERROR \( default/core \): You need superuser privileges .*CAP_NET_ADMIN", out + run.stderr, re.M), run.stderr
+
+
+def test_capability_without_root(run):
+    """CAP_NET_ADMIN is enough: as another user, as the unit starts it."""
+    prepare(run)
+    setpriv = run.need("setpriv")
+    rules(run, [("output", "udp dport 7777 log group 5")])
+    os.chmod(run.dir, 0o777)
+    d = run.daemon("uacctd", config=PRINT.format(fields="dst_port", file="out.json") + "uacctd_group: 5", front=[
+        setpriv, "--reuid=65534", "--clear-groups", "--inh-caps=+net_admin", "--ambient-caps=+net_admin"])
+    d.wait_log("Successfully connected")
+    octets = send(10, 10)
+    d.stop()
+    assert [(r["packets"], r["bytes"]) for r in run.rows("out.json")] == [(10, octets)]
 
 
 def netlink_message(kind, body, length=None):
