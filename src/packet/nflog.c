@@ -62,6 +62,7 @@ static const struct attr_rule rules[NFLOG_A_MAX] = {
     [NFLOG_A_SEQ] = { ATTR_BE32, 4, MEMBER(seq), 0 },
     [15] = { ATTR_BE16, 2, MEMBER(hwtype), 0 },
     [16] = { ATTR_BYTES, 0, MEMBER(link), MEMBER(link_len) },
+    [NFLOG_A_CT] = { ATTR_BYTES, 0, MEMBER(ct), MEMBER(ct_len) },
     [NFLOG_A_CT_INFO] = { ATTR_BE32, 4, MEMBER(ct_info), 0 },
     [NFLOG_A_VLAN] = { ATTR_VLAN, 0, 0, 0 },
     [21] = { ATTR_BYTES, 0, MEMBER(link), MEMBER(link_len) },
@@ -282,6 +283,77 @@ void nflog_link(const struct nflog_packet *p, struct flow *f)
     f->out_iface = p->physoutdev ? p->physoutdev : p->outdev;
     bool in = p->indev != 0, out = p->outdev != 0;
     f->sampling_direction = in == out ? DIRECTION_UNKNOWN : in ? DIRECTION_IN : DIRECTION_OUT;
+}
+
+/* ---- connections: linux/netfilter/nfnetlink_conntrack.h */
+
+/* Addresses and ports of one direction. */
+struct tuple {
+    struct addr src, dst;
+    uint16_t sport, dport;
+};
+
+enum { TUPLE_ORIGINAL = 1, TUPLE_REPLY = 2 };
+enum { CT_IS_REPLY = 3, CT_REPLY_MAX = 4 }; /* of enum ip_conntrack_info */
+
+/* Attributes of a tuple: in its second level 1 is the addresses, 2 the protocol's part. */
+static void take_leaf(struct tuple *t, unsigned part, uint16_t type, const struct cursor *v)
+{
+    size_t len = cursor_left(v);
+    if (part == 1 && (type == 1 || type == 2) && len == 4)
+        addr_set_v4(type == 1 ? &t->src : &t->dst, v->p);
+    else if (part == 1 && (type == 3 || type == 4) && len == 16)
+        addr_set_v6(type == 3 ? &t->src : &t->dst, v->p);
+    else if (part == 2 && (type == 2 || type == 3) && len == 2)
+        *(type == 2 ? &t->sport : &t->dport) = load_be16(v->p);
+}
+
+/* False: a length that cannot be. */
+static bool take_tuple(struct tuple *t, struct cursor c)
+{
+    uint16_t part, type;
+    struct cursor inner, leaf;
+    int more, deeper = 0;
+    while ((more = next_attr(&c, false, &part, &inner)) == 1) {
+        while ((deeper = next_attr(&inner, false, &type, &leaf)) == 1)
+            take_leaf(t, part, type, &leaf);
+        if (deeper == -1)
+            return false;
+    }
+    return more == 0;
+}
+
+static bool take_connection(const struct nflog_packet *p, struct tuple *original, struct tuple *reply)
+{
+    struct cursor c = cursor_of(p->ct, p->ct_len), tuple;
+    uint16_t type;
+    int more;
+    while ((more = next_attr(&c, false, &type, &tuple)) == 1)
+        if ((type == TUPLE_ORIGINAL || type == TUPLE_REPLY) &&
+            !take_tuple(type == TUPLE_ORIGINAL ? original : reply, tuple))
+            return false;
+    return more == 0;
+}
+
+enum nflog_way nflog_way(const struct nflog_packet *p)
+{
+    if (!(p->have & 1u << NFLOG_A_CT_INFO) || p->ct_info > CT_REPLY_MAX)
+        return NFLOG_WAY_UNKNOWN;
+    return p->ct_info >= CT_IS_REPLY ? NFLOG_WAY_REPLY : NFLOG_WAY_ORIGINAL;
+}
+
+void nflog_nat(const struct nflog_packet *p, struct flow *f)
+{
+    struct tuple original = { 0 }, reply = { 0 }, none = { 0 };
+    enum nflog_way way = nflog_way(p);
+    /* What goes one way leaves with the addresses that the answers to it come for. */
+    const struct tuple *answer = way == NFLOG_WAY_REPLY ? &original : &reply;
+    if (way == NFLOG_WAY_UNKNOWN || !p->ct || !take_connection(p, &original, &reply))
+        answer = &none;
+    f->post_nat_src_host = answer->dst;
+    f->post_nat_dst_host = answer->src;
+    f->post_nat_src_port = answer->dport;
+    f->post_nat_dst_port = answer->sport;
 }
 
 /* ---- netlink: RFC 3549 §2.2 */

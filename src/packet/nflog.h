@@ -33,6 +33,7 @@ enum nflog_attr {
     NFLOG_A_TIMESTAMP = 3,
     NFLOG_A_PAYLOAD = 9,
     NFLOG_A_SEQ = 12,
+    NFLOG_A_CT = 18,
     NFLOG_A_CT_INFO = 19,
     NFLOG_A_VLAN = 20,
     NFLOG_A_MAX = 22
@@ -64,6 +65,8 @@ struct nflog_packet {
     uint32_t have;                                 /* bit 1 << enum nflog_attr: it was in the message */
     uint32_t indev, outdev, physindev, physoutdev; /* interface numbers, 0: none; phys: a bridge's ports */
     uint32_t mark, seq, ct_info;                   /* ct_info: enum ip_conntrack_info */
+    const uint8_t *ct; /* the connection, attributes of nf_conntrack_netlink, or NULL */
+    uint32_t ct_len;
     int64_t at_us; /* when the kernel saw the packet, µs since the epoch, 0: not told */
     /* The Ethernet frame as nflog_frame made it, for plugins that want frames. Never set by nflog_parse. */
     const uint8_t *frame;
@@ -89,6 +92,16 @@ uint32_t nflog_frame(const struct nflog_packet *p, uint8_t *buf, uint32_t size);
  * out_iface (a bridge's port rather than the bridge), sampling_direction (in: came in and is for this host or
  * not routed yet; out: sent by this host; unknown: forwarded). */
 void nflog_link(const struct nflog_packet *p, struct flow *f);
+
+/* Which way does the packet go, as connection tracking sees it: that of the connection's first packet, or
+ * that of the answers? Unknown: the message does not say. */
+enum nflog_way { NFLOG_WAY_UNKNOWN, NFLOG_WAY_ORIGINAL, NFLOG_WAY_REPLY };
+enum nflog_way nflog_way(const struct nflog_packet *p);
+
+/* Sets the flow's post_nat_* members: addresses and ports that the packet has when it leaves this host,
+ * whatever the hook that logged it, from the two tuples of its connection and its way. Zeros: the message has
+ * no connection, or a damaged one. */
+void nflog_nat(const struct nflog_packet *p, struct flow *f);
 
 /* What stands next in a netlink datagram. */
 enum nflog_step {

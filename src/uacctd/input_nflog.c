@@ -66,6 +66,7 @@ struct nflog_state {
     struct packet_feed feed;
     struct group group[NFLOG_GROUPS_MAX], *last; /* last: the group of the last packet */
     unsigned n_groups;
+    bool connections; /* packets come with their connection, for post_nat_* */
     struct mmsghdr msg[BATCH_MAX];
     struct iovec iov[BATCH_MAX];
     struct sockaddr_nl from[BATCH_MAX];
@@ -165,6 +166,8 @@ static void take_message(struct input *in, struct cursor body)
         g->received++;
     if (s->frame && (p.frame_len = nflog_frame(&p, s->frame, FRAME_MAX)) != 0)
         p.frame = s->frame;
+    if (s->connections)
+        nflog_nat(&p, &s->feed.flow);
     packet_feed_take_nflog(&s->feed, &p, p.at_us ? p.at_us : worker_now(in->worker));
 }
 
@@ -336,6 +339,16 @@ static int open_socket(struct input *in, struct err *e)
     return 0;
 }
 
+static bool needs_connections(const struct worker *w)
+{
+    static const enum field_id of_nat[] = { FIELD_post_nat_src_host, FIELD_post_nat_dst_host,
+                                            FIELD_post_nat_src_port, FIELD_post_nat_dst_port };
+    for (unsigned i = 0; i < sizeof(of_nat) / sizeof(of_nat[0]); i++)
+        if (fieldset_has(worker_needs(w), of_nat[i]))
+            return true;
+    return false;
+}
+
 static int nflog_open(struct input *in, struct err *e)
 {
     struct nflog_state *s = in->state;
@@ -348,12 +361,18 @@ static int nflog_open(struct input *in, struct err *e)
     if (packet_feed_open(&s->feed, in->worker, "nflog", DLT_NFLOG, e) == -1)
         return -1;
     s->feed.direction = (uint8_t)in->c->pcap_direction; /* enum flow_direction */
+    want.connections = needs_connections(in->worker);
+    const bool asked = s->connections = want.connections;
     for (; s->n_groups < (unsigned)n; s->n_groups++) {
         s->group[s->n_groups] = (struct group){ .number = numbers[s->n_groups] };
         want.number = numbers[s->n_groups];
         if (nfsock_bind_group(&s->sock, &want, e) == -1)
             return -1;
     }
+    s->connections = want.connections;
+    if (asked && !s->connections)
+        log_warn(in->log, "the kernel does not tell packets' connections (nf_conntrack_netlink, "
+                          "CONFIG_NETFILTER_NETLINK_GLUE_CT): post_nat_* will be empty");
     log_info(in->log, "Successfully connected Netlink NFLOG socket");
     return 0;
 }

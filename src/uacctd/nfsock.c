@@ -158,18 +158,31 @@ static int refused(uint16_t group, struct err *e)
     return err_sys(e, "cannot listen to NFLOG group %u", group);
 }
 
-int nfsock_bind_group(struct nfsock *s, const struct nfsock_group *g, struct err *e)
+static int bind_group(struct nfsock *s, const struct nfsock_group *g)
 {
     struct request r = { .h = NULL };
     struct nfulnl_msg_config_mode mode = { .copy_range = htonl(g->copy_range),
                                            .copy_mode = NFULNL_COPY_PACKET };
+    uint16_t flags = NFULNL_CFG_F_SEQ | (g->connections ? NFULNL_CFG_F_CONNTRACK : 0);
     request_begin(s, &r, g->number, NFULNL_CFG_CMD_BIND);
     mnl_attr_put(r.h, NFULA_CFG_MODE, sizeof(mode), &mode);
     mnl_attr_put_u32(r.h, NFULA_CFG_NLBUFSIZ, htonl(g->octets));
     mnl_attr_put_u32(r.h, NFULA_CFG_TIMEOUT, htonl(g->timeout_cs));
     mnl_attr_put_u32(r.h, NFULA_CFG_QTHRESH, htonl(g->threshold));
-    mnl_attr_put_u16(r.h, NFULA_CFG_FLAGS, htons(NFULNL_CFG_F_SEQ));
-    return ask(s, &r) == 0 ? 0 : refused(g->number, e);
+    mnl_attr_put_u16(r.h, NFULA_CFG_FLAGS, htons(flags));
+    return ask(s, &r);
+}
+
+int nfsock_bind_group(struct nfsock *s, struct nfsock_group *g, struct err *e)
+{
+    int rc = bind_group(s, g);
+    if (rc == -1 && g->connections && errno == EAGAIN) /* the kernel has loaded what it takes */
+        rc = bind_group(s, g);
+    if (rc == -1 && g->connections && (errno == EOPNOTSUPP || errno == EAGAIN)) {
+        g->connections = false;
+        rc = bind_group(s, g);
+    }
+    return rc == 0 ? 0 : refused(g->number, e);
 }
 
 int nfsock_unbind_group(struct nfsock *s, uint16_t number, struct err *e)

@@ -34,12 +34,14 @@ struct nfsock_group {
     uint32_t copy_range; /* octets of each packet, from the network header on */
     uint32_t threshold;  /* packets a datagram, at most */
     uint32_t octets;     /* of a datagram, at most; a packet that is longer is one by itself */
+    bool connections;    /* each packet comes with its connection: conntrack */
     uint32_t timeout_cs; /* 1/100 s after which a datagram is sent though it is not full */
 };
 
-/* Has the kernel send a group's packets here, numbered. -1: privileges are missing, or somebody else listens
+/* Has the kernel send a group's packets here, numbered. Where it cannot tell their connections, it is asked
+ * for packets without, and g->connections becomes false. -1: privileges are missing, or somebody else listens
  * to the group. */
-int nfsock_bind_group(struct nfsock *s, const struct nfsock_group *g, struct err *e);
+int nfsock_bind_group(struct nfsock *s, struct nfsock_group *g, struct err *e);
 
 /* Ends that. The kernel sends what it has of a datagram first. */
 int nfsock_unbind_group(struct nfsock *s, uint16_t number, struct err *e);

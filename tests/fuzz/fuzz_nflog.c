@@ -23,6 +23,7 @@ static void walk(struct packet_decoder *d, struct cursor datagram, struct flow *
             continue;
         if ((p.frame_len = nflog_frame(&p, frame, sizeof(frame))) != 0)
             p.frame = frame;
+        nflog_nat(&p, f);
         packet_decode_nflog(d, &p, f);
         /* What a plugin would copy. */
         volatile uint8_t sum = 0;

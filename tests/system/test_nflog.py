@@ -516,6 +516,19 @@ def test_capture_of_a_group(run):
     assert len(rows("out.json")) == 2 and rows("out.json") == rows("pcap.json"), (rows("out.json"), rows("pcap.json"))
 
 
+def test_connections(run):
+    """Addresses after NAT, where the kernel tells connections; where it does not, that is said, and the rest counts."""
+    prepare(run)
+    rules(run, [("output", "udp dport 7777 ct state new,established log group 5")])
+    d = uacctd(run, "uacctd_group: 5", "dst_host,post_nat_dst_host,post_nat_dst_port")
+    refused = d.said(r"^WARN \( default/core \): the kernel does not tell packets' connections .*: post_nat_\* will be empty$")
+    octets = send(10, 10)
+    d.stop()
+    rows = [(r["ip_dst"], r["post_nat_ip_dst"], r["post_nat_port_dst"], r["packets"], r["bytes"]) for r in run.rows("out.json")]
+    assert [(r[0], *r[3:]) for r in rows] == [("127.0.0.1", 10, octets)], rows
+    assert refused or rows[0][1:3] == ("127.0.0.1", 7777), rows
+
+
 def test_listings(run):
     if not run.has("uacctd"):
         run.skip("uacctd is not built (libmnl)")

@@ -310,6 +310,74 @@ static void frames_are_put_together(void **state)
     assert_int_equal(nflog_frame(&p, frame, sizeof(frame)), 0);
 }
 
+/* Connection tracking's two tuples: 10.0.0.2 port 40000 asks 8.8.8.8 port 53, masked as 203.0.113.1 port
+ * 50000. */
+#define PORTS(from, to) "1c00 0280 0500 0100 11000000 0600 0200 " from "0000 0600 0300 " to "0000 "
+#define TUPLE4(type, src, dst, ports) "3400 " type " 1400 0180 0800 0100 " src " 0800 0200 " dst " " ports
+#define CT                                                                                                   \
+    "7400 1280 " TUPLE4("0180", "0a000002", "08080808", PORTS("9c40 ", "0035 "))                             \
+        TUPLE4("0280", "08080808", "cb007101", PORTS("0035 ", "c350 ")) "0800 0c00 00000001 "
+#define CT_HEAD HEAD META("0800", "02") IN("03") OUT("02")
+
+struct nat_row {
+    const char *name, *message;
+    enum nflog_way way;
+    const char *src, *dst; /* NULL: zeros */
+    unsigned sport, dport;
+};
+
+static const struct nat_row nat_rows[] = {
+    { "asked", CT_HEAD CT CT_INFO("2") PAYLOAD, NFLOG_WAY_ORIGINAL, "203.0.113.1", "8.8.8.8", 50000, 53 },
+    { "asked again", CT_HEAD CT CT_INFO("0") PAYLOAD, NFLOG_WAY_ORIGINAL, "203.0.113.1", "8.8.8.8", 50000,
+      53 },
+    { "answered", CT_HEAD CT CT_INFO("3") PAYLOAD, NFLOG_WAY_REPLY, "8.8.8.8", "10.0.0.2", 53, 40000 },
+    { "not tracked", CT_HEAD CT CT_INFO("7") PAYLOAD, NFLOG_WAY_UNKNOWN, NULL, NULL, 0, 0 },
+    { "no way", CT_HEAD CT PAYLOAD, NFLOG_WAY_UNKNOWN, NULL, NULL, 0, 0 },
+    { "no connection", CT_HEAD CT_INFO("3") PAYLOAD, NFLOG_WAY_REPLY, NULL, NULL, 0, 0 },
+    { "IPv6, without ports",
+      CT_HEAD "3400 1280 3000 0280 2c00 0180 1400 0300 20010db8000000000000000000000001 "
+              "1400 0400 20010db8000000000000000000000002 " CT_INFO("0") PAYLOAD,
+      NFLOG_WAY_ORIGINAL, "2001:db8::2", "2001:db8::1", 0, 0 },
+    { "an address of three octets",
+      CT_HEAD "1800 1280 1400 0280 1000 0180 0700 0100 0a000000 0400 0200 " CT_INFO("0") PAYLOAD,
+      NFLOG_WAY_ORIGINAL, NULL, NULL, 0, 0 },
+    { "a nest longer than its parent", CT_HEAD "0c00 1280 3400 0280 1400 0180 " CT_INFO("0") PAYLOAD,
+      NFLOG_WAY_ORIGINAL, NULL, NULL, 0, 0 },
+    { "an attribute of length 0 within",
+      CT_HEAD "1000 1280 0c00 0280 0800 0180 0000 0100 " CT_INFO("0") PAYLOAD, NFLOG_WAY_ORIGINAL, NULL, NULL,
+      0, 0 },
+};
+
+static void same_address(const char *name, const char *want, const struct addr *a)
+{
+    struct addr w = { { 0 } };
+    if (want)
+        assert_int_equal(addr_parse(want, &w), 0);
+    if (memcmp(&w, a, sizeof(w)) != 0)
+        fail_msg("%s: address", name);
+}
+
+static void connections_tell_addresses_after_nat(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(nat_rows) / sizeof(nat_rows[0]); i++) {
+        const struct nat_row *r = &nat_rows[i];
+        uint8_t message[512];
+        struct nflog_packet p;
+        struct flow f;
+        memset(&f, 0xff, sizeof(f));
+        if (nflog_parse(cursor_of(message, unhex(r->message, message)), &p) != NFLOG_OK)
+            fail_msg("%s: not parsed", r->name);
+        if (nflog_way(&p) != r->way)
+            fail_msg("%s: way %d", r->name, nflog_way(&p));
+        nflog_nat(&p, &f);
+        same_address(r->name, r->src, &f.post_nat_src_host);
+        same_address(r->name, r->dst, &f.post_nat_dst_host);
+        if (f.post_nat_src_port != r->sport || f.post_nat_dst_port != r->dport)
+            fail_msg("%s: ports %u %u", r->name, f.post_nat_src_port, f.post_nat_dst_port);
+    }
+}
+
 #define NL(len, type) len "000000 " type " 0000 00000000 00000000 "
 
 static void datagrams_are_walked(void **state)
@@ -353,6 +421,7 @@ int main(void)
         cmocka_unit_test(no_message_is_read_past_its_end),
         cmocka_unit_test(clipped_packets_have_the_length_of_their_header),
         cmocka_unit_test(frames_are_put_together),
+        cmocka_unit_test(connections_tell_addresses_after_nat),
         cmocka_unit_test(datagrams_are_walked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
