@@ -13,7 +13,7 @@
 #include "core/view.h"
 
 enum {
-    STALL_US = 200 * 1000, /* a ring that is full for longer does not hold up the input any more */
+    STALL_US = 200 * 1000,     /* a ring that is full for longer does not hold up the input any more */
     NAP_FIRST_NS = 100 * 1000, /* while a file input waits for room; each nap is twice the last */
     NAP_LAST_NS = 1600 * 1000,
     NAPS_NS = 20 * 1000 * 1000,

@@ -85,13 +85,15 @@ def check_format(build):
 
 def check_tidy(build):
     def one(path):
-        done = run("clang-tidy", "--quiet", path, "--", *COMPILE, f"-I{build}", *pkg_cflags())
+        done = run("clang-tidy", "--quiet", path, "--", *COMPILE, f"-I{build}", *library_flags(build))
         return [line for line in done.stdout.splitlines() if re.search(r"(error|warning): ", line)]
     yield from parallel(one, list(tracked("*.c", under=("src",))))
 
 
-def pkg_cflags():
-    return run("pkg-config", "--cflags", "libuv", "libpcap", "libxxhash").stdout.split()
+def library_flags(build):
+    """Where the headers of libraries are, as configure found them."""
+    line = re.search(r"^PM_CFLAGS = (.*)$", text_of(pathlib.Path(build) / "Makefile"), re.M)[1]
+    return " ".join(re.findall(r"-I\S+|-isystem \S+", line)).split()
 
 
 def check_cppcheck(build):
@@ -119,7 +121,7 @@ def check_include_direction(build):
 
 def check_headers_stand_alone(build):
     def one(path):
-        done = run("gcc", "-fsyntax-only", "-x", "c", *COMPILE, f"-I{build}", *pkg_cflags(), "-Wall", "-Wextra", "-Werror", path)
+        done = run("gcc", "-fsyntax-only", "-x", "c", *COMPILE, f"-I{build}", *library_flags(build), "-Wall", "-Wextra", "-Werror", path)
         return [line for line in done.stderr.splitlines() if "error:" in line][:2]
     yield from parallel(one, list(tracked("*.h", under=("src",))))
 
