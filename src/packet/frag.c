@@ -243,29 +243,35 @@ static enum packet_drop named(struct frag_table *t, struct entry *e, const struc
     return PACKET_OK;
 }
 
-enum packet_drop frag_later(struct frag_table *t, struct frag_part *part, struct flow *f, int64_t at_us)
+static enum packet_drop hold(struct frag_table *t, struct entry *e, const struct frag_part *part,
+                             const struct flow *f)
 {
-    t->stats.later++;
-    frag_set_key(part, f);
-    uint32_t i = find(t, &part->key);
-    struct entry *e = i == NIL ? NULL : &t->entries[i];
-    if (e && e->list == LIST_KNOWN && is_old(e, at_us)) {
-        forget(t, i);
-        e = NULL;
-    }
-    if (e && e->list == LIST_KNOWN)
-        return named(t, e, part, f);
-    if (!e && t->hold && (e = insert(t, &part->key, LIST_HELD, at_us)) != NULL)
-        snapshot_save(&e->s, f);
-    if (!e) {
-        t->stats.alone++;
-        return PACKET_OK;
-    }
     t->stats.held++;
     e->held_packets += f->packets;
     e->held_bytes += f->bytes;
     (void)complete(e, part);
     return PACKET_HELD;
+}
+
+enum packet_drop frag_later(struct frag_table *t, struct frag_part *part, struct flow *f, int64_t at_us)
+{
+    t->stats.later++;
+    frag_set_key(part, f);
+    uint32_t i = find(t, &part->key);
+    if (i != NIL && t->entries[i].list == LIST_KNOWN && is_old(&t->entries[i], at_us)) {
+        forget(t, i);
+        i = NIL;
+    }
+    if (i != NIL)
+        return t->entries[i].list == LIST_KNOWN ? named(t, &t->entries[i], part, f)
+                                                : hold(t, &t->entries[i], part, f);
+    struct entry *e = t->hold ? insert(t, &part->key, LIST_HELD, at_us) : NULL;
+    if (!e) {
+        t->stats.alone++;
+        return PACKET_OK;
+    }
+    snapshot_save(&e->s, f);
+    return hold(t, e, part, f);
 }
 
 /* ---- orphans */

@@ -348,7 +348,7 @@ static int parse_argument(struct tunnel_set *t, unsigned tunnel, const struct wo
 /* NAME[, PORT]...[, inner|outer]: only the ports that are named, or else the usual ones. */
 static int parse_layer(struct tunnel_set *t, const struct word *layer, struct err *e)
 {
-    char text[128];
+    char text[128] = "";
     if (layer->n >= sizeof(text))
         return err_set(e, ERR_CONFIG, "tunnel_0: '%.20s...' is too long", layer->p);
     memcpy(text, layer->p, layer->n);
@@ -477,17 +477,18 @@ static void copy_description(struct flow *f, const struct flow *in)
     f->tunnel_tcpflags = in->tcpflags;
 }
 
-static void describe(struct dissect *x, struct dissect *y, layer_fn fn)
+static void describe(struct dissect *x, const struct dissect *at, layer_fn fn)
 {
     struct flow in;
     uint32_t labels[PACKET_LABELS_MAX];
     packet_forget_ends(&in);
     packet_forget_rest(&in, WANT_TUNNEL);
-    y->f = &in;
-    y->labels = labels;
-    y->want = x->d->tunnels->inner_want | WANT_TUNNEL;
-    y->inside = true;
-    enum packet_drop why = fn(y);
+    struct dissect y = *at;
+    y.f = &in;
+    y.labels = labels;
+    y.want = x->d->tunnels->inner_want | WANT_TUNNEL;
+    y.inside = true;
+    enum packet_drop why = fn(&y);
     if (why == PACKET_BAD_IP4 || why == PACKET_BAD_IP6) { /* somebody else's use of the port */
         x->d->tunnels->stats.other++;
         return;
