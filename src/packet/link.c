@@ -359,7 +359,10 @@ int packet_decoder_open(struct packet_decoder *d, int dlt, const struct packet_o
                      fieldset_has(needs, FIELD_tunnel_dst_port) || fieldset_has(needs, FIELD_tunnel_tcpflags);
     if (tunnel_set_new(o->tunnels, needs_tunnels(needs), tunnel_l4, &d->tunnels, e) == -1)
         return -1;
-    d->want |= d->tunnels ? WANT_TUNNEL : 0;
+    if (d->tunnels) {
+        d->want |= WANT_TUNNEL;
+        d->tunnel_ports = *tunnel_ports(d->tunnels);
+    }
     d->plain = dlt == DLT_EN10MB && d->want & WANT_L4;
     if (!(d->want & WANT_FRAGMENTS) || (d->fragments = frag_new(o->frag_octets, !o->sampled)) != NULL)
         return 0;

@@ -56,6 +56,16 @@ struct packet_options {
 /* The options as a packet daemon's or collector's configuration has them. */
 void packet_options_from(struct packet_options *o, const struct config *c, const struct fieldset *needs);
 
+/* UDP ports, by their lowest 6 bits: most ports are none of those that tunnels have. */
+struct tunnel_ports {
+    uint64_t dst, src;
+};
+
+static inline bool tunnel_ports_have(const struct tunnel_ports *t, uint16_t src, uint16_t dst)
+{
+    return (t->dst >> (dst % 64) | t->src >> (src % 64)) & 1;
+}
+
 struct link_type;
 struct tunnel_set;
 struct frag_table;
@@ -71,6 +81,7 @@ struct packet_decoder {
                         * wanted */
     const uint8_t *ip; /* of the last frame: the IP header whose fields the flow shows; NULL: none */
     struct cursor udp; /* of the last frame: payload of its UDP header as far as captured; empty, bad: none */
+    struct tunnel_ports tunnel_ports;   /* none without tunnels */
     struct tunnel_set *tunnels;         /* NULL: none is looked for */
     struct frag_table *fragments;       /* NULL: later fragments have no ports */
     uint64_t count[PACKET_DROP_MAX];    /* frames by what became of them */

@@ -13,9 +13,11 @@ enum { PLAIN_TCP = 6, PLAIN_UDP = 17, PLAIN_ETHER = 14, PLAIN_IP4 = 20, PLAIN_IP
 /* Octets of the header whose fields are read: TCP's flags stand at 13. */
 static inline uint32_t plain_upper_len(uint8_t proto) { return proto == PLAIN_TCP ? 14 : 8; }
 
-static inline bool plain_proto(const struct packet_decoder *d, uint8_t proto)
+/* h: the transport header, whole. What may be a tunnel that is looked for is left to the layers. */
+static inline bool plain_proto(const struct packet_decoder *d, uint8_t proto, const uint8_t *h)
 {
-    return proto == PLAIN_TCP || (proto == PLAIN_UDP && !(d->want & WANT_TUNNEL));
+    return proto == PLAIN_TCP ||
+           (proto == PLAIN_UDP && !tunnel_ports_have(&d->tunnel_ports, load_be16(h), load_be16(h + 2)));
 }
 
 /* h: the transport header, whole; end: of the IP packet, as far as it was captured. */
@@ -37,8 +39,8 @@ static inline bool plain_ip4(struct packet_decoder *d, const uint8_t *h, uint32_
                              struct flow *f)
 {
     uint32_t total = load_be16(h + 2), least = PLAIN_IP4 + plain_upper_len(h[9]);
-    if (h[0] != 0x45 || !plain_proto(d, h[9]) || load_be16(h + 6) & 0x3fff || total < least || total > len ||
-        caplen < least)
+    if (caplen < least || h[0] != 0x45 || load_be16(h + 6) & 0x3fff || total < least || total > len ||
+        !plain_proto(d, h[9], h + PLAIN_IP4))
         return false;
     f->bytes = total;
     f->tos = h[1];
@@ -52,7 +54,8 @@ static inline bool plain_ip6(struct packet_decoder *d, const uint8_t *h, uint32_
                              struct flow *f)
 {
     uint32_t total = load_be16(h + 4) + (uint32_t)PLAIN_IP6, least = PLAIN_IP6 + plain_upper_len(h[6]);
-    if (caplen < least || h[0] >> 4 != 6 || !plain_proto(d, h[6]) || total < least || total > len)
+    if (caplen < least || h[0] >> 4 != 6 || total < least || total > len ||
+        !plain_proto(d, h[6], h + PLAIN_IP6))
         return false;
     f->bytes = total;
     f->tos = (uint8_t)(load_be16(h) >> 4);

@@ -258,7 +258,7 @@ enum how { HOW_NOT, HOW_DESCRIBE, HOW_REPLACE };
 struct tunnel_set {
     uint8_t how[N_TUNNELS]; /* enum how */
     uint8_t proto[PROTOS];  /* index in tunnels[] + 1, by IP protocol; 0: none */
-    uint64_t port_bits;     /* of port mod 64: most ports are none of ours */
+    struct tunnel_ports bits;
     unsigned n_ports;
     struct {
         uint16_t port;
@@ -303,7 +303,8 @@ static int add_port(struct tunnel_set *t, uint16_t port, unsigned tunnel, struct
         return err_set(e, ERR_CONFIG, "tunnel_0: more than %d ports", PORTS_MAX);
     t->ports[t->n_ports].port = port;
     t->ports[t->n_ports++].tunnel = (uint8_t)tunnel;
-    t->port_bits |= UINT64_C(1) << (port % 64);
+    t->bits.dst |= UINT64_C(1) << (port % 64);
+    t->bits.src |= (uint64_t)tunnels[tunnel].either << (port % 64);
     return 0;
 }
 
@@ -416,6 +417,8 @@ int tunnel_set_new(const char *text, bool describe, bool with_l4, struct tunnel_
 
 void tunnel_set_free(struct tunnel_set *t) { free(t); }
 
+const struct tunnel_ports *tunnel_ports(const struct tunnel_set *t) { return &t->bits; }
+
 const struct tunnel_stats *tunnel_stats(const struct tunnel_set *t) { return &t->stats; }
 
 /* ---- a packet */
@@ -427,7 +430,7 @@ static unsigned by_port(const struct tunnel_set *t, struct cursor *c)
     if (!h)
         return 0;
     uint16_t src = load_be16(h), dst = load_be16(h + 2);
-    if (!((t->port_bits >> (dst % 64) | t->port_bits >> (src % 64)) & 1))
+    if (!tunnel_ports_have(&t->bits, src, dst))
         return 0;
     for (unsigned i = 0; i < t->n_ports; i++)
         if (t->ports[i].port == dst || (t->ports[i].port == src && tunnels[t->ports[i].tunnel].either))

@@ -17,6 +17,9 @@ struct tunnel_set; /* opaque; what a decoder looks for */
 int tunnel_set_new(const char *text, bool describe, bool with_l4, struct tunnel_set **out, struct err *e);
 void tunnel_set_free(struct tunnel_set *t);
 
+/* The UDP ports of the tunnels that are looked for. */
+const struct tunnel_ports *tunnel_ports(const struct tunnel_set *t);
+
 /* Tunnels whose inner packet was decoded, and headers of tunnels behind which there was none. */
 struct tunnel_stats {
     uint64_t inner, other;
