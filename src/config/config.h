@@ -58,6 +58,7 @@ struct config {
     bool aggregate_unknown_etype, force_fragments;
     int frag_buffer_size; /* octets */
     const char *aggregate_filter, *pre_tag_map, *pre_tag_filter, *pre_tag2_filter, *pre_tag_label_filter;
+    bool stitching, pro_rating; /* *_stitching, nfacctd_pro_rating */
     const char *aggregate_primitives;
     const char *sampling_map, *flow_to_rd_map, *networks_file, *ports_file, *protos_file, *tos_file;
     bool networks_file_filter, networks_file_no_lpm, networks_no_mask_if_zero;

@@ -29,8 +29,9 @@ struct chunk {
 };
 
 struct agg {
-    uint64_t *slots; /* hash << 32 | place; 0: empty */
-    uint64_t mask;   /* number of slots - 1 */
+    uint16_t times_len; /* octets behind each key: struct agg_times, or 0 */
+    uint64_t *slots;    /* hash << 32 | place; 0: empty */
+    uint64_t mask;      /* number of slots - 1 */
     uint64_t count, grow_at;
     struct chunk *chunks;
     uint32_t n_chunks, cap_chunks;
@@ -95,6 +96,15 @@ struct agg *agg_new(void)
     chunk_add(t, CHUNK_FIRST);
     return t;
 }
+
+struct agg *agg_new_stitching(void)
+{
+    struct agg *t = agg_new();
+    t->times_len = sizeof(struct agg_times);
+    return t;
+}
+
+bool agg_is_stitching(const struct agg *t) { return t->times_len; }
 
 static void chunks_drop(struct agg *t, uint32_t keep)
 {
@@ -166,7 +176,7 @@ static void slots_grow(struct agg *t)
 
 static struct agg_entry *entry_new(struct agg *t, const uint8_t *key, uint32_t key_len, uint32_t *place)
 {
-    size_t size = entry_size(key_len);
+    size_t size = entry_size(key_len + t->times_len);
     struct chunk *c = &t->chunks[t->n_chunks - 1];
     if (c->size - c->used < size) {
         chunk_add(t, CHUNK);
@@ -176,8 +186,11 @@ static struct agg_entry *entry_new(struct agg *t, const uint8_t *key, uint32_t k
     struct agg_entry *e = (struct agg_entry *)(c->p + c->used);
     c->used += (uint32_t)size;
     memset(e, 0, sizeof(*e)); /* agg_clear keeps a chunk that was written before */
-    e->key_len = key_len;
+    e->key_len = (uint16_t)key_len;
+    e->times_len = t->times_len;
     memcpy(e->key, key, key_len);
+    if (t->times_len)
+        *agg_times(e) = (struct agg_times){ INT64_MAX, INT64_MIN };
     return e;
 }
 
@@ -218,6 +231,15 @@ static inline void entry_add(struct agg_entry *e, const struct record *r, struct
     s->flows += r->flows;
 }
 
+static void stitch(struct agg_entry *e, int64_t from_us, int64_t to_us)
+{
+    struct agg_times *t = agg_times(e);
+    if (from_us < t->min_us)
+        t->min_us = from_us;
+    if (to_us > t->max_us)
+        t->max_us = to_us;
+}
+
 /* Three passes over a group: hashes, and the slots come; the first slot of that hash, or an empty one, and
  * the entry comes; add. Memory latency is paid once a group. What is added meanwhile fills slots from the
  * found ones on, never before them. */
@@ -228,7 +250,7 @@ static void add_group(struct agg *t, const struct record *const *rec, unsigned n
     if (t->count + n > t->grow_at)
         slots_grow(t);
     for (unsigned i = 0; i < n; i++) {
-        hash[i] = key_hash(rec[i]->key, record_key_len(rec[i]));
+        hash[i] = key_hash(rec[i]->key, record_key_len(rec[i]) - t->times_len);
         at[i] = hash[i] & t->mask;
         __builtin_prefetch(&t->slots[at[i]]);
     }
@@ -242,8 +264,16 @@ static void add_group(struct agg *t, const struct record *const *rec, unsigned n
             __builtin_prefetch(e + 64, 1);
         }
     }
-    for (unsigned i = 0; i < n; i++)
-        entry_add(entry_get(t, hash[i], at[i], rec[i]->key, record_key_len(rec[i])), rec[i], s);
+    for (unsigned i = 0; i < n; i++) {
+        struct agg_entry *e =
+            entry_get(t, hash[i], at[i], rec[i]->key, record_key_len(rec[i]) - t->times_len);
+        entry_add(e, rec[i], s);
+        if (__builtin_expect(t->times_len, 0)) {
+            const struct record_times *times =
+                (const struct record_times *)((const uint8_t *)rec[i] + record_size(rec[i])) - 1;
+            stitch(e, times->start_us, times->end_us);
+        }
+    }
 }
 
 struct sums agg_add(struct agg *t, const uint8_t *recs, size_t bytes)
@@ -279,6 +309,10 @@ void agg_merge(struct agg *t, const struct agg_entry *from)
     e->tcpflags |= from->tcpflags;
     e->tunnel_tcpflags |= from->tunnel_tcpflags;
     e->kind = from->kind;
+    if (t->times_len && from->times_len) {
+        const struct agg_times *times = (const struct agg_times *)(from->key + from->key_len);
+        stitch(e, times->min_us, times->max_us);
+    }
 }
 
 struct agg_entry *agg_find(const struct agg *t, const void *key, uint32_t key_len)
@@ -305,7 +339,7 @@ struct agg_entry *agg_next(const struct agg *t, uint64_t *at)
             return NULL;
         if (off < t->chunks[c].used) {
             struct agg_entry *e = (struct agg_entry *)(t->chunks[c].p + off);
-            size_t next = off + entry_size(e->key_len);
+            size_t next = off + entry_size((uint32_t)e->key_len + e->times_len);
             *at = next < t->chunks[c].size ? c << CHUNK_SHIFT | next / UNIT : (c + 1) << CHUNK_SHIFT;
             return e;
         }

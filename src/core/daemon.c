@@ -66,6 +66,25 @@ static const struct plugin_ops *find_ops(const struct daemon_spec *spec, const c
     return NULL;
 }
 
+/* Stitching and pro-rating need the times of each record; stitching shows them. */
+static int add_times(const struct plugin_ops *ops, const struct plugin_conf *pc, struct aggregate_spec *spec,
+                     struct err *e)
+{
+    const struct config *c = &pc->c;
+    if (c->stitching && c->pro_rating)
+        return err_set(e, ERR_CONFIG,
+                       "Pro-rating (ie. nfacctd_pro_rating) and stitching (ie. nfacctd_stitching) are mutual "
+                       "exclusive");
+    if (!ops->stitches)
+        return 0;
+    if (c->stitching) {
+        fieldset_add(&spec->set, FIELD_timestamp_min);
+        fieldset_add(&spec->set, FIELD_timestamp_max);
+    }
+    spec->times = c->stitching || (c->pro_rating && c->history.n && !c->time_new);
+    return 0;
+}
+
 static int check_plugin(struct daemon *d, unsigned i, struct err *e)
 {
     const struct plugin_conf *pc = &d->conf.plugins[i];
@@ -84,6 +103,8 @@ static int check_plugin(struct daemon *d, unsigned i, struct err *e)
                 "WARN ( %s/%s ): SUM aggregation is to be used as standalone: the other primitives are left "
                 "out.\n",
                 pc->name, pc->type);
+    if (add_times(ops, pc, &d->aggregates[i], e) == -1)
+        return -1;
     if (ops->check && ops->check(&d->conf, pc, &d->aggregates[i], e) == -1)
         return -1;
     d->n_relays += ops->datagrams;

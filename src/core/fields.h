@@ -115,6 +115,7 @@ struct aggregate_spec {
     bool flows;           /* the `flows` counter is shown */
     bool none;            /* `none`: one grand total */
     uint8_t sum;          /* enum sum_kind */
+    bool times;           /* records bring start and end behind the key (record_times) */
     bool whole_addresses; /* addresses stand in the key with all 16 octets, at fixed places */
     uint16_t headers;     /* octets of each frame that go with its record (struct record_packet); 0: none */
     bool datagrams;       /* no fields: records are what was received (datagram.h) */

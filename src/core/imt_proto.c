@@ -95,7 +95,7 @@ static bool column_fits(const struct column *c, const struct layout *l)
 
 static uint8_t place_of(const struct column *c)
 {
-    if (c->field->flags & F_OR)
+    if (c->field->flags & (F_OR | F_STITCH))
         return PLACE_ROW;
     if (field_is_var(c->field))
         return PLACE_VAR;

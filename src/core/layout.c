@@ -11,7 +11,7 @@ static uint16_t align8(uint16_t n) { return (uint16_t)((n + 7u) & ~7u); }
 
 static enum column_place place_of(const struct field *f, const struct aggregate_spec *spec)
 {
-    if (f->flags & F_OR)
+    if (f->flags & (F_OR | F_STITCH))
         return PLACE_ROW;
     if (field_is_var(f))
         return PLACE_VAR;

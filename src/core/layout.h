@@ -17,7 +17,7 @@ enum column_place {
     PLACE_FIXED, /* the value stands in the fixed part */
     PLACE_ADDR,  /* an address: its length in the fixed part, its octets in the tail */
     PLACE_VAR,   /* a variable field: the same */
-    PLACE_ROW,   /* beside the counters (F_OR): not part of the key */
+    PLACE_ROW,   /* beside the counters (F_OR, F_STITCH): not part of the key */
 };
 
 struct column {
@@ -51,7 +51,8 @@ struct row {
     const uint8_t *key; /* laid out by the layout */
     uint64_t packets, bytes, flows;
     uint8_t tcpflags, tunnel_tcpflags;
-    uint8_t kind; /* enum flow_kind of the last record */
+    uint8_t kind;                         /* enum flow_kind of the last record */
+    int64_t timestamp_min, timestamp_max; /* with stitching; µs since the epoch */
 };
 
 /* Lays the fields of spec out. `with_bin`: reserve the time bin. */

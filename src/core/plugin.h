@@ -36,6 +36,7 @@ struct plugin_ops {
     size_t state_size;
     bool datagrams; /* wants what was received, undecoded (tee): takes struct datagram_record (datagram.h),
                        and is woken for each batch. No other kind of plugin may stand beside it */
+    bool stitches;  /* its rows can have times: records bring them for stitching, pro-rating (record_times) */
     bool packets;   /* wants each packet by itself, in order (probes): key then holds what need() says */
 
     /* In the main process before anything starts, for each instance: checks the rules over several keys and

@@ -72,7 +72,9 @@ void projection_make(struct projection *p, const struct layout *l, const struct 
     p->last_word = (uint16_t)(used - rest);
     p->last_mask = rest ? ~UINT64_C(0) >> (64 - 8 * rest) : 0; /* little endian: low octets come first */
     p->zero_from = (uint16_t)(rest ? used - rest + 8 : used);
-    p->size_max = (uint16_t)(sizeof(struct record) + p->fixed + p->n_addr * sizeof(struct addr) + 8);
+    p->times = spec->times;
+    p->size_max = (uint16_t)(sizeof(struct record) + p->fixed + p->n_addr * sizeof(struct addr) + 8 +
+                             (p->times ? sizeof(struct record_times) : 0));
 }
 
 void projection_fix(const struct projection *p, const struct flow *f, uint8_t *key)
@@ -112,6 +114,12 @@ uint8_t *projection_vars(const struct projection *p, const struct flow *f, uint8
         d += len;
     }
     return d;
+}
+
+void projection_times(const struct flow *f, struct record *rec)
+{
+    rec->units = (record_size(rec) + (uint32_t)sizeof(struct record_times)) / RECORD_UNIT & 0xfff;
+    *record_times(rec) = (struct record_times){ f->start_us, f->end_us };
 }
 
 void projection_run_packet(const struct projection *p, const struct flow *f,

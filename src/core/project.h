@@ -27,6 +27,7 @@ struct projection {
     uint64_t last_mask; /* its octets that columns have; 0: they end at a word */
     uint16_t zero_from; /* whole words from here to `fixed` are no column's, or written later */
     bool has_bin;       /* records need their time */
+    bool times;         /* start and end stand behind the key */
     uint8_t sum;        /* enum sum_kind */
     struct projection_step step[COLUMNS_MAX];
     struct projection_fix fix[FIELD_MAX];
@@ -89,6 +90,9 @@ uint8_t *projection_vars(const struct projection *p, const struct flow *f, uint8
 /* Values that take another form than in the flow. */
 void projection_fix(const struct projection *p, const struct flow *f, uint8_t *key);
 
+/* Start and end behind the key. */
+void projection_times(const struct flow *f, struct record *rec);
+
 /* Fills rec, which has room for as much as projection_size said and RING_SLACK more; record_size(rec) says
  * what it took. */
 static inline void projection_run(const struct projection *p, const struct flow *f, struct record *rec)
@@ -111,6 +115,8 @@ static inline void projection_run(const struct projection *p, const struct flow 
                             .packets = f->packets,
                             .bytes = f->bytes,
                             .start_us = f->start_us };
+    if (__builtin_expect(p->times, 0))
+        projection_times(f, rec);
 }
 
 /* As projection_run, and behind the key the frame: `p` says what of it, which has to be in f->packet. rec has

@@ -60,6 +60,16 @@ static inline const struct record_packet *record_packet(const struct record *r)
 {
     return (const struct record_packet *)((const uint8_t *)r + record_size(r)) - 1;
 }
+/* Start and end, µs since the epoch, behind the key of records whose plugin asked for them
+ * (aggregate_spec.times); 0: not known. */
+struct record_times {
+    int64_t start_us, end_us;
+};
+static inline struct record_times *record_times(struct record *r)
+{
+    return (struct record_times *)((uint8_t *)r + record_size(r)) - 1;
+}
+
 static inline const uint8_t *record_frame(const struct record *r)
 {
     return (const uint8_t *)r + record_size(r) - record_packet_room(record_packet(r)->caplen);

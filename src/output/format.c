@@ -39,6 +39,10 @@ void fcol_init(struct fcol *fc, const struct format *f, const struct column *c)
         fc->where = NOWHERE;
     } else if (c->place == PLACE_ADDR) {
         fc->where = IN_TAIL;
+    } else if (c->field->flags & F_STITCH) {
+        fc->where = IN_ROW;
+        fc->off = c->field == &fields[FIELD_timestamp_min] ? offsetof(struct row, timestamp_min)
+                                                           : offsetof(struct row, timestamp_max);
     } else if (c->field->flags & F_OR) {
         fc->where = IN_ROW;
         fc->off = c->field == &fields[FIELD_tcpflags] ? offsetof(struct row, tcpflags)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "output/bins.h"
+#include "output/prorate.h"
 #include "output/preprocess.h"
 #include "output/spooled.h"
 #include "output/trigger.h"
@@ -45,6 +46,8 @@ struct purger {
     struct agg *table;
     struct sums sums; /* of what is in the table */
     struct bins bins;
+    struct prorate prorate;
+    bool stitching, prorating; /* records bring their times: for that */
     int64_t delay_bins_s;
     int64_t due_us, trigger_due_us;
     struct preprocess *preprocess; /* NULL: none */
@@ -67,6 +70,11 @@ struct purger {
 };
 
 int64_t writer_id(void) { return gettid(); }
+
+static struct agg *new_table(const struct purger *p)
+{
+    return p->stitching ? agg_new_stitching() : agg_new();
+}
 
 /* Adds what is to be written of b to the table `to`. */
 static void carry_batch(struct agg *to, const struct batch *b)
@@ -136,7 +144,7 @@ static void queue_merge(struct purger *p, struct job *j)
         return;
     }
     if (agg_count(last->batch.table) != last->batch.rows) {
-        struct agg *clean = agg_new();
+        struct agg *clean = agg_is_stitching(j->batch.table) ? agg_new_stitching() : agg_new();
         carry_batch(clean, &last->batch);
         agg_free(last->batch.table);
         last->batch.table = clean;
@@ -525,7 +533,7 @@ static void purge(struct purger *p, int64_t now_us, bool last)
         j->batch.table = p->table;
         j->batch.rows = agg_count(p->table);
         j->sums = p->sums;
-        p->table = agg_new();
+        p->table = new_table(p);
         p->sums = (struct sums){ 0 };
         if (ahead)
             keep_ahead(p, j, commit_s - p->delay_bins_s);
@@ -562,8 +570,33 @@ void purger_tick(struct purger *p, int64_t now_us)
     trigger_tick(p, now_us);
 }
 
+/* Records without times of their own are of now. */
+static void fill_times(uint8_t *recs, size_t bytes, int64_t now_us)
+{
+    for (uint8_t *at = recs, *end = recs + bytes; at < end; at += record_size((struct record *)at)) {
+        struct record_times *t = record_times((struct record *)at);
+        if (!t->start_us)
+            t->start_us = now_us;
+        if (!t->end_us)
+            t->end_us = t->start_us > now_us ? t->start_us : now_us;
+    }
+}
+
+static struct sums take_prorated(struct purger *p, uint8_t *recs, size_t bytes)
+{
+    if (prorate_run(&p->prorate, &p->bins, recs, bytes, p->pl->layout->bin_off, clock_wall_us()) == -1)
+        abort(); /* as the table does without memory */
+    agg_add(p->table, p->prorate.recs, p->prorate.len);
+    sums_add(&p->sums, &p->prorate.sums);
+    return p->prorate.sums;
+}
+
 struct sums purger_take(struct purger *p, uint8_t *recs, size_t bytes)
 {
+    if (p->prorating)
+        return take_prorated(p, recs, bytes);
+    if (p->stitching)
+        fill_times(recs, bytes, clock_wall_us());
     if (p->bins.history.n)
         bins_stamp(&p->bins, recs, bytes, p->pl->layout->bin_off, clock_wall_us());
     struct sums s = agg_add(p->table, recs, bytes);
@@ -618,7 +651,10 @@ int purger_open_at(struct purger **out, struct plugin *pl, const struct sink_ops
     pthread_mutex_init(&p->lock, NULL);
     cond_init(&p->work);
     p->waiting_max = pl->c->max_writers > 0 ? (unsigned)pl->c->max_writers : QUEUE_DEFAULT;
-    p->table = agg_new();
+    const bool times = pl->spec && pl->spec->times;
+    p->stitching = times && pl->c->stitching;
+    p->prorating = times && !pl->c->stitching;
+    p->table = new_table(p);
     timers_init(p, now_us);
     if (sink->open && sink->open(state, pl, e) == -1) {
         p->sink = NULL;
@@ -675,6 +711,7 @@ void purger_close(struct purger *p)
     if (p->sink && p->sink->close)
         p->sink->close(p->sink_state);
     agg_free(p->table);
+    prorate_free(&p->prorate);
     pthread_cond_destroy(&p->work);
     pthread_mutex_destroy(&p->lock);
     free(p->sink_state);

@@ -164,7 +164,7 @@ static int add_entries(struct spooled *s, const struct batch *b, struct err *e)
     struct agg_entry *x;
     uint64_t at = 0;
     while ((x = batch_next(b, &at)))
-        if (spool_add(s->spool, x, sizeof(*x) + x->key_len, e) == -1)
+        if (spool_add(s->spool, x, agg_entry_octets(x), e) == -1)
             return -1;
     return 0;
 }
@@ -204,16 +204,18 @@ static bool entry_sound(const struct layout *l, const struct agg_entry *x, size_
 {
     uint32_t tail = 0;
     if (left < sizeof(*x) || x->key_len % 8 || x->key_len < l->fixed || x->key_len > RECORD_SIZE_MAX ||
-        left - sizeof(*x) < x->key_len)
+        (x->times_len && x->times_len != sizeof(struct agg_times)) ||
+        left - sizeof(*x) < (size_t)x->key_len + x->times_len)
         return false;
     for (unsigned i = 0; i < l->n_tail; i++)
         tail += column_tail_len(&l->col[i], x->key);
-    return tail <= x->key_len - l->fixed;
+    return tail + l->fixed <= x->key_len;
 }
 
 static struct agg *table_of(const struct layout *l, const uint8_t *p, size_t n)
 {
-    struct agg *t = agg_new();
+    const bool stitching = layout_find(l, FIELD_timestamp_min) != NULL;
+    struct agg *t = stitching ? agg_new_stitching() : agg_new();
     for (size_t at = 0; at < n;) {
         const struct agg_entry *x = (const struct agg_entry *)(p + at);
         if (!entry_sound(l, x, n - at)) {
@@ -221,7 +223,7 @@ static struct agg *table_of(const struct layout *l, const uint8_t *p, size_t n)
             return NULL;
         }
         agg_merge(t, x);
-        at += sizeof(*x) + x->key_len;
+        at += agg_entry_octets(x);
     }
     return t;
 }

@@ -73,6 +73,7 @@ const struct plugin_ops plugin_print = {
     .name = "print",
     .title = "Print Plugin",
     .state_size = sizeof(struct print),
+    .stitches = true,
     .check = print_check,
     .open = print_open,
     .take = print_take,

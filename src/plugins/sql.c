@@ -44,6 +44,7 @@ static void sql_close(struct plugin *pl) { purger_close(purger_of(pl)); }
         .name = #name_,                                                                                      \
         .title = title_,                                                                                     \
         .state_size = sizeof(struct sql_plugin),                                                             \
+        .stitches = true,                                                                                    \
         .check = name_##_check,                                                                              \
         .open = name_##_open,                                                                                \
         .take = sql_take,                                                                                    \

@@ -193,3 +193,47 @@ def test_own_primitives(run):
                      "vrf,tag1,hop,hop2,wrong_len,PACKETS,BYTES"], lines
     stored = sorted(run.sql("s.db", "SELECT packets, vrf, tag1, hop, hop2 FROM acct"))
     assert stored == [(3, 70000, "be", "192.0.2.1", "192.0.2.2"), (4, 1, "be", "192.0.2.1", "192.0.2.2")], stored
+
+
+def test_stitching(run):
+    """The first start and the last end of each aggregate; also of what comes without times."""
+    d, port = run.nfacctd("""
+        plugins: print[a]
+        aggregate: src_host
+        nfacctd_stitching: true
+        print_output: json
+        timestamps_since_epoch: true
+        print_output_file: @DIR@/a.json
+        print_refresh_time: 600""")
+    now = int(time.time()) - 1000
+    made = [netflow.flow(src="10.0.0.1", packets=n, start_ms=(now + a) * 1000, end_ms=(now + b) * 1000)
+            for n, a, b in ((1, 10, 20), (2, 5, 7), (4, 15, 30))]
+    run.send(port, netflow.export(10, made, now, fields=netflow.FIELDS_MS))
+    d.stop()
+    rows = [(r["packets"], float(r["timestamp_min"]) - now, float(r["timestamp_max"]) - now) for r in run.rows("a.json")]
+    assert rows == [(7, 5.0, 30.0)], rows
+
+
+def test_pro_rating(run):
+    d, port = run.nfacctd("""
+        plugins: print[a]
+        aggregate: src_host
+        nfacctd_pro_rating: true
+        print_history: 1m
+        print_history_roundoff: m
+        print_output: json
+        timestamps_since_epoch: true
+        print_output_file: @DIR@/a.json
+        print_refresh_time: 600""")
+    now = int(time.time()) // 60 * 60 - 600
+    made = [netflow.flow(packets=12, bytes=1200, start_ms=(now + 30) * 1000, end_ms=(now + 150) * 1000)]
+    run.send(port, netflow.export(10, made, now + 200, fields=netflow.FIELDS_MS))
+    d.stop()
+    rows = sorted((int(float(r["stamp_inserted"])) - now, r["packets"], r["bytes"]) for r in run.rows("a.json"))
+    assert rows == [(0, 3, 300), (60, 6, 600), (120, 3, 300)], rows
+
+
+def test_stitching_and_pro_rating(run):
+    conf = run.config("plugins: print\nnfacctd_pro_rating: true\nnfacctd_stitching: true\nprint_history: 1m\n")
+    run.run_program("nfacctd", "-f", conf, "--check-config", expect=1)
+    assert "are mutual exclusive" in run.stderr, run.stderr

@@ -88,7 +88,9 @@ static void test_everything(void **state)
     for (unsigned i = 0; i < l.n; i++) {
         const struct column *c = &l.col[i];
         assert_ptr_equal(layout_find(&l, (enum field_id)(c->field - fields)), c);
-        assert_int_equal(c->len, c->field->flags & F_OR ? 0 : field_is_var(c->field) ? 2 : c->field->size);
+        assert_int_equal(c->len, c->field->flags & (F_OR | F_STITCH) ? 0
+                                 : field_is_var(c->field)            ? 2
+                                                                     : c->field->size);
         for (unsigned k = 0; k < c->len; k++)
             assert_int_equal(used[c->off + k]++, 0);
     }

@@ -33,3 +33,7 @@ check_PROGRAMS += tests/unit/custom_test
 TESTS += tests/unit/custom_test
 tests_unit_custom_test_SOURCES = tests/unit/custom_test.c
 tests_unit_custom_test_LDADD = libformat.a libcore.a libconfig.a libbase.a -lm $(TEST_LIBS)
+check_PROGRAMS += tests/unit/prorate_test
+TESTS += tests/unit/prorate_test
+tests_unit_prorate_test_SOURCES = tests/unit/prorate_test.c
+tests_unit_prorate_test_LDADD = $(OUTPUT_TEST_LIBS)
