@@ -51,6 +51,7 @@ struct sf_datagram {
 
 /* The flow sample in hand. */
 struct sf_sample {
+    uint32_t tag; /* of the sample, as version 5 has it */
     uint32_t seq, ds_type, ds_index, rate, pool, drops;
     uint32_t in, out; /* with two bits of format, as in compact samples */
     uint32_t reason;  /* of a discarded packet */

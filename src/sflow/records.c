@@ -10,8 +10,10 @@ enum { OLD_EXTENDED = 1 << 8, OLD_DATA = 1 << 9 };
 #define D(n) (OLD_DATA | (n))
 #define X(n) (OLD_EXTENDED | (n))
 
-#define SF_PACKET FIELD_MAX + 1,
+enum { PACKET_ITSELF = UINT16_MAX };
+#define SF_PACKET PACKET_ITSELF,
 #define F(name) FIELD_##name + 1,
+#define FX(name) EXTRA_##name + 1,
 
 typedef void record_fn(struct sflow *sf, struct cursor *c);
 static record_fn record_header, record_ethernet, record_ip4, record_ip6, record_vlan_tunnel, record_switch,
@@ -24,7 +26,7 @@ static const struct {
     uint16_t old; /* OLD_DATA or OLD_EXTENDED, and the type */
     uint8_t words;
     record_fn *read;
-    uint16_t feeds[10]; /* enum field_id + 1; 0: no more; FIELD_MAX + 1: the packet itself */
+    uint16_t feeds[10]; /* enum field_id or EXTRA_*, + 1; 0: no more; PACKET_ITSELF: always read */
 } rows[SF_ROW_MAX] = {
 #define SF_RECORD(name, fn, pen, format, old, words, feeds)                                                  \
     [SF_ROW_##name] = { SFLOW_TAG(pen, format), old, words, record_##fn, { feeds } },
@@ -41,7 +43,7 @@ static bool from_flow(int source)
 static bool wanted(const struct sf_wants *w, uint8_t row)
 {
     for (unsigned i = 0; i < sizeof(rows[row].feeds) / sizeof(rows[row].feeds[0]) && rows[row].feeds[i]; i++)
-        if (rows[row].feeds[i] == FIELD_MAX + 1 ||
+        if (rows[row].feeds[i] == PACKET_ITSELF ||
             fieldset_has(&w->fields, (enum field_id)(rows[row].feeds[i] - 1)))
             return true;
     return false;
@@ -335,6 +337,7 @@ static void record_router(struct sflow *sf, struct cursor *c)
         f->src_mask = src <= most ? (uint8_t)src : 0;
     if (wants(sf, FIELD_dst_mask))
         f->dst_mask = dst <= most ? (uint8_t)dst : 0;
+    f->next_hop = hop;
     if (sf->wants.next_hop && wants(sf, FIELD_peer_dst_ip))
         f->peer_dst_ip = hop;
 }

@@ -152,6 +152,7 @@ static void account(struct sflow *sf)
     s->frame_len = s->ip_len = 0;
     read_records(sf);
     f->sampling_direction = direction(s);
+    f->sample_type = s->tag;
     f->in_iface = s->in;
     f->out_iface = s->out;
     f->packets = 1;
@@ -273,6 +274,7 @@ static void say_unknown(struct sflow *sf, uint32_t tag)
 
 static enum sf_drop sample_v5(struct sflow *sf, uint32_t tag, struct cursor *c)
 {
+    sf->s.tag = tag;
     switch (tag) {
     case SFLOW_FLOW:
         return flow_sample(sf, c, head_compact, false);
@@ -375,6 +377,7 @@ static enum sf_drop flow_v24(struct sflow *sf, struct cursor *c)
 {
     struct sf_sample *s = &sf->s;
     head_compact(s, c);
+    s->tag = SFLOW_FLOW;
     s->discarded = false;
     s->present = 0;
     const uint32_t type = cursor_u32(c);

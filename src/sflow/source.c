@@ -64,7 +64,7 @@ struct sf_step sf_source_step(struct sf_source *s, uint32_t seq, uint32_t pool, 
         r.lost = samples - 1;
         r.drops = forward(dropped) ? dropped : 0;
         if (pooled && forward(packets) && packets >= samples) /* a pool counts the samples too */
-            r.rate = packets / samples;
+            r.rate = samples == 1 ? packets : packets / samples;
     }
     s->known = true;
     s->seq = seq;

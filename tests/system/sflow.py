@@ -110,7 +110,7 @@ def address(text):
     return struct.pack("!I", 1 if a.version == 4 else 2) + a.packed
 
 
-def flow_sample(sequence, frame, rate=1, source=1, into=1, out=2, more=()):
+def flow_sample(sequence, frame, rate=1, source=1, into=1, out=2, more=(), expanded=False):
     """A sample of a frame (None: without), of which 128 octets are shown, and of further records (tag, octets); a function of the version."""
     def write(version):
         head = struct.pack("!7I", sequence, source, rate, sequence * rate, 0, into, out)
@@ -118,8 +118,9 @@ def flow_sample(sequence, frame, rate=1, source=1, into=1, out=2, more=()):
             records = list(more)
             if frame:
                 records.insert(0, (1, struct.pack("!III", 1, len(frame) + 4, 4) + opaque(frame[:128])))
-            data = head + struct.pack("!I", len(records)) + b"".join(struct.pack("!II", t, len(b)) + b for t, b in records)
-            return struct.pack("!II", 1, len(data)) + data
+            numbers = struct.pack("!10I", sequence, 0, source, rate, sequence * rate, 0, 0, into, 0, out) if expanded else head
+            data = numbers + struct.pack("!I", len(records)) + b"".join(struct.pack("!II", t, len(b)) + b for t, b in records)
+            return struct.pack("!II", 3 if expanded else 1, len(data)) + data
         return struct.pack("!I", 1) + head + struct.pack("!III", 1, 1, len(frame) + 4) + opaque(frame[:128]) + struct.pack("!I", 0)
     return write
 

@@ -104,6 +104,28 @@ def test_tunnels(run):
     assert [rows["10.0.0.1"][k] for k in ("port_dst", "tunnel_ip_src", "tunnel_port_dst", "vxlan")] == [53, "", 0, 0], rows
 
 
+def test_maps(run):
+    """pre_tag_map and sampling_map over what samples say."""
+    run.write("tag.map", """
+        set_tag=1 sample_type=0:3
+        set_tag=2 nexthop=192.0.2.254
+        set_tag=3 agent_id=7
+        set_tag=4 direction=1
+        set_tag=5 ip=192.0.2.0/24 in=9
+        set_tag=6 ip=192.0.2.60
+        """)
+    run.write("sampling.map", "id=50 ip=192.0.2.60\n")
+    router = (1002, sflow.address("192.0.2.254") + struct.pack("!2I", 24, 24))
+    d, port = sfacctd(run, printer(run, "tag") + f"\npre_tag_map: {run.dir}/tag.map\nsampling_map: {run.dir}/sampling.map\nsfacctd_renormalize: true")
+    f = frames(1)[0]
+    one_each = (([sflow.flow_sample(1, f, expanded=True)], {}), ([sflow.flow_sample(1, f, more=[router])], {}), ([sflow.flow_sample(1, f)], {"sub": 7}),
+                ([sflow.flow_sample(1, f, source=2)], {}), ([sflow.flow_sample(1, f, into=9)], {}), ([sflow.flow_sample(1, f)], {"agent": "192.0.2.60"}),
+                ([sflow.flow_sample(1, f)], {}))
+    run.send(port, [sflow.datagram(samples, **{"agent": "192.0.2.50", **more}) for samples, more in one_each])
+    d.stop()
+    assert {r["tag"]: r["packets"] for r in run.rows("out.json")} == {1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 50, 0: 1}
+
+
 def test_malformed(run):
     """What is wrong with a datagram costs that one, is told with the agent, and counted."""
     data, n, octets = datagrams(50)
