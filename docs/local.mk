@@ -7,7 +7,7 @@ dist_examples_DATA = \
 	examples/nfacctd-memory.conf examples/nfacctd-print-json.conf examples/nfacctd-replay.conf examples/nfacctd-sqlite3.conf \
 	examples/nfacctd-pgsql.conf examples/nfacctd-mysql.conf \
 	examples/nfacctd-tee.conf examples/nfacctd-tee.receivers \
-	examples/pmacctd-interfaces.conf examples/pmacctd-interfaces.map examples/pmacctd-nfprobe.conf examples/pmacctd-print.conf examples/pmacctd-sqlite3.conf \
+	examples/pmacctd-interfaces.conf examples/pmacctd-interfaces.map examples/pmacctd-nfprobe.conf examples/pmacctd-print.conf examples/pmacctd-sfprobe.conf examples/pmacctd-sqlite3.conf \
 	examples/sfacctd-counters.conf examples/sfacctd-memory.conf \
 	examples/uacctd-memory.conf examples/uacctd-nfprobe.conf examples/uacctd.nft
 if WITH_NFLOG

@@ -206,13 +206,13 @@ void encode_tell_names(struct encoder *en)
 {
     uint8_t scope[16], value[VALUE_MAX];
     system_scope(en, scope);
-    for (; en->apps.told < en->apps.n; en->apps.told++) {
+    for (; en->apps.e && en->apps.told < en->apps.n; en->apps.told++) {
         value[0] = ENCODE_APP_ENGINE;
         put32(value + 1, en->apps.told + 1);
         memcpy(value + ENCODE_APP_LEN, en->apps.e[en->apps.told].text.name, ENCODE_NAME);
         tell(en, APPLICATION, scope, value);
     }
-    for (; en->ifaces.told < en->ifaces.n; en->ifaces.told++) {
+    for (; en->ifaces.e && en->ifaces.told < en->ifaces.n; en->ifaces.told++) {
         const struct encode_name *e = &en->ifaces.e[en->ifaces.told];
         uint8_t index[16] = { 0 };
         if (!*e->text.name)
