@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "base/clock.h"
 #include "plugins/plugins.h"
 #include "plugins/tee_balance.h"
@@ -13,8 +14,9 @@
 #include "plugins/tee_templates.h"
 
 enum {
-    PATIENCE_MS =
-        50, /* for receivers whose buffers are full; then they are not waited for until there is room */
+    PATIENCE_MS = 50,   /* for receivers whose buffers are full; then they are not waited for any more */
+    FILE_BATCH = 8,     /* datagrams of a capture file that leave at once: receivers have to follow */
+    FILE_NAP_US = 2000, /* and then: 4,000 a second, as nfprobe has it */
 };
 
 struct tee {
@@ -139,13 +141,17 @@ static struct sums take(struct plugin *pl, uint8_t *recs, size_t bytes)
     struct tee *s = pl->state;
     struct sums sum = { 0 };
     unsigned n = 0;
+    const unsigned most = pl->file_input ? FILE_BATCH : TEE_BATCH;
     for (const uint8_t *end = recs + bytes; recs < end;) {
         struct datagram_record *d = (struct datagram_record *)recs;
         hand_out(s, d);
         sums_add(&sum, &(struct sums){ .records = 1, .packets = 1, .bytes = d->len });
         recs += d->size;
-        if (++n % TEE_BATCH == 0)
+        if (++n % most == 0) {
             flush(s);
+            if (pl->file_input)
+                nanosleep(&(struct timespec){ .tv_nsec = FILE_NAP_US * 1000L }, NULL);
+        }
     }
     flush(s);
     ring_confirm(pl->ring, &sum);

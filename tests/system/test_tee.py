@@ -160,6 +160,28 @@ def test_transparent(run):
     d.stop()
 
 
+def test_transparent_without_root(run):
+    """The sockets are opened before privileges are given up: they work on, also for receivers that come later."""
+    run.need_root()
+    run.dir.chmod(0o755)
+    one, two = Receiver(), Receiver()
+    d, port = start(run, [f"id=1 ip={one.name}"], "tee_transparent: true\nuser: nobody")
+    tee = d.child("Tee Plugin")
+    with open(f"/proc/{tee}/status") as f:
+        status = f.read()
+    assert re.search(r"^CapEff:\s+0+$", status, re.M) and not re.search(r"^Uid:\s+0", status, re.M), status
+    run.send(port, [b"first"], source="127.0.0.7")
+    arrived(run, [one], 1)
+    run.write("receivers.lst", f"id=1 ip={one.name},{two.name}\n")
+    d.send_signal(signal.SIGUSR2)
+    d.wait_log(r"a/tee \): .*map successfully", count=2)
+    run.send(port, [b"second"], source="127.0.0.7")
+    arrived(run, [two], 1)
+    arrived(run, [one], 2)
+    assert [row[:2] for row in one.got + two.got] == [(b"first", "127.0.0.7"), (b"second", "127.0.0.7"), (b"second", "127.0.0.7")]
+    d.stop()
+
+
 def test_transparent_over_a_link(run):
     """Through a veth pair with an MTU of 1500: what is longer is cut here and put together there; the sender is nobody's address."""
     front = run.veth()
@@ -302,6 +324,34 @@ def test_names_and_options(run):
     d.stop()
 
 
+def test_a_name_that_moves(run):
+    """A receiver by name goes where the name goes; one without an address does not keep the others from starting."""
+    run.need_root()
+    run.write("hosts", "127.0.0.1 localhost\n127.0.0.21 collector.test\n")
+    run.call("mount", "--bind", run.dir / "hosts", "/etc/hosts")
+    at = run.port()
+    old, new, other = Receiver("127.0.0.21", at), Receiver("127.0.0.22", at), Receiver()
+    d, port = start(run, [f"id=1 ip=collector.test:{at},{other.name}", f"id=2 ip=later.test:{at}"])
+    d.wait_log("cannot resolve 'later.test'.*lost until it can be reached")
+    run.send(port, [b"first"])
+    arrived(run, [old, other], 1)
+    assert counters(run, d)[f"later.test:{at}"]["lost_no_address"] == 1
+    # It is looked for again each 5 s, one that is known each minute; a receiver that is new to the file at once.
+    (run.dir / "hosts").write_text("127.0.0.1 localhost\n127.0.0.22 collector.test later.test\n")
+    d.wait_log(f"later.test:{at} is at 127.0.0.22", seconds=30)
+    run.send(port, [b"second"])
+    arrived(run, [new], 1)
+    run.write("receivers.lst", f"id=3 ip=collector.test:{at},{other.name}\n")
+    d.send_signal(signal.SIGUSR2)
+    d.wait_log(r"a/tee \): .*map successfully", count=2)
+    run.send(port, [b"third"])
+    arrived(run, [new], 2)
+    arrived(run, [old], 2)
+    arrived(run, [other], 3)
+    assert new.data() == [b"second", b"third"] and old.data() == [b"first", b"second"]
+    d.stop()
+
+
 def test_what_is_refused(run):
     """Configurations that cannot be, with the words that say so."""
     run.write("good.lst", "id=1 ip=127.0.0.1:9999\n")
@@ -318,16 +368,19 @@ def test_what_is_refused(run):
 
 
 def test_capture_file(run):
-    """What a capture file holds goes out as if it had just come."""
+    """What a capture file holds goes out as if it had just come, no faster than receivers can follow."""
     r = Receiver()
-    sent = list(netflow.v5(netflow.flows(90), NOW))
+    sent = list(netflow.v5(netflow.flows(60000), NOW))
     packets.pcap(run.dir / "in.pcap", [(NOW * 10**6 + n, packets.ether(packets.ip("192.0.2.9", "192.0.2.1", 17, packets.udp(9995, 2055, s))))
                                        for n, s in enumerate(sent)])
     run.write("receivers.lst", f"id=1 ip={r.name}\n")
     d = run.daemon("nfacctd", config="plugins: tee[a]\ntee_receivers: @DIR@/receivers.lst\npcap_savefile: @DIR@/in.pcap\npcap_savefile_delay: 0")
+    run.wait(lambda: r.got, "the first datagram", 20)
+    began = time.monotonic()
     assert d.wait() == 0
     arrived(run, [r], len(sent))
     assert r.data() == sent
+    assert time.monotonic() - began > len(sent) / 4000 / 2, "faster than 4,000 a second"
 
 
 def test_split_by_flow(run):
