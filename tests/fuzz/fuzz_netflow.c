@@ -38,6 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     fake_worker_init(&w);
     log_init(&w.log, sink, "default", "core", len % 8 == 0);
     w.keep = len % 4 == 0;
+    w.splits = len % 5 == 0; /* taken apart for the replicator */
     w.c.renormalize = w.c.use_ip_next_hop = true;
     w.c.account_options = len % 2;
     w.c.pre_processing_checks = len % 3 == 0;

@@ -58,6 +58,7 @@ static void fuzz_sflow(uint8_t version, const uint8_t *data, size_t len)
     fake_worker_init(&w);
     log_init(&w.log, sink, "default", "core", len % 8 == 0);
     w.keep = len % 4 == 0;
+    w.splits = len % 5 == 0; /* taken apart for the replicator */
     w.c.renormalize = len % 2;
     w.c.use_ip_next_hop = true;
     for (unsigned i = 0; i < FIELD_MAX; i++)

@@ -23,6 +23,11 @@ void fake_worker_clear(struct worker *w)
                 free((void *)v->p);
             }
     w->n = 0;
+    for (unsigned i = 0; i < w->n_parts; i++)
+        free(w->part[i].octets);
+    free(w->part);
+    w->part = NULL;
+    w->n_parts = 0;
     w->count = w->packets = w->bytes = w->flows = 0;
 }
 
@@ -108,20 +113,20 @@ void worker_flow(struct worker *w, struct flow *f)
 
 bool worker_splits(const struct worker *w) { return w->splits; }
 
-/* Keeps parts that travel alone. */
+/* Keeps it, in memory of just its size, so that reading too much of the datagram is found. */
 void worker_split(struct worker *w, const struct split *s)
 {
-    uint32_t len = 0;
+    struct fake_part p = { .flags = s->flags };
     for (unsigned i = 0; i < s->n; i++)
-        len += s->part[i].len;
-    if (w->n_parts == FAKE_PARTS || len > sizeof(w->part[0].octets))
+        p.len += s->part[i].len;
+    p.octets = malloc(p.len ? p.len : 1);
+    w->part = realloc(w->part, (w->n_parts + 1) * sizeof(*w->part));
+    if (!p.octets || !w->part)
         abort();
-    struct fake_part *p = &w->part[w->n_parts++];
-    *p = (struct fake_part){ .flags = s->flags };
-    for (unsigned i = 0; i < s->n; i++) {
-        memcpy(p->octets + p->len, s->part[i].p, s->part[i].len);
-        p->len += s->part[i].len;
-    }
+    uint8_t *at = p.octets;
+    for (unsigned i = 0; i < s->n; at += s->part[i++].len)
+        memcpy(at, s->part[i].p, s->part[i].len);
+    w->part[w->n_parts++] = p;
 }
 
 void worker_datagram(struct worker *w, const struct datagram *d)

@@ -8,11 +8,11 @@
 #include "core/input.h"
 #include "core/worker.h"
 
-enum { FAKE_PARTS = 256 };
+/* A part of a datagram that travels alone, or a whole one. */
 struct fake_part {
     uint16_t flags;
     uint32_t len;
-    uint8_t octets[2048];
+    uint8_t *octets;
 };
 
 struct worker {
@@ -29,7 +29,7 @@ struct worker {
     struct flow *flow; /* n of them */
     unsigned n, cap;
     bool splits; /* decoders are to take datagrams apart */
-    struct fake_part part[FAKE_PARTS];
+    struct fake_part *part;
     unsigned n_parts;
     uint64_t count, packets, bytes, flows; /* of all flows seen */
 };

@@ -26,7 +26,6 @@ static void bench_open(struct bench *b, const struct decoder_ops *ops)
     fake_worker_need(&b->w, "src_host,dst_host,src_port,dst_port,proto");
     b->w.keep = false;
     b->w.splits = true;
-    b->w.n_parts = 0;
     b->ops = ops;
     b->state = calloc(1, ops->state_size);
     if (ops->open(b->state, &b->w, &e) == -1)

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 #include <string.h>
+#include "core/datagram.h"
+#include "core/input.h"
 #include "core/outlet.h"
 
 enum { PLUGINS = 4 };
@@ -298,6 +300,120 @@ static void data_too_long_is_counted(void **state)
     done(&b);
 }
 
+/* ---- whole datagrams */
+
+static void add_relay(struct bench *b, const struct config *c)
+{
+    struct aggregate_spec spec = { .datagrams = true };
+    struct err e = { 0 };
+    struct plugin_conf *pc = &b->conf[b->n];
+    strcpy(pc->type, "tee");
+    strcpy(pc->name, "test");
+    pc->c = *c;
+    if (outlet_open(&b->out[b->n++], pc, &spec, &e) == -1)
+        fail_msg("%s", e.text);
+}
+
+static const struct datagram_record *next_datagram(struct outlet *o, size_t *at)
+{
+    size_t bytes;
+    const uint8_t *p = ring_peek(o->ring, &bytes);
+    if (*at >= bytes)
+        return NULL;
+    const struct datagram_record *d = (const struct datagram_record *)(p + *at);
+    *at += d->size;
+    return d;
+}
+
+static void datagrams_of_any_length(void **state)
+{
+    static const uint32_t len[] = { 0, 1, 7, 8, 1464, 32760, 65507 };
+    enum { N = sizeof(len) / sizeof(len[0]) };
+    static uint8_t octets[65536];
+    (void)state;
+    struct bench b = { 0 };
+    struct datagram d = { .p = octets, .port = 2055 };
+    size_t at = 0;
+    addr_parse("192.0.2.1", &d.from);
+    add_relay(&b, &(struct config){ .post_tag = 5 });
+    go(&b);
+    for (unsigned i = 0; i < N; i++) {
+        d.len = len[i];
+        memset(octets, (int)i + 1, sizeof(octets));
+        worker_datagram(b.w, &d);
+    }
+    assert_false(worker_flush(b.w));
+    for (unsigned i = 0; i < N; i++) {
+        const struct datagram_record *r = next_datagram(&b.out[0], &at);
+        assert_non_null(r);
+        assert_int_equal(r->len, len[i]);
+        assert_int_equal(r->tag, 5);
+        assert_int_equal(r->port, 2055);
+        assert_true(addr_equal(&r->from, &d.from));
+        for (uint32_t k = 0; k < r->len; k++)
+            assert_int_equal(r->payload[k], i + 1);
+    }
+    assert_null(next_datagram(&b.out[0], &at));
+    assert_int_equal(b.out[0].accounted.records, N);
+    assert_identity(&b.out[0]);
+    done(&b);
+}
+
+/* Parts follow their flow's tag through the filters; those for all do not ask. What does not fit is counted.
+ */
+static void parts_of_datagrams(void **state)
+{
+    (void)state;
+    struct bench b = { 0 };
+    struct datagram d = { .len = 100 };
+    size_t at = 0;
+    add_relay(&b, &(struct config){ .pre_tag_filter = "80" });
+    go(&b);
+    for (uint16_t port = 79; port < 82; port++) {
+        struct flow f = flow(port);
+        const struct split s = { .of = &d, .part = { { "head", 4 }, { "record", 6 } }, .n = 2 };
+        f.split = &s;
+        worker_flow(b.w, &f);
+        assert_null(f.split);
+        worker_flow(b.w, &f); /* the way back of a biflow has no octets of its own */
+    }
+    worker_split(b.w,
+                 &(struct split){ .of = &d, .part = { { "all", 3 } }, .n = 1, .flags = DATAGRAM_TEMPLATE });
+    worker_flush(b.w);
+    const struct datagram_record *r = next_datagram(&b.out[0], &at);
+    assert_int_equal(r->len, 10);
+    assert_memory_equal(r->payload, "headrecord", 10);
+    assert_int_equal(r->tag, 80);
+    r = next_datagram(&b.out[0], &at);
+    assert_int_equal(r->flags, DATAGRAM_TEMPLATE | DATAGRAM_FOR_ALL);
+    assert_null(next_datagram(&b.out[0], &at));
+    assert_int_equal(b.out[0].loss[LOSS_FILTERED].records, 2);
+    static uint8_t octets[65507];
+    d = (struct datagram){ .p = octets, .len = sizeof(octets) };
+    for (unsigned i = 0; i < 1000; i++)
+        worker_datagram(b.w, &d);
+    worker_flush(b.w);
+    assert_int_equal(b.out[0].loss[LOSS_FILTERED].records, 1002);
+    assert_identity(&b.out[0]);
+    done(&b);
+}
+
+static void a_ring_full_of_datagrams(void **state)
+{
+    static uint8_t octets[65507];
+    (void)state;
+    struct bench b = { 0 };
+    const struct datagram d = { .p = octets, .len = sizeof(octets) };
+    add_relay(&b, &(struct config){ 0 });
+    go(&b);
+    for (unsigned i = 0; i < 1000; i++)
+        worker_datagram(b.w, &d);
+    assert_true(worker_flush(b.w));
+    assert_true(b.out[0].loss[LOSS_RING_FULL].records > 0);
+    assert_identity(&b.out[0]);
+    done(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +424,9 @@ int main(void)
         cmocka_unit_test(data_too_long_is_counted),
         cmocka_unit_test(frames_travel_with_records),
         cmocka_unit_test(samples_count_what_they_stand_for),
+        cmocka_unit_test(datagrams_of_any_length),
+        cmocka_unit_test(parts_of_datagrams),
+        cmocka_unit_test(a_ring_full_of_datagrams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
