@@ -51,7 +51,7 @@ static void tags(unsigned kind, unsigned rows)
 {
     static struct flow f[DISTINCT];
     const struct tagmap_conf c = { .daemon = 'N' };
-    struct err e;
+    struct err e = { 0 };
     char *text = malloc(rows * 96u + 1), *at = text;
     must(text, &e);
     for (unsigned i = 0; i < rows; i++)
@@ -89,7 +89,7 @@ static void networks(void)
 {
     static uint32_t base[PREFIXES];
     static struct addr ask[1 << 20];
-    struct err e;
+    struct err e = { 0 };
     char *text = malloc(PREFIXES * 40u), *at = text;
     must(text, &e);
     for (unsigned i = 0; i < PREFIXES; i++) {
