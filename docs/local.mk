@@ -8,6 +8,7 @@ dist_examples_DATA = \
 	examples/nfacctd-pgsql.conf examples/nfacctd-mysql.conf \
 	examples/nfacctd-tee.conf examples/nfacctd-tee.receivers \
 	examples/pmacctd-interfaces.conf examples/pmacctd-interfaces.map examples/pmacctd-nfprobe.conf examples/pmacctd-print.conf examples/pmacctd-sfprobe.conf examples/pmacctd-sqlite3.conf \
+	examples/pmacctd-tunnels.conf \
 	examples/sfacctd-counters.conf examples/sfacctd-memory.conf \
 	examples/uacctd-memory.conf examples/uacctd-nfprobe.conf examples/uacctd.nft
 if WITH_NFLOG

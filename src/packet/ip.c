@@ -87,7 +87,7 @@ static enum packet_drop fragment(struct dissect *x, struct frag_part *part)
 {
     struct frag_table *t = x->want & WANT_FRAGMENTS ? x->d->fragments : NULL;
     if (part->offset) {
-        if (!t || (part->offset == 8 && part->proto == IPPROTO_TCP)) /* overwrites a header: RFC 1858 §4 */
+        if (!t || (part->offset == 8 && x->f->proto == IPPROTO_TCP)) /* overwrites a header: RFC 1858 §4 */
             return PACKET_OK;
         return frag_later(t, part, x->f, x->d->at_us);
     }

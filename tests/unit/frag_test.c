@@ -176,6 +176,9 @@ static const struct script {
     { "TCP, over the header of the first one",
       0,
       { { TCP, 1, 7, FIRST, 0, PACKET_OK, 1, 1 }, { TCP, 1, 7, 8, 0, PACKET_OK, 0, 1 } } },
+    { "the same of IPv6",
+      0,
+      { { SIX | TCP, 1, 7, FIRST, 0, PACKET_OK, 1, 1 }, { SIX | TCP, 1, 7, 8, 0, PACKET_OK, 0, 1 } } },
 };
 
 static void scripts_run(void **state)
