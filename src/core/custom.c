@@ -259,6 +259,15 @@ int customs_find(const struct customs *c, const char *name, size_t len)
     return -1;
 }
 
+uint64_t customs_of_packets(const struct customs *c)
+{
+    uint64_t bits = 0;
+    for (unsigned i = 0; c && i < c->n; i++)
+        if (c->c[i].n_places)
+            bits |= UINT64_C(1) << i;
+    return bits;
+}
+
 void customs_clear(const struct customs *c, uint64_t used, struct flow *f)
 {
     for (unsigned i = 0; used >> i; i++)

@@ -56,6 +56,13 @@ int customs_find(const struct customs *c, const char *name, size_t len);
 /* What a flow has that brings nothing for those in `used` (bits): fixed ones are zeros, others empty. */
 void customs_clear(const struct customs *c, uint64_t used, struct flow *f);
 
+/* Those in `which` out of f->packet, by their packet_ptr. What is not in the packet, or was not captured, is
+ * as customs_clear leaves it. */
+void customs_from_packet(const struct customs *c, uint64_t which, struct flow *f);
+
+/* Which of them have a packet_ptr (bits). */
+uint64_t customs_of_packets(const struct customs *c);
+
 /* Makes a struct field of custom kind over a name that outlives it; `number`: its place in flow.custom. */
 void custom_field(struct field *f, const char *name, enum field_kind kind, unsigned number, uint16_t len);
 

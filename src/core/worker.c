@@ -7,6 +7,7 @@
 #include <time.h>
 #include "core/datagram.h"
 #include "core/coremaps.h"
+#include "core/custom.h"
 #include "core/enrich.h"
 #include "core/input.h"
 #include "core/outlet.h"
@@ -35,7 +36,9 @@ struct worker {
     uint32_t generation; /* of the maps that the views have */
     unsigned needs_version;
     bool splits;
-    struct flow swapped; /* scratch for sums */
+    const struct customs *customs;
+    uint64_t customs_of_packets; /* those in use that are taken out of packets */
+    struct flow swapped;         /* scratch for sums */
 };
 
 struct worker *worker_new(const struct config *c, const struct log *l, struct outlet *outlets, unsigned n)
@@ -47,6 +50,8 @@ struct worker *worker_new(const struct config *c, const struct log *l, struct ou
     for (unsigned i = 0; i < n; i++)
         outlet_needs(&outlets[i], &w->needs);
     enrich_make(&w->enrichment, &w->needs, c);
+    w->customs = worker_customs(w, &w->customs_of_packets);
+    w->customs_of_packets &= customs_of_packets(w->customs);
     return w;
 }
 
@@ -399,6 +404,8 @@ uint32_t worker_sampling_rate(const struct worker *w, const struct flow *f)
 
 void worker_flow(struct worker *w, struct flow *f)
 {
+    if (__builtin_expect(w->customs_of_packets != 0, 0) && f->packet)
+        customs_from_packet(w->customs, w->customs_of_packets, f);
     for (unsigned i = 0; i < w->enrichment.n; i++)
         w->enrichment.run[i](f);
     if (w->n_views)

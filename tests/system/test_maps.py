@@ -4,6 +4,7 @@ import signal
 import time
 
 import netflow
+import packets
 
 MEMORY = "plugins: memory[m]\nimt_path[m]: @DIR@/m.sock\n"
 FIELDS = netflow.FIELDS_V4 + [(10, 4, "in")]
@@ -237,3 +238,26 @@ def test_stitching_and_pro_rating(run):
     conf = run.config("plugins: print\nnfacctd_pro_rating: true\nnfacctd_stitching: true\nprint_history: 1m\n")
     run.run_program("nfacctd", "-f", conf, "--check-config", expect=1)
     assert "are mutual exclusive" in run.stderr, run.stderr
+
+
+def test_packet_primitives(run):
+    """Octets of packets, a map and networks in pmacctd, from a capture file."""
+    run.write("p.lst", "name=ttl len=1 semantics=u_int packet_ptr=l3:0x0800+8\nname=word len=vlen semantics=str packet_ptr=payload\n")
+    run.write("t.map", "set_tag=7 dst_port=53\nset_tag=8 filter='tcp'\n")
+    run.write("nets", "64500,10.0.0.0/8\n")
+    frames = [(1700000000_000000, packets.ether(packets.ip("10.0.0.1", "192.0.2.1", 17, packets.udp(4000, 53, b"hello\0x"), ttl=9))),
+              (1700000001_000000, packets.ether(packets.ip("10.0.0.1", "192.0.2.1", 6, packets.tcp(4000, 80))))]
+    packets.pcap(run.dir / "in.pcap", frames)
+    d = run.daemon("pmacctd", config="""
+        plugins: print[a]
+        pcap_savefile: @DIR@/in.pcap
+        aggregate_primitives: @DIR@/p.lst
+        pre_tag_map: @DIR@/t.map
+        networks_file: @DIR@/nets
+        aggregate: tag, src_as, src_net, ttl, word
+        print_output: json
+        print_output_file: @DIR@/a.json
+        print_refresh_time: 600""")
+    assert d.wait() == 0
+    rows = sorted((r["tag"], r["as_src"], r["net_src"], r["ttl"], r["word"]) for r in run.rows("a.json"))
+    assert rows == [(7, 64500, "10.0.0.0", "9", "hello"), (8, 64500, "10.0.0.0", "64", "")], rows

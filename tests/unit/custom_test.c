@@ -163,12 +163,88 @@ static void values(void **state)
     free(c);
 }
 
+/* ---- out of packets */
+
+static const uint8_t udp4[] = {
+    2,    0, 0, 0,  0, 1,  2,    0,    0,   0,   0,   2,   0x81, 0, 0,   210, 0x88, 0x47, /* Ethernet, VLAN
+                                                                                             210, MPLS */
+    0,    1, 0, 64, 0, 2,  1,    64,                                                      /* two labels */
+    0x45, 0, 0, 36, 0, 1,  0,    0,    63,  17,  0,   0,   10,   0, 0,   1,   10,   0,    0,
+    2,                                                                        /* IPv4, TTL 63 */
+    0x10, 1, 0, 53, 0, 16, 0xbe, 0xef, 'h', 'e', 'l', 'l', 'o',  0, 'x', 'y', /* UDP, its checksum 0xbeef */
+};
+static const uint8_t tcp6[] = {
+    0x60, 0,  0,   0,    0, 28, 60, 62, 0x20, 1, 0xd, 0xb8, 0,    0, 0, 0,  0,    0,    0, 0, 0,   0,   0, 1,
+    0x20, 1,  0xd, 0xb8, 0, 0,  0,  0,  0,    0, 0,   0,    0,    0, 0, 2,  6,    0,    1, 4, 0,   0,   0, 0,
+    0,    80, 4,   0,    0, 0,  0,  1,  0,    0, 0,   2,    0x50, 2, 0, 16, 0xca, 0xfe, 0, 0, 'p', 'q',
+};
+
+static const struct customs *own;
+
+static const char *in_packet(unsigned i, const uint8_t *p, uint32_t caplen, int dlt)
+{
+    static char text[256];
+    struct flow f;
+    size_t n = 0;
+    uint8_t *exact = malloc(caplen); /* so that a checker sees reads behind the end */
+    assert_non_null(exact);
+    memcpy(exact, p, caplen);
+    memset(&f, 0, sizeof(f));
+    f.packet = exact;
+    f.packet_caplen = f.packet_len = caplen;
+    f.packet_dlt = dlt;
+    customs_from_packet(own, UINT64_C(1) << i, &f);
+    text[0] = '\0';
+    for (uint32_t k = 0; k < f.custom[i].len && n + 3 < sizeof(text); k++)
+        n += (size_t)snprintf(text + n, sizeof(text) - n, "%02x", ((const uint8_t *)f.custom[i].p)[k]);
+    free(exact);
+    return text;
+}
+
+static void packets(void **state)
+{
+    struct err e = { 0 };
+    enum { TTL, SUM, VLAN, LABEL, TEXT, REST, MAC, FAR, TCP, N };
+    struct customs *c = parse("name=hl len=1 semantics=u_int packet_ptr=l3:0x0800+8 packet_ptr=l3:34525+7\n"
+                              "name=sum len=2 semantics=hex packet_ptr=l4:17+6 packet_ptr=l4:6+16\n"
+                              "name=tci len=2 semantics=u_int packet_ptr=vlan\n"
+                              "name=lab len=4 semantics=hex packet_ptr=mpls+4\n"
+                              "name=txt len=vlen semantics=str packet_ptr=payload\n"
+                              "name=rest len=vlen semantics=raw packet_ptr=payload+5\n"
+                              "name=dst len=6 semantics=mac packet_ptr=mac\n"
+                              "name=far len=4 semantics=raw packet_ptr=packet+60\n"
+                              "name=ports len=2 semantics=u_int packet_ptr=l4:6\n",
+                              &e);
+    (void)state;
+    if (!c)
+        fail_msg("%s", e.text);
+    own = c;
+    static const char *const of_udp[N] = { "3f",     "beef",         "00d2",     "00020140", "68656c6c6f",
+                                           "007879", "020000000001", "00000000", "0000" };
+    static const char *const of_tcp[N] = { "3e", "cafe",         "0000",     "00000000", "7071",
+                                           "",   "000000000000", "1002000a", "0050" };
+    for (unsigned i = 0; i < N; i++) {
+        assert_string_equal(in_packet(i, udp4, sizeof(udp4), 1), of_udp[i]);
+        if (i != FAR)
+            assert_string_equal(in_packet(i, tcp6, sizeof(tcp6), 101), of_tcp[i]);
+    }
+    /* wherever the capture was cut: fixed ones are there whole or zero, and nothing is read behind it */
+    for (unsigned i = 0; i < N; i++)
+        for (uint32_t n = 0; n < sizeof(udp4); n++) {
+            const char *text = in_packet(i, udp4, n, 1);
+            if (c->c[i].len)
+                assert_true(!strcmp(text, of_udp[i]) || strspn(text, "0") == 2u * c->c[i].len);
+        }
+    free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reading),
         cmocka_unit_test(faults),
         cmocka_unit_test(values),
+        cmocka_unit_test(packets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
