@@ -8,7 +8,10 @@ import struct
 import subprocess
 import time
 
+import harness
 import netflow
+import packets
+import sflow
 
 BOUND_KIB = 200 * 1024  # growth of the core's resident memory; the sanitizers' quarantine (256 MiB by default) is turned down
 
@@ -100,3 +103,50 @@ def test_empty_template_does_not_spin(run):
                     for v in (9, 10)])
     run.send(port, netflow.export(10, made, now))
     run.wait(lambda: len(run.client_json("-s")) == 5, "the good flows")
+
+
+def test_sflow_mutations(run):
+    """The same for sFlow: mutants of all that the fuzz targets start from, in all versions, counters logged."""
+    port = run.port()
+    d = run.daemon("sfacctd", config=f"""
+        sfacctd_ip: 127.0.0.1
+        sfacctd_port: {port}
+        sfacctd_renormalize: true
+        sfacctd_counter_file: /dev/null
+        plugins: memory[good], print[all]
+        aggregate[good]: src_host, dst_host
+        aggregate_filter[good]: dst net 192.0.2.1/32
+        imt_path[good]: @DIR@/m.sock
+        aggregate[all]: src_host, dst_host, src_port, dst_port, proto, vlan, as_path, std_comm, mpls_label_stack, fwd_status, tunnel_src_host, post_nat_src_host
+        print_output[all]: csv
+        print_output_file[all]: /dev/null
+        print_refresh_time[all]: 60""")
+    d.wait_log("waiting for sFlow data")
+    run.wait_socket("m.sock")
+    with (run.dir / "seeds").open("wb") as f:
+        for path in sorted((harness.ROOT / "tests/fuzz/corpus").glob("sflow[245]/*")):
+            f.write(path.read_bytes())
+    frame = packets.ether(packets.ip("10.0.0.1", "192.0.2.1", 17, packets.udp(5, 53)))
+    sent, rounds, half_kib = 0, 10, 0
+    share = max(1, run.options.mutations // rounds)
+    for turn in range(rounds):
+        bad = subprocess.Popen([run.build / "tests/system/mutgen", str(port), str(share), str(turn + 1), "192.0.2.1", run.dir / "seeds"])
+        while True:
+            done = bad.poll() is not None
+            samples = [sflow.flow_sample(sent + n + 1, frame, rate=10) for n in range(5)]
+            run.send(port, [sflow.datagram(samples, sequence=sent // 5 + 1, agent="198.51.100.77")], source="127.0.0.7")
+            sent += 5
+            if done:
+                break
+            assert d.process.poll() is None, "the daemon died"
+        assert bad.returncode == 0
+        if turn == rounds // 2:
+            half_kib = resident_kib(d.pid)
+    grown = resident_kib(d.pid) - half_kib
+    assert grown < BOUND_KIB, f"memory grew by {grown} KiB in the second half"
+    run.wait(lambda: [r["packets"] for r in run.client_json("-s")] == [10 * sent], f"the good agent's {10 * sent} packets: {run.client_json('-s')}")
+    assert run.socket_drops(port) == 0, "the test itself lost datagrams"
+    d.stop(seconds=120)
+
+
+test_sflow_mutations.limit = 300
