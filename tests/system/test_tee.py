@@ -367,6 +367,48 @@ def test_what_is_refused(run):
         assert d.said(text), d.text()
 
 
+def test_sfacctd(run):
+    """sFlow is replicated too: whole, and by sample where a map looks into it; counters go to all, version 4 stays whole."""
+    web, dns = Receiver(), Receiver()
+    run.write("receivers.lst", f"id=1 ip={web.name} tag=1\nid=2 ip={dns.name} tag=2\nid=3 ip={web.name}\n")
+    run.write("pretag.map", "set_tag=1 dst_port=443\nset_tag=2 dst_port=53\n")
+    port = run.port()
+    d = run.daemon("sfacctd", config=f"""
+        plugins: tee[a]
+        tee_receivers[a]: @DIR@/receivers.lst
+        pre_tag_map: @DIR@/pretag.map
+        sfacctd_ip: 127.0.0.1
+        sfacctd_port: {port}""")
+    d.wait_log("waiting for sFlow data")
+    d.wait_log(r"a/tee \): .*map successfully")
+
+    def head(count, version=5):
+        agent = struct.pack("!II4s", version, 1, bytes([192, 0, 2, 9]))
+        return agent + (struct.pack("!I", 1) if version == 5 else b"") + struct.pack("!III", 7, 1000, count)
+
+    def flow(dport):
+        record = struct.pack("!II4s4sIIII", 64, 17, bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2]), 1024, dport, 0, 0)
+        sample = struct.pack("!IIIIIIII", 1, 3, 100, 100, 0, 3, 4, 1) + struct.pack("!II", 3, len(record)) + record
+        return struct.pack("!II", 1, len(sample)) + sample
+
+    counters_ = struct.pack("!IIIII", 2, 12, 1, 3, 0)
+    old = head(0, 4)
+    run.send(port, [head(3) + flow(443) + counters_ + flow(53), old])
+    arrived(run, [web], 1 + 1 + 4)
+    arrived(run, [dns], 2)
+    split = [head(1) + flow(443), head(1) + counters_, head(1) + flow(53)]
+    assert dns.data() == [split[1], split[2]], [x.hex() for x in dns.data()]
+    assert sorted(web.data()) == sorted([split[0], split[1], *split, old]), [x.hex() for x in web.data()]
+    run.write("pretag.map", "set_tag=2 ip=127.0.0.0/8\n")
+    d.send_signal(signal.SIGUSR2)
+    d.wait_log(r"default/core \): .*map successfully .*", count=2)
+    whole = head(2) + flow(443) + flow(53)
+    run.send(port, [whole])
+    arrived(run, [dns], 3)
+    assert dns.data()[-1] == whole
+    d.stop()
+
+
 def test_capture_file(run):
     """What a capture file holds goes out as if it had just come, no faster than receivers can follow."""
     r = Receiver()
