@@ -472,6 +472,33 @@ def test_bound_address(run):
         assert total(run) == 1
 
 
+def test_interface(run):
+    """*_interface: only what comes in there; *_ipv6_only: the wildcard of IPv6 takes no IPv4."""
+    front = run.veth()
+    run.ip("link", "set", "lo", "up")
+    for program, word in COLLECTORS:
+        port = run.port()
+        d = run.daemon(program, config=f"daemonize: false\n{program}_port: {port}\n{program}_interface: v0\n" + printer(run, "none"))
+        d.wait_log(rf"waiting for {word} data on interface=v0 ip=:: port={port}/udp")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.sendto(one(program), ("127.0.0.1", port))
+        octets = run.dir / "datagram"
+        octets.write_bytes(one(program, 2))
+        run.call(*front, "python3", "-c", f"import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(open('{octets}', 'rb').read(), "
+                 f"('192.0.2.1', {port}))")
+        d.send_signal(signal.SIGUSR1)
+        run.wait(lambda: d.send_signal(signal.SIGUSR1) or d.said("received_datagrams=1 "), "the datagram of the other host")
+        d.stop()
+        assert total(run) == 1, program
+        d = collector(run, program, word, f"{program}_ip: ::\n{program}_port: {port}\n{program}_ipv6_only: true\n" + printer(run, "none"))
+        for family, to in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            with socket.socket(family, socket.SOCK_DGRAM) as s:
+                s.sendto(one(program), (to, port))
+        run.drained(port)
+        d.stop()
+        assert total(run) == 1, program
+
+
 def test_allow_list_of_networks(run):
     """Addresses and networks of both families; SIGUSR2 reads the list again."""
     run.need_root()
