@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
+#include <linux/capability.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_log.h>
 #include <linux/netlink.h>
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { ANSWER_MS = 2000, ANSWER_DATAGRAMS = 1 << 20 };
@@ -138,22 +140,39 @@ static unsigned long listener_of(uint16_t group)
     return found;
 }
 
-static int refused(uint16_t group, struct err *e)
+static bool may_administer(void)
 {
-    int why = errno;
+    struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+    struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3];
+    return syscall(SYS_capget, &h, d) == 0 && d[0].effective & 1u << CAP_NET_ADMIN;
+}
+
+/* The kernel says EPERM both to who lacks the capability and to who asks for a group of somebody else. */
+static int not_permitted(uint16_t group, struct err *e)
+{
     unsigned long port = listener_of(group);
-    errno = why;
-    if ((why == EPERM || why == EBUSY) && port)
+    if (port)
         return err_set(
             e, ERR_CONFIG,
             "somebody else listens to NFLOG group %u already (netlink port %lu, mostly its process "
             "id): choose another uacctd_group",
             group, port);
-    if (why == EPERM)
-        return err_set(e, ERR_CONFIG,
-                       "You need superuser privileges to run this command (or the capability "
-                       "CAP_NET_ADMIN, in the user namespace that owns the network namespace)");
-    if (why == EINVAL)
+    if (may_administer())
+        return err_set(
+            e, ERR_CONFIG,
+            "NFLOG group %u: not permitted. Somebody else listens to it (root may read "
+            "/proc/net/netfilter/nfnetlink_log), or CAP_NET_ADMIN is not of the user namespace that "
+            "owns this network namespace",
+            group);
+    return err_set(e, ERR_CONFIG,
+                   "You need superuser privileges to run this command (or the capability CAP_NET_ADMIN)");
+}
+
+static int refused(uint16_t group, struct err *e)
+{
+    if (errno == EPERM || errno == EBUSY)
+        return not_permitted(group, e);
+    if (errno == EINVAL)
         return err_sys(e, "NFLOG group %u: has the kernel nfnetlink_log (modprobe nfnetlink_log)?", group);
     return err_sys(e, "cannot listen to NFLOG group %u", group);
 }

@@ -41,6 +41,11 @@ def uacctd(run, more="", fields="src_host,dst_host", file="out.json", args=()):
     return d
 
 
+def capable(run):
+    """Words that run a program as nobody with the one capability it needs."""
+    return [run.need("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=+net_admin", "--ambient-caps=+net_admin"]
+
+
 def send(count, size, to="127.0.0.1", port=7777, first=0):
     """UDP packets of size, size+1, ... octets of payload; returns the sum of their IP lengths."""
     family = socket.AF_INET6 if ":" in to else socket.AF_INET
@@ -141,6 +146,10 @@ def test_taken_group(run):
     other = run.daemon("uacctd", config=PRINT.format(fields="src_host", file="x.json") + "uacctd_group: 9")
     assert other.wait() == 1
     assert other.said(r"^ERROR \( default/core \): somebody else listens to NFLOG group 9 already \(netlink port \d+"), other.text()
+    os.chmod(run.dir, 0o777)
+    other = run.daemon("uacctd", config=PRINT.format(fields="src_host", file="x.json") + "uacctd_group: 9", front=capable(run))
+    assert other.wait() == 1
+    assert other.said(r"^ERROR \( default/core \): NFLOG group 9: not permitted\. Somebody else listens to it"), other.text()
 
 
 def test_forwarding(run):
@@ -341,11 +350,9 @@ def test_privileges(run):
 def test_capability_without_root(run):
     """CAP_NET_ADMIN is enough: as another user, as the unit starts it."""
     prepare(run)
-    setpriv = run.need("setpriv")
     rules(run, [("output", "udp dport 7777 log group 5")])
     os.chmod(run.dir, 0o777)
-    d = run.daemon("uacctd", config=PRINT.format(fields="dst_port", file="out.json") + "uacctd_group: 5", front=[
-        setpriv, "--reuid=65534", "--clear-groups", "--inh-caps=+net_admin", "--ambient-caps=+net_admin"])
+    d = run.daemon("uacctd", config=PRINT.format(fields="dst_port", file="out.json") + "uacctd_group: 5", front=capable(run))
     d.wait_log("Successfully connected")
     octets = send(10, 10)
     d.stop()
