@@ -268,6 +268,41 @@ def test_sflow_counters_of_the_kernel(run):
     assert {r["in"] for r in rows if r["kind"] == "flow"} == {5}
 
 
+def test_interfaces_of_the_kernel(run):
+    """With the system's numbers, flows and samples bear the captured interface, and its name and counters are found by the number. Two workers
+    make one pool."""
+    front = run.veth()
+    number = links(run, "v0")["ifindex"]
+    with receiver(run) as (port, got):
+        def probe(netflow_port):
+            d = run.daemon("pmacctd", config=f"""
+                daemonize: false
+                pcap_interface: v0
+                pcap_ifindex: sys
+                pcap_direction: in
+                pcap_workers: 2
+                plugins: nfprobe[n], sfprobe[s]
+                nfprobe_receiver: 127.0.0.1:{netflow_port}
+                sfprobe_receiver: 127.0.0.1:{port}
+                sampling_rate[s]: 3
+                aggregate[n]: src_host, proto""")
+            d.wait_log(r"link type is: 1")
+            d.wait_log(r"Exporting flows to", count=2)
+            run.call(*front, "ping", "-q", "-c", "200", "-i", "0.002", "192.0.2.1")
+            d.stop()
+            said = d.wait_log(r"exported samples=(\d+) sample_pool=(\d+) drops=0 ")
+            assert 190 <= int(said[2]) <= 200 and 30 < int(said[1]) < 110, said[0]
+
+        rows = rows_of(run, "nfacctd", "src_host, in_iface, in_iface_name", "", probe)
+    assert {(r["ip_src"], r["iface_in"], r["iface_name_in"]) for r in rows} == {
+        ("192.0.2.2", number, "v0")}, rows
+    assert sum(r["packets"] for r in rows) == 200, rows
+    samples = sflow.read(got)
+    counters = [r for r in samples if r["kind"] == "counters"][-1]
+    assert {r["in"] for r in samples if r["kind"] == "flow"} == {number} == {counters["index"]}
+    assert counters["in_octets"] == links(run, "v0")["stats64"]["rx"]["bytes"]
+
+
 # --- nfprobe
 
 def nfprobe(run, more):
