@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include "base/clock.h"
+#include "core/custom.h"
 #include "netflow/elements.h"
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
@@ -52,6 +53,7 @@ enum put {
     PUT_END,
     PUT_APP,
     PUT_TEXT,
+    PUT_CUSTOM,
 };
 
 enum only { ANY_VERSION, ONLY_IPFIX };
@@ -163,6 +165,48 @@ static uint64_t ntp_of(int64_t us)
 static bool carries_ip6(unsigned template) { return template >= 2; }
 static bool leaving(unsigned template) { return template & 1; }
 
+static void add_step(struct encoder *en, struct template *t, struct put_step step, uint32_t pen, uint16_t id)
+{
+    t->step[t->n] = step;
+    t->field[t->n++] = (struct template_field){ pen, id, step.len };
+    t->record_len =
+        (uint16_t)(t->record_len + (step.len == ELEMENT_VAR ? 3 : step.len)); /* 3: a length, at most */
+    en->texts |= step.put == PUT_TEXT;
+}
+
+/* Elements of others' own stand behind those of IANA; v9 has neither them nor variable lengths. */
+static bool add_customs(struct encoder *en, unsigned which, bool own, struct err *e)
+{
+    const struct layout *l = en->c.layout;
+    for (unsigned i = 0; i < l->n && en->c.customs; i++) {
+        if (l->col[i].field->kind < FK_C_UINT)
+            continue;
+        ptrdiff_t n = (const struct custom *)l->col[i].field - en->c.customs->c;
+        if (!(en->c.custom >> n & 1))
+            continue;
+        const struct custom *c = &en->c.customs->c[n];
+        bool said = en->c.version == 10 || (!c->pen && c->len);
+        if (!said || (c->pen != 0) != own)
+            continue;
+        struct template *t = &en->template[which];
+        if (t->n == STEPS_MAX || t->record_len + c->len > RECORD_LEN_MAX)
+            return err_set(e, ERR_LIMIT, "'%s' has no room in a datagram", c->name) == 0;
+        struct put_step s = { c->len ? PUT_CUSTOM : PUT_TEXT, c->len ? c->len : (uint16_t)ELEMENT_VAR,
+                              (uint16_t)i };
+        add_step(en, t, s, c->pen, c->id);
+    }
+    return true;
+}
+
+uint64_t encoder_customs(const struct customs *customs, uint64_t asked)
+{
+    uint64_t can = 0;
+    for (unsigned i = 0; customs && i < customs->n; i++)
+        if (customs->c[i].from_element && asked >> i & 1)
+            can |= UINT64_C(1) << i;
+    return can;
+}
+
 static bool add_row(struct encoder *en, unsigned which, const struct export_row *r, struct err *e)
 {
     struct template *t = &en->template[which];
@@ -174,19 +218,18 @@ static bool add_row(struct encoder *en, unsigned which, const struct export_row 
         return false;
     }
     uint16_t from = r->field == FIELD_MAX ? 0 : en->off[r->field];
-    if (r->put == PUT_TEXT) {
+    if (r->put == PUT_TEXT)
         from = (uint16_t)(layout_find(en->c.layout, r->field) - en->c.layout->col);
-        en->texts = true;
-    }
-    t->step[t->n] = (struct put_step){ carries_ip6(which) ? r->put6 : r->put, (uint8_t)len, from };
-    t->field[t->n++] = (struct template_field){ r->pen, id, len };
-    t->record_len = (uint16_t)(t->record_len + (len == ELEMENT_VAR ? 3 : len)); /* 3: a length, at most */
+    add_step(en, t, (struct put_step){ carries_ip6(which) ? r->put6 : r->put, len, from }, r->pen, id);
     return true;
 }
 
-static bool add_rows(struct encoder *en, unsigned which, const struct export_row *r, size_t n, struct err *e)
+static bool add_rows(struct encoder *en, unsigned which, const struct export_row *r, size_t n, bool own,
+                     struct err *e)
 {
     for (size_t i = 0; i < n; i++) {
+        if ((r[i].pen != 0) != own)
+            continue;
         bool asked = r[i].field == FIELD_MAX || fieldset_has(&en->c.fields, r[i].field);
         bool readable =
             r[i].field == FIELD_MAX || en->off[r[i].field] != NO_COLUMN || r[i].put >= PUT_FIRST_MS;
@@ -205,10 +248,12 @@ static bool compile(struct encoder *en, unsigned which, struct err *e)
                                                                            : times_ms;
     unsigned first = carries_ip6(which) ? TEMPLATE_IP6 : TEMPLATE_IP4;
     en->template[which].id = (uint16_t)(first + 2u * en->c.instance + leaving(which));
-    return add_rows(en, which, times, 2, e) && add_rows(en, which, always, ARRAY_LEN(always), e) &&
+    return add_rows(en, which, times, 2, false, e) &&
+           add_rows(en, which, always, ARRAY_LEN(always), false, e) &&
            (!en->c.end_reasons || add_row(en, which, &why_ended, e)) &&
            (!en->c.flows || add_row(en, which, &count_of_flows, e)) &&
-           add_rows(en, which, rows, ARRAY_LEN(rows), e);
+           add_rows(en, which, rows, ARRAY_LEN(rows), false, e) && add_customs(en, which, false, e) &&
+           add_rows(en, which, rows, ARRAY_LEN(rows), true, e) && add_customs(en, which, true, e);
 }
 
 struct encoder *encoder_new(const struct encoder_conf *c, struct err *e)
@@ -407,6 +452,17 @@ static uint8_t *put_text(const struct encoder *en, const struct put_step *s, con
     return p + len;
 }
 
+/* Zeros where the packet had nothing of the kind. */
+static uint8_t *put_custom(const struct encoder *en, const struct put_step *s, const uint8_t *key, uint8_t *p)
+{
+    const uint8_t *octets;
+    if (text_of(en, s->from, key, &octets) == s->len)
+        memcpy(p, octets, s->len);
+    else
+        memset(p, 0, s->len);
+    return p + s->len;
+}
+
 static uint8_t *run_step(const struct encoder *en, const struct put_step *s, const struct export_flow *f,
                          bool ip6, uint8_t *p)
 {
@@ -471,6 +527,8 @@ static uint8_t *run_step(const struct encoder *en, const struct put_step *s, con
     }
     case PUT_TEXT:
         return put_text(en, s, f->key, p);
+    case PUT_CUSTOM:
+        return put_custom(en, s, f->key, p);
     }
     return p;
 }

@@ -31,6 +31,8 @@ struct encoder_conf {
     bool uptimes;                   /* v9: times as sysUpTime (21, 22) in place of 152, 153 */
     bool usec;                      /* times as 154, 155 */
     bool flows;                     /* the count of flows is exported */
+    uint64_t custom;                /* which of the site's primitives are exported (bits) */
+    const struct customs *customs;  /* NULL: none */
     bool end_reasons;               /* why flows ended (136) is exported */
     uint8_t instance; /* sets template ids apart from those of other instances in the same domain */
     const struct layout *layout; /* of the keys; outlives the encoder */
@@ -53,6 +55,9 @@ struct export_flow {
 };
 
 struct encoder;
+
+/* Those of the site's primitives that can be exported: they say which element they are. */
+uint64_t encoder_customs(const struct customs *customs, uint64_t asked);
 
 /* Can a field be exported in templates? */
 bool encoder_knows(enum field_id id);

@@ -8,11 +8,14 @@
 #include "core/flow.h"
 #include "netflow/encode.h"
 
-enum { STEPS_MAX = 48, TEMPLATE_OPTIONS = 4096 /* first id; each instance has four of its own */ };
+enum {
+    STEPS_MAX = 48 + CUSTOM_MAX,
+    TEMPLATE_OPTIONS = 4096 /* first id; each instance has four of its own */
+};
 
 struct put_step {
-    uint8_t put, len;
-    uint16_t from; /* in the key */
+    uint8_t put;
+    uint16_t len, from; /* from: in the key; of what stands in its tail: number of the column */
 };
 
 struct template_field {

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
+#include "core/custom.h"
 #include "netflow/encode.h"
 #include "packet/flowcache.h"
 #include "packet/flowtrack.h"
@@ -187,13 +188,14 @@ static int check(const struct config_set *set, const struct plugin_conf *pc, str
     struct nfprobe_conf nc;
     struct err why = { 0 };
     char where[256], key[64];
-    if (nfprobe_conf_parse(&pc->c, 'P', &nc, &why) == -1) {
+    if (nfprobe_conf_parse(&pc->c, 'P', spec->customs, &nc, &why) == -1) {
         size_t n = strcspn(why.text, ":");
         snprintf(key, sizeof(key), "%.*s", (int)n, why.text);
         return err_set(e, ERR_CONFIG, "%s: %s", config_where(set, key, pc->name, where, sizeof(where)),
                        why.text);
     }
     nfprobe_conf_key(&nc, &spec->set);
+    spec->custom = encoder_customs(spec->customs, nc.exported.custom);
     spec->flows = false; /* the cache counts them by itself */
     spec->none = false;
     spec->sum = SUM_NONE;
@@ -213,6 +215,10 @@ static void log_start(const struct nfprobe *s, const struct plugin *pl)
     for (unsigned id = 0; id < FIELD_MAX; id++)
         if (fieldset_has(&s->conf.exported.set, id) && !encoder_knows(id))
             log_warn(&pl->log, "'%s' cannot be exported and is left out", fields[id].name);
+    for (unsigned i = 0; i < CUSTOM_MAX; i++)
+        if ((s->conf.exported.custom & ~pl->spec->custom) >> i & 1)
+            log_warn(&pl->log, "'%s' has no field_type in aggregate_primitives and is left out",
+                     pl->spec->customs->c[i].name);
     log_info(&pl->log, "Exporting flows to %s", export_udp_where(s->export));
 }
 
@@ -235,15 +241,25 @@ static void set_lifetimes(struct flowcache_conf *fc, const struct config *c)
     fc->life_s[FC_TCP_RST] = FLOWTRACK_RST_S;
 }
 
+/* Octets that flows are followed with of what stands in the key's tail. */
+static uint32_t tail_room(const struct plugin *pl)
+{
+    uint32_t n = layout_find(pl->layout, FIELD_label) ? LABEL_MAX : 0;
+    for (unsigned i = 0; i < CUSTOM_MAX; i++)
+        if (pl->spec->custom >> i & 1)
+            n += pl->spec->customs->c[i].len ? pl->spec->customs->c[i].len : LABEL_MAX;
+    return (n + 7) & ~7u;
+}
+
 static struct flowcache *open_cache(struct nfprobe *s, const struct plugin *pl)
 {
-    uint32_t label = layout_find(pl->layout, FIELD_label) ? LABEL_MAX : 0;
+    uint32_t tail = tail_room(pl);
     struct flowcache_conf fc = { .maxlife_s = s->conf.maxlife_s,
                                  .interval_s = s->conf.interval_s,
                                  .bytes_max = pl->c->nfprobe_version == 5 ? INT32_MAX : INT64_MAX,
                                  .flows_max = pl->c->nfprobe_maxflows > 0 ? (uint32_t)pl->c->nfprobe_maxflows
                                                                           : FLOWS_MAX,
-                                 .key_max = pl->layout->fixed + label,
+                                 .key_max = pl->layout->fixed + tail,
                                  .proto_off = s->proto,
                                  .packet_clock = pl->file_input && !pl->c->time_new,
                                  .out = export_flow,
@@ -283,6 +299,8 @@ static struct encoder *open_encoder(struct nfprobe *s, const struct plugin *pl, 
                                .flows = s->conf.exported.flows,
                                .layout = pl->layout,
                                .fields = s->conf.exported.set,
+                               .custom = pl->spec->custom,
+                               .customs = pl->spec->customs,
                                .end_reasons = c->nfprobe_end_reason,
                                .instance = (uint8_t)pl->instance,
                                .iface = s->netlink == -1 ? NULL : iface_name,
@@ -325,7 +343,7 @@ static int open_probe(struct plugin *pl, struct err *e)
     s->dont_cache = pl->c->nfprobe_dont_cache;
     s->kernel_numbers = probe_numbers_are_kernels(pl);
     s->netlink = pl->file_input ? -1 : if_counters_open();
-    if (nfprobe_conf_parse(pl->c, pl->daemon, &s->conf, e) == -1)
+    if (nfprobe_conf_parse(pl->c, pl->daemon, pl->spec->customs, &s->conf, e) == -1)
         return -1;
     s->proto = place(pl->layout, FIELD_proto);
     probe_iface_attach(&s->conf.iface, pl->layout);

@@ -96,13 +96,14 @@ static int parse_engine(const char *text, int version, struct nfprobe_conf *out,
     return 0;
 }
 
-static int parse_exported(const struct config *c, char daemon, struct nfprobe_conf *out, struct err *e)
+static int parse_exported(const struct config *c, char daemon, const struct customs *customs,
+                          struct nfprobe_conf *out, struct err *e)
 {
     static const char dflt[] = "src_host,dst_host,src_port,dst_port,proto,tos";
     struct err why = { 0 };
     bool dropped;
     const char *list = c->aggregate && *c->aggregate ? c->aggregate : dflt;
-    if (aggregate_parse(list, daemon, &out->exported, &dropped, &why) == -1)
+    if (aggregate_parse_custom(list, daemon, customs, &out->exported, &dropped, &why) == -1)
         return err_set(e, ERR_CONFIG, "aggregate: %s", why.text);
     if (out->exported.sum != SUM_NONE)
         return err_set(e, ERR_CONFIG, "aggregate: nfprobe exports flows, not sum_* primitives");
@@ -122,10 +123,12 @@ uint32_t nfprobe_conf_rate(const struct config *c)
     return rate > 0 ? (uint32_t)rate : 0;
 }
 
-int nfprobe_conf_parse(const struct config *c, char daemon, struct nfprobe_conf *out, struct err *e)
+int nfprobe_conf_parse(const struct config *c, char daemon, const struct customs *customs,
+                       struct nfprobe_conf *out, struct err *e)
 {
     *out = (struct nfprobe_conf){ 0 };
-    if (parse_exported(c, daemon, out, e) == -1 || parse_timeouts(c->nfprobe_timeouts, out, e) == -1 ||
+    if (parse_exported(c, daemon, customs, out, e) == -1 ||
+        parse_timeouts(c->nfprobe_timeouts, out, e) == -1 ||
         parse_engine(c->nfprobe_engine, c->nfprobe_version, out, e) == -1 ||
         probe_iface_parse(c, "nfprobe", &out->iface, e) == -1)
         return -1;

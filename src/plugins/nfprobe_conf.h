@@ -18,7 +18,8 @@ struct nfprobe_conf {
 };
 
 /* 0, or -1 with a text that begins with the key's name. */
-int nfprobe_conf_parse(const struct config *c, char daemon, struct nfprobe_conf *out, struct err *e);
+int nfprobe_conf_parse(const struct config *c, char daemon, const struct customs *customs,
+                       struct nfprobe_conf *out, struct err *e);
 
 /* 1 in N that collectors are told of; 0: flows are not sampled, or counted as if they were not. */
 uint32_t nfprobe_conf_rate(const struct config *c);

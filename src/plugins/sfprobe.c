@@ -215,13 +215,14 @@ static int check(const struct config_set *set, const struct plugin_conf *pc, str
     struct sfprobe_conf sc;
     struct err why = { 0 };
     char where[256], key[64];
-    if (sfprobe_conf_parse(&pc->c, 'P', &sc, &why) == -1) {
+    if (sfprobe_conf_parse(&pc->c, 'P', spec->customs, &sc, &why) == -1) {
         snprintf(key, sizeof(key), "%.*s", (int)strcspn(why.text, ":"), why.text);
         return err_set(e, ERR_CONFIG, "%s: %s", config_where(set, key, pc->name, where, sizeof(where)),
                        why.text);
     }
     sfprobe_conf_needs(&sc, &spec->set);
     spec->none = spec->flows = false;
+    spec->custom = 0;
     spec->sum = SUM_NONE;
     spec->whole_addresses = true;
     spec->headers = sc.header;
@@ -290,7 +291,7 @@ static int open_probe(struct plugin *pl, struct err *e)
 {
     struct sfprobe *s = pl->state;
     s->pl = pl;
-    if (sfprobe_conf_parse(pl->c, pl->daemon, &s->conf, e) == -1)
+    if (sfprobe_conf_parse(pl->c, pl->daemon, pl->spec->customs, &s->conf, e) == -1)
         return -1;
     find_places(s, pl->layout);
     struct sflow_encoder_conf ec = {

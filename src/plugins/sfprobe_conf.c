@@ -15,13 +15,14 @@ static const struct {
     { SFLOW_WITH_ROUTER, FIELD_dst_mask },
 };
 
-int sfprobe_conf_parse(const struct config *c, char daemon, struct sfprobe_conf *out, struct err *e)
+int sfprobe_conf_parse(const struct config *c, char daemon, const struct customs *customs,
+                       struct sfprobe_conf *out, struct err *e)
 {
     struct err why = { 0 };
     bool dropped;
     *out = (struct sfprobe_conf){ .rate = 1, .multiplier = 1 };
     if (c->aggregate && *c->aggregate &&
-        aggregate_parse(c->aggregate, daemon, &out->exported, &dropped, &why) == -1)
+        aggregate_parse_custom(c->aggregate, daemon, customs, &out->exported, &dropped, &why) == -1)
         return err_set(e, ERR_CONFIG, "aggregate: %s", why.text);
     if (out->exported.sum != SUM_NONE)
         return err_set(e, ERR_CONFIG, "aggregate: sfprobe exports packets, not sum_* primitives");

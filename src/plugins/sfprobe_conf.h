@@ -19,7 +19,8 @@ struct sfprobe_conf {
 };
 
 /* 0, or -1 with a text that begins with the key's name. */
-int sfprobe_conf_parse(const struct config *c, char daemon, struct sfprobe_conf *out, struct err *e);
+int sfprobe_conf_parse(const struct config *c, char daemon, const struct customs *customs,
+                       struct sfprobe_conf *out, struct err *e);
 
 /* The fields that records have to bring. */
 void sfprobe_conf_needs(const struct sfprobe_conf *sc, struct fieldset *set);

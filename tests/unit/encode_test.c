@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/cursor.h"
+#include "core/custom.h"
 #include "core/project.h"
 #include "netflow/encode.h"
 
@@ -43,7 +44,7 @@ struct seen {
     struct tmpl tmpl[TEMPLATES_MAX];
     unsigned n_tmpl;
     struct value ie[RECORDS][256]; /* IANA elements of each record, by the low octet of their number */
-    struct value own[RECORDS][4];  /* of PEN 43874 */
+    struct value own[RECORDS][16]; /* of others' own, whosever they are */
     uint16_t set_id[RECORDS];
     struct value option[400];
     struct value scope;
@@ -565,6 +566,66 @@ static void add_with_names(struct rig *r, unsigned i)
     assert_true(add(r, (struct export_flow){ .packets = 1, .in_iface = i % 10, .out_iface = 100 }));
 }
 
+/* Primitives of the site, with elements of IANA and of others, of fixed and of variable length. */
+static void customs(void **state)
+{
+    (void)state;
+    char text[] = "name=hop len=1 semantics=u_int field_type=192 packet_ptr=l3+8\n"
+                  "name=own len=4 semantics=hex field_type=9:12 packet_ptr=l4+0\n"
+                  "name=name len=vlen semantics=str field_type=236 packet_ptr=payload+0\n"
+                  "name=lone len=2 semantics=u_int packet_ptr=l4+2\n";
+    for (uint8_t version = 9; version <= 10; version++) {
+        struct err e = { 0 };
+        char copy[sizeof(text)];
+        memcpy(copy, text, sizeof(text));
+        struct customs *cs = customs_parse("primitives", copy, sizeof(text) - 1, &e);
+        if (!cs)
+            fail_msg("%s", e.text);
+        assert_int_equal(encoder_customs(cs, 15), 7);
+        struct rig *r = calloc(1, sizeof(*r));
+        struct aggregate_spec spec = { .whole_addresses = true, .customs = cs, .custom = 7 };
+        static const struct config plain;
+        fieldset_add(&spec.set, FIELD_src_host);
+        fieldset_add(&spec.set, FIELD_tag);
+        layout_make(&r->layout, &spec, false);
+        projection_make(&r->projection, &r->layout, &spec, &plain);
+        r->conf = (struct encoder_conf){ .version = version,
+                                         .domain = 77,
+                                         .layout = &r->layout,
+                                         .fields = spec.set,
+                                         .custom = 7,
+                                         .customs = cs,
+                                         .emit = receive,
+                                         .arg = &r->seen };
+        r->en = encoder_new(&r->conf, &e);
+        assert_non_null(r->en);
+        encoder_clock(r->en, NOW);
+        addr_parse("10.0.0.1", &r->flow.src_host);
+        r->flow.tag = 5;
+        assert_true(add(r, (struct export_flow){ .packets = 1 })); /* nothing of them was there */
+        r->flow.custom[0] = (struct var){ "\x40", 1 };
+        r->flow.custom[1] = (struct var){ "\x01\x02\x03\x04", 4 };
+        r->flow.custom[2] = (struct var){ "hello", 5 };
+        assert_true(add(r, (struct export_flow){ .packets = 1 }));
+        encoder_flush(r->en);
+        assert_int_equal(r->seen.records, 2);
+        assert_int_equal(r->seen.ie[0][192].len, 1);
+        assert_int_equal(r->seen.ie[0][192].u, 0);
+        assert_int_equal(r->seen.ie[1][192].u, 0x40);
+        assert_int_equal(r->seen.ie[1][236].len, version == 10 ? 5 : 0);
+        assert_int_equal(r->seen.own[1][1].u, version == 10 ? 5 : 0);
+        if (version == 10) {
+            assert_int_equal(r->seen.ie[0][236].len, 0);
+            assert_memory_equal(r->seen.ie[1][236].octets, "hello", 5);
+            assert_int_equal(r->seen.own[0][12].len, 4);
+            assert_int_equal(r->seen.own[0][12].u, 0);
+            assert_int_equal(r->seen.own[1][12].u, 0x01020304);
+        }
+        rig_free(r);
+        free(cs);
+    }
+}
+
 /* The names of interfaces and applications come before the first flow that has them, and again with the
  * templates, in as many datagrams as it takes. */
 static void names_come_first(void **state)
@@ -663,6 +724,7 @@ int main(void)
         cmocka_unit_test(why_flows_ended),
         cmocka_unit_test(labels),
         cmocka_unit_test(names_come_first),
+        cmocka_unit_test(customs),
         cmocka_unit_test(many_flows_fill_datagrams),
         cmocka_unit_test(templates_are_told_again_after_a_minute),
         cmocka_unit_test(other_versions_are_refused),

@@ -15,7 +15,7 @@ static void defaults(void **state)
     struct config c = { .nfprobe_version = 10 };
     struct nfprobe_conf nc;
     struct err e;
-    assert_int_equal(nfprobe_conf_parse(&c, 'P', &nc, &e), 0);
+    assert_int_equal(nfprobe_conf_parse(&c, 'P', NULL, &nc, &e), 0);
     assert_int_equal(nc.idle_s[FC_TCP], 3600);
     assert_int_equal(nc.idle_s[FC_TCP_RST], 120);
     assert_int_equal(nc.idle_s[FC_TCP_FIN], 300);
@@ -37,7 +37,7 @@ static void values(void **state)
     struct nfprobe_conf nc;
     struct fieldset key;
     struct err e;
-    assert_int_equal(nfprobe_conf_parse(&c, 'P', &nc, &e), 0);
+    assert_int_equal(nfprobe_conf_parse(&c, 'P', NULL, &nc, &e), 0);
     assert_int_equal(nc.idle_s[FC_TCP], 120);
     assert_int_equal(nc.idle_s[FC_TCP_RST], 5);
     assert_int_equal(nc.maxlife_s, 7200);
@@ -72,7 +72,7 @@ static void rates(void **state)
         struct fieldset key;
         struct err e;
         c.nfprobe_version = 10;
-        assert_int_equal(nfprobe_conf_parse(&c, 'P', &nc, &e), 0);
+        assert_int_equal(nfprobe_conf_parse(&c, 'P', NULL, &nc, &e), 0);
         assert_int_equal(nfprobe_conf_rate(&c), rows[i].rate);
         assert_int_equal(fieldset_has(&nc.exported.set, FIELD_sampling_rate), rows[i].rate != 0);
         nfprobe_conf_key(&nc, &key);
@@ -107,7 +107,7 @@ static void mistakes(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct nfprobe_conf nc;
         struct err e = { 0 };
-        assert_int_equal(nfprobe_conf_parse(&rows[i].c, 'P', &nc, &e), -1);
+        assert_int_equal(nfprobe_conf_parse(&rows[i].c, 'P', NULL, &nc, &e), -1);
         if (strncmp(e.text, rows[i].says, strlen(rows[i].says)) != 0)
             fail_msg("'%s' is not '%s...'", e.text, rows[i].says);
     }

@@ -37,7 +37,7 @@ static void conf(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct sfprobe_conf sc;
         struct err e = { 0 };
-        assert_int_equal(sfprobe_conf_parse(&rows[i].c, 'P', &sc, &e), 0);
+        assert_int_equal(sfprobe_conf_parse(&rows[i].c, 'P', NULL, &sc, &e), 0);
         assert_int_equal(sc.with, rows[i].with);
         assert_int_equal(sc.rate, rows[i].rate);
         assert_int_equal(sc.multiplier, rows[i].multiplier);
@@ -46,8 +46,9 @@ static void conf(void **state)
     struct sfprobe_conf sc;
     struct fieldset set;
     struct err e = { 0 };
-    assert_int_equal(
-        sfprobe_conf_parse(&(struct config){ .aggregate = "src_as,peer_dst_ip,src_host" }, 'P', &sc, &e), 0);
+    assert_int_equal(sfprobe_conf_parse(&(struct config){ .aggregate = "src_as,peer_dst_ip,src_host" }, 'P',
+                                        NULL, &sc, &e),
+                     0);
     sfprobe_conf_needs(&sc, &set);
     assert_true(fieldset_has(&set, FIELD_src_as) && fieldset_has(&set, FIELD_dst_as));
     assert_true(fieldset_has(&set, FIELD_peer_dst_ip) && fieldset_has(&set, FIELD_in_iface));
@@ -70,7 +71,7 @@ static void mistakes(void **state)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct sfprobe_conf sc;
         struct err e = { 0 };
-        assert_int_equal(sfprobe_conf_parse(&rows[i].c, 'P', &sc, &e), -1);
+        assert_int_equal(sfprobe_conf_parse(&rows[i].c, 'P', NULL, &sc, &e), -1);
         assert_non_null(strstr(e.text, rows[i].says));
     }
 }
