@@ -32,7 +32,7 @@ enum {
     ROUNDS = 16,         /* batches between two looks at the event loop */
     NAP_MS = 5,          /* packets come together before the next look */
     IDLE_NAPS = 2,       /* naps without a datagram until we wait for the next one */
-    NAP_SHARE = 16,      /* but no naps while more than 1/16 of the socket's buffer fills meanwhile */
+    NAP_SHARE = 32,      /* but no naps while more than 1/32 of the socket's buffer fills meanwhile */
     SKB_OVERHEAD = 1024, /* octets that a datagram takes in that buffer besides its own */
     TIMEOUT_CS = 1,      /* 1/100 s that the kernel waits for a datagram to fill */
     RCVBUF_DEFAULT = 32 << 20,
@@ -176,7 +176,7 @@ static void take_datagram(struct input *in, const uint8_t *p, size_t len)
     struct nflog_state *s = in->state;
     struct cursor c = cursor_of(p, len), body;
     s->datagrams++;
-    s->taken += len + SKB_OVERHEAD;
+    s->taken += 2 * len + SKB_OVERHEAD; /* buffers are powers of two */
     for (;;) {
         switch (nflog_next(&c, &body)) {
         case NFLOG_STEP_PACKET:
