@@ -14,15 +14,28 @@
 
 /* ---- shared */
 
-static int open_raw(int family, int *fd, struct err *e)
+void tee_out_tell_sndbuf(struct tee_out *o, int fd)
 {
-    int on = 1, size = 4 << 20;
+    int got = 0;
+    socklen_t len = sizeof(got);
+    if (!o->c->tee_pipe_size || o->sndbuf_told)
+        return;
+    o->sndbuf_told = true;
+    getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &got, &len);
+    log_info(o->log, "tee_pipe_size: obtained=%d target=%d.", got, o->c->tee_pipe_size);
+}
+
+static int open_raw(struct tee_out *o, int family, int *fd, struct err *e)
+{
+    int on = 1, size = o->c->tee_pipe_size ? o->c->tee_pipe_size : TEE_SNDBUF;
     *fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
     if (*fd == -1 && family == AF_INET6 && errno == EAFNOSUPPORT)
         return 0;
     if (*fd == -1)
         return err_sys(e, "tee_transparent needs root or CAP_NET_RAW: cannot open a raw socket");
-    setsockopt(*fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    if (setsockopt(*fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) == -1)
+        setsockopt(*fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    tee_out_tell_sndbuf(o, *fd);
     if (family == AF_INET && setsockopt(*fd, IPPROTO_IP, IP_HDRINCL, &on, sizeof(on)) == -1)
         return err_sys(e, "tee_transparent: cannot set IP_HDRINCL");
     return 0;
@@ -37,7 +50,7 @@ int tee_out_open(struct tee_out *o, const struct config *c, const struct log *l,
         return err_sys(e, "no memory for datagrams");
     if (!c->tee_transparent)
         return 0;
-    return open_raw(AF_INET, &o->raw4, e) == 0 && open_raw(AF_INET6, &o->raw6, e) == 0 ? 0 : -1;
+    return open_raw(o, AF_INET, &o->raw4, e) == 0 && open_raw(o, AF_INET6, &o->raw6, e) == 0 ? 0 : -1;
 }
 
 void tee_out_close(struct tee_out *o)

@@ -15,7 +15,10 @@
 #include "core/datagram.h"
 #include "plugins/tee_conf.h"
 
-enum { TEE_BATCH = 256 /* datagrams that wait for a receiver, at most */ };
+enum {
+    TEE_BATCH = 256,      /* datagrams that wait for a receiver, at most */
+    TEE_SNDBUF = 4 << 20, /* octets wanted; what the system allows without privileges is usually enough */
+};
 
 /* One column each; what a receiver was to get is the sum of TEE_SENT and all that follow TEE_REFUSALS. */
 #define TEE_COUNTS(C)                                                                                        \
@@ -98,6 +101,9 @@ struct tee_out {
 int tee_out_open(struct tee_out *o, const struct config *c, const struct log *l, uv_loop_t *loop,
                  struct err *e);
 void tee_out_close(struct tee_out *o);
+
+/* Logs, once, what the kernel gave of tee_pipe_size. */
+void tee_out_tell_sndbuf(struct tee_out *o, int fd);
 
 /* How a kind of receivers is served with this configuration. */
 const struct tee_way *tee_way_of(const struct config *c, enum tee_kind kind);

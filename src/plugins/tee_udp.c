@@ -15,7 +15,6 @@
 #endif
 
 enum {
-    SNDBUF = 4 << 20,       /* wanted; what the system allows without privileges is usually enough */
     SEGMENTS = 64,          /* datagrams that the kernel joins, at most (UDP_MAX_SEGMENTS) */
     JOINED_MAX = 65000,     /* octets of them */
     GSO_LEAST = 576,        /* where even these cannot be joined, nothing can */
@@ -23,17 +22,6 @@ enum {
 };
 
 /* ---- sockets */
-
-static void tell_sndbuf(struct tee_out *o, int fd)
-{
-    int got = 0;
-    socklen_t len = sizeof(got);
-    if (!o->c->tee_pipe_size || o->sndbuf_told)
-        return;
-    o->sndbuf_told = true;
-    getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &got, &len);
-    log_info(o->log, "tee_pipe_size: obtained=%d target=%d.", got, o->c->tee_pipe_size);
-}
 
 /* Routers on the way may cut datagrams; the kernel does not answer for them with errors. Nobody reads what
  * comes back. */
@@ -54,7 +42,7 @@ static int udp_open(struct tee_receiver *r, struct err *e)
                               .source = c->nfprobe_source_ip,
                               .source_port = r->src_port,
                               .tos = c->nfprobe_ipprec << 5,
-                              .sndbuf = c->tee_pipe_size ? (size_t)c->tee_pipe_size : SNDBUF };
+                              .sndbuf = c->tee_pipe_size ? (size_t)c->tee_pipe_size : TEE_SNDBUF };
     int fd = sock_udp_connect(&peer, NULL, NULL, e);
     if (fd == -1)
         return -1;
@@ -64,7 +52,7 @@ static int udp_open(struct tee_receiver *r, struct err *e)
     r->quiet = r->greeted = false;
     r->gso_most = UINT16_MAX;
     set_options(fd, !addr_is_v4(&r->at));
-    tell_sndbuf(r->out, fd);
+    tee_out_tell_sndbuf(r->out, fd);
     return 0;
 }
 

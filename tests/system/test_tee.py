@@ -6,6 +6,7 @@ import ctypes
 import ctypes.util
 import ipaddress
 import json
+import os
 import random
 import re
 import signal
@@ -300,6 +301,21 @@ def test_balance(run):
     for e in exporters:
         assert before[e] == after[e] or before[e] == [receivers[0].name]
     assert not any([receivers[0].name] == names for names in after.values())
+    d.stop()
+
+
+def test_restart(run):
+    """A tee that is killed comes back on the same ring and sends what came meanwhile."""
+    r = Receiver()
+    d, port = start(run, [f"id=1 ip={r.name}"])
+    sent = mixture(3000)
+    run.send(port, sent[:1000])
+    arrived(run, [r], 1000)
+    os.kill(d.child("Tee Plugin"), signal.SIGKILL)
+    run.send(port, sent[1000:])
+    arrived(run, [r], len(sent))
+    assert r.data() == sent
+    run.wait(lambda: all_sent(run, d) == len(sent), "all to be confirmed")
     d.stop()
 
 
