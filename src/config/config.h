@@ -59,7 +59,7 @@ struct config {
     int frag_buffer_size; /* octets */
     const char *aggregate_filter, *pre_tag_map, *pre_tag_filter, *pre_tag2_filter, *pre_tag_label_filter;
     bool stitching, pro_rating; /* *_stitching, nfacctd_pro_rating */
-    const char *aggregate_primitives;
+    const char *aggregate_primitives, *geoipv2_file;
     const char *sampling_map, *flow_to_rd_map, *networks_file, *ports_file, *protos_file, *tos_file;
     bool networks_file_filter, networks_file_no_lpm, networks_no_mask_if_zero;
     int networks_mask;          /* bits, 0: none */

@@ -24,6 +24,13 @@ libcore_a_SOURCES = \
 	src/core/maps.def src/core/match.c src/core/match.h src/core/rowmap.c src/core/rowmap.h \
 	src/core/tagmap.c src/core/tagmap.h src/core/maps.c src/core/maps.h src/core/view.c src/core/view.h \
 	src/core/valuemap.c src/core/valuemap.h src/core/coremaps.c src/core/coremaps.h \
-	src/core/custom.c src/core/custom.h src/core/custom_packet.c src/core/networks.c src/core/networks.h src/core/numlist.c src/core/numlist.h \
+	src/core/geo.h src/core/custom.c src/core/custom.h src/core/custom_packet.c src/core/networks.c src/core/networks.h src/core/numlist.c src/core/numlist.h \
 	src/core/senders.c src/core/senders.h \
 	src/core/worker.c src/core/worker.h
+
+if WITH_GEOIPV2
+libcore_a_SOURCES += src/core/geo.c
+else
+libcore_a_SOURCES += src/core/geo_none.c
+endif
+EXTRA_DIST += src/core/geo.c src/core/geo_none.c

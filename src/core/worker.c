@@ -379,6 +379,8 @@ static void deliver_by_views(struct worker *w, struct flow *f)
     const uint8_t rd_origin = f->mpls_vpn_rd_origin;
     if (w->core.part[CORE_RD].map)
         coremaps_rd(&w->core, f);
+    if (w->core.geo)
+        coremaps_places(&w->core, f);
     for (unsigned v = 0; v < w->n_views; v++) {
         const struct view *view = &w->views[v];
         uint32_t from = 0;

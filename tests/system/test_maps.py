@@ -3,6 +3,7 @@
 import signal
 import time
 
+import mmdb
 import netflow
 import packets
 
@@ -261,3 +262,37 @@ def test_packet_primitives(run):
     assert d.wait() == 0
     rows = sorted((r["tag"], r["as_src"], r["net_src"], r["ttl"], r["word"]) for r in run.rows("a.json"))
     assert rows == [(7, 64500, "10.0.0.0", "9", "hello"), (8, 64500, "10.0.0.0", "64", "")], rows
+
+
+def test_geoip(run):
+    """Countries, postal codes and coordinates of both hosts and families, and another database on SIGUSR2."""
+    if "maxminddb" not in run.run_program("nfacctd", "-V", expect=None):
+        run.skip("a build without libmaxminddb")
+    zurich = {"country": {"iso_code": "CH"}, "postal": {"code": "8001"}, "location": {"latitude": 47.5, "longitude": 8.25}}
+    networks = {"10.0.0.0/24": zurich, "192.0.2.0/24": {"country": {"iso_code": "US"}}, "2001:db8::/32": {"country": {"iso_code": "JP"}}}
+    mmdb.write(run.dir / "g.mmdb", networks)
+    d, port = run.nfacctd("""
+        plugins: print[a], memory[m]
+        imt_path[m]: @DIR@/m.sock
+        aggregate[m]: src_host_country
+        aggregate[a]: src_host_country, dst_host_country, src_host_pocode, src_host_coords
+        geoipv2_file: @DIR@/g.mmdb
+        print_output: csv
+        print_output_file: @DIR@/a.csv
+        print_refresh_time: 600""")
+    now = int(time.time())
+    run.send(port, netflow.export(10, [netflow.flow(src="10.0.0.1"), netflow.flow(src="10.1.0.1")], now))
+    run.send(port, netflow.export(10, [netflow.flow(src="2001:db8::1", dst="2001:db9::1")], now, fields=netflow.FIELDS_V6, template=257))
+    seen = lambda: sorted((r["country_ip_src"], r["packets"]) for r in run.client_json("-s"))
+    run.wait(lambda: seen() == [("", 1), ("CH", 1), ("JP", 1)], f"the countries, there is {seen()}")
+    mmdb.write(run.dir / "new.mmdb", {"10.0.0.0/24": {"country": {"iso_code": "FR"}}}, version=4)
+    (run.dir / "new.mmdb").rename(run.dir / "g.mmdb")
+    reload_maps(d, 2)
+    run.send(port, netflow.export(10, [netflow.flow(src="10.0.0.1", packets=5)], now, with_template=False))
+    run.wait(lambda: ("FR", 5) in seen(), f"the new database, there is {seen()}")
+    (run.dir / "g.mmdb").write_text("no database")
+    reload_maps(d, 3)
+    d.wait_log(r"is no MaxMind database.*stays in force")
+    d.stop()
+    rows = sorted(line.split(",")[:5] for line in (run.dir / "a.csv").read_text().splitlines()[1:])
+    assert ["CH", "US", "8001", "47.500000", "8.250000"] in rows and ["JP", "", "", "0.000000", "0.000000"] in rows, rows
