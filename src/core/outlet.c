@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* Octets of a ring: some 15 ms of the highest rate, and still in the caches. What does not fit waits in the
  * kernel's buffer, so a larger one buys nothing; plugin_pipe_size is a ceiling. Whole datagrams need more
@@ -43,7 +44,9 @@ int outlet_open(struct outlet *o, const struct plugin_conf *pc, const struct agg
 {
     const struct config *c = &pc->c;
     *o = (struct outlet){ .name = pc->name, .type = pc->type, .c = c, .spec = *spec };
-    o->random = (uint64_t)clock_wall_us() | 1;
+    if (getrandom(&o->random, sizeof(o->random), GRND_NONBLOCK) != sizeof(o->random) || !o->random)
+        o->random = (uint64_t)clock_wall_us() ^ (uintptr_t)o;
+    o->random |= 1; /* outlets that open together do not sample the same packets */
     layout_make(&o->layout, &o->spec, c->history.n > 0);
     projection_make(&o->projection, &o->layout, &o->spec, c);
     if (compile_filters(o, c, e) == -1)

@@ -30,7 +30,7 @@ struct outlet {
     bool special;          /* filters, sampling, post_tag or sums: not the straight way */
     bool stalled;          /* was full for too long: it does not hold up the input any more */
     int64_t full_since_us; /* monotonic; 0: it has room */
-    uint32_t sample_skip;  /* records to pass over until the next that is taken */
+    uint32_t sample_skip;  /* the next that is taken is so many records ahead; 0: not known yet */
     uint64_t random;
     uint32_t seen, unsent;      /* plugins that ask for frames: what struct record_packet tells next */
     struct sums accounted;      /* records that came here */

@@ -259,17 +259,21 @@ static bool passes_filters(const struct outlet *o, const struct flow *f)
 }
 
 /* xorshift64*: the distance to the next sample is uniform over 1..2N-1, N in the mean. */
-static bool sampled(struct outlet *o, uint32_t rate)
+static uint32_t next_sample(struct outlet *o, uint32_t rate)
 {
-    if (o->sample_skip > 1) {
-        o->sample_skip--;
-        return false;
-    }
     o->random ^= o->random >> 12;
     o->random ^= o->random << 25;
     o->random ^= o->random >> 27;
-    o->sample_skip =
-        1 + (uint32_t)((o->random * UINT64_C(0x2545F4914F6CDD1D) >> 33) % (2 * (uint64_t)rate - 1));
+    return 1 + (uint32_t)((o->random * UINT64_C(0x2545F4914F6CDD1D) >> 33) % (2 * (uint64_t)rate - 1));
+}
+
+static bool sampled(struct outlet *o, uint32_t rate)
+{
+    if (o->sample_skip == 0) /* the first one is as random as the others */
+        o->sample_skip = next_sample(o, rate);
+    if (--o->sample_skip)
+        return false;
+    o->sample_skip = next_sample(o, rate);
     return true;
 }
 

@@ -161,6 +161,26 @@ static void sampling_is_unbiased(void **state)
     done(&b);
 }
 
+/* The first record is no more likely to be taken than any other. */
+static void the_first_sample_is_random_too(void **state)
+{
+    (void)state;
+    enum { TRIES = 400, RATE = 50 };
+    unsigned taken = 0;
+    struct flow f = flow(1);
+    for (unsigned i = 0; i < TRIES; i++) {
+        struct bench b = { 0 };
+        add(&b, "none", &(struct config){ .sampling_rate = RATE, .plugin_pipe_size = 1 });
+        go(&b);
+        b.out[0].random = 88172645463325252u + i * UINT64_C(0x9E3779B97F4A7C15);
+        worker_flow(b.w, &f);
+        worker_flush(b.w);
+        taken += (unsigned)drain(&b.out[0]).records;
+        done(&b);
+    }
+    assert_in_range(taken, 0, TRIES / 10); /* 4 are to be expected */
+}
+
 /* Nobody reads: what does not fit is counted, and the input is asked to pause first. */
 static void a_full_ring_loses_nothing_uncounted(void **state)
 {
@@ -419,6 +439,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_plugin_gets_its_own),
         cmocka_unit_test(sums_enter_both_sides),
+        cmocka_unit_test(the_first_sample_is_random_too),
         cmocka_unit_test(sampling_is_unbiased),
         cmocka_unit_test(a_full_ring_loses_nothing_uncounted),
         cmocka_unit_test(data_too_long_is_counted),
