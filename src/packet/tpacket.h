@@ -104,6 +104,22 @@ static inline void tpacket_restore(struct tpacket_frame *f, const struct tpacket
     }
 }
 
+/* Another processor has just written the block. Small packets follow each other closely: what comes some
+ * packets later is fetched as a stream, whatever their lengths. Of large ones, the beginning. Fetching behind
+ * the block's end does no harm. */
+static inline void tpacket_fetch(const uint8_t *next, uint32_t step)
+{
+    enum { LINE = 64, AHEAD = 1024, SMALL = 256 };
+    if (__builtin_expect(step > SMALL, 0)) {
+        __builtin_prefetch(next);
+        __builtin_prefetch(next + LINE);
+        __builtin_prefetch(next + 2 * LINE);
+        return;
+    }
+    for (uint32_t i = 0; i < step; i += LINE)
+        __builtin_prefetch(next + AHEAD + i);
+}
+
 /* The next packet of the block; false at its end. `ethernet`: frames begin with an Ethernet header; `cooked`:
  * the socket gives packets without their link layer. */
 static inline bool tpacket_next(struct tpacket_block *b, bool ethernet, bool cooked, struct tpacket_frame *f)
@@ -127,8 +143,7 @@ static inline bool tpacket_next(struct tpacket_block *b, bool ethernet, bool coo
         if (next < TPACKET_DATA_AT || next % TPACKET_STEP || next > room)
             tpacket_damaged(b); /* this one is whole, the next one cannot be found */
         b->at += next;
-        __builtin_prefetch(b->base + b->at);
-        __builtin_prefetch(b->base + b->at + h->tp_mac);
+        tpacket_fetch(b->base + b->at, next);
     }
     return true;
 }
