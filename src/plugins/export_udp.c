@@ -21,7 +21,7 @@
 enum {
     QUEUE = 4096, /* datagrams */
     DATAGRAM_MAX = 1500,
-    BATCH = 16,  /* datagrams a system call, and the most that leave at once */
+    BATCH = 16,  /* datagrams a system call, and, where it is not urgent, the most that leave at once */
     RATE = 4000, /* datagrams a second */
     RATE_URGENT = 40000,
     TURN_MS = 2,
@@ -62,18 +62,18 @@ struct export_udp {
 static uint32_t queued(const struct export_udp *x) { return x->head - x->tail; }
 static struct datagram *at(struct export_udp *x, uint32_t n) { return &x->queue[n % QUEUE]; }
 
-static double rate_of(const struct export_udp *x)
-{
-    return !x->c.patient && queued(x) > QUEUE / 2 ? RATE_URGENT : RATE;
-}
+static bool is_urgent(const struct export_udp *x) { return !x->c.patient && queued(x) > QUEUE / 2; }
+
+static double rate_of(const struct export_udp *x) { return is_urgent(x) ? RATE_URGENT : RATE; }
 
 static uint32_t may_send(struct export_udp *x)
 {
     int64_t now = clock_mono_us();
     x->tokens += (double)(now - x->tokens_at_us) * rate_of(x) / 1e6;
     x->tokens_at_us = now;
-    if (x->tokens > BATCH)
-        x->tokens = BATCH;
+    const double most = is_urgent(x) ? RATE_URGENT * TURN_MS / 1000 : BATCH;
+    if (x->tokens > most)
+        x->tokens = most;
     return (uint32_t)x->tokens;
 }
 
@@ -219,7 +219,7 @@ static bool connected(struct export_udp *x)
     return true;
 }
 
-/* What the pace allows, one batch at most. Where nobody listens each datagram is answered at once, and ends
+/* What the pace allows. Where nobody listens each datagram is answered at once, and ends
  * the system call after it. */
 static void send_some(struct export_udp *x)
 {
@@ -228,13 +228,14 @@ static void send_some(struct export_udp *x)
     if (n > queued(x))
         n = queued(x);
     while (n) {
-        int rc = send_batch(x, n);
+        const uint32_t some = n < BATCH ? n : BATCH;
+        int rc = send_batch(x, some);
         if (rc == -1 && is_old_news(errno)) {
             x->stats.unheard++;
             look_up_soon(x);
             log_limited(x->c.log, &x->limit, LOG_LV_WARN,
                         "Unable to export flows to %s: nobody listens there", x->where);
-            rc = send_batch(x, n);
+            rc = send_batch(x, some);
         }
         if (rc == -1 && is_wait(errno))
             return;
