@@ -64,7 +64,7 @@ struct config {
     bool networks_file_filter, networks_file_no_lpm, networks_no_mask_if_zero;
     int networks_mask;          /* bits, 0: none */
     int networks_cache_entries; /* a hint */
-    bool maps_refresh, maps_index;
+    bool maps_refresh, maps_index, pre_tag_map_dont_recirculate;
     int maps_entries, maps_row_len; /* hints */
     uint64_t post_tag, post_tag2;
     bool tos_encode_as_dscp, tcpflags_encode_as_array, fwd_status_encode_as_string;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The print plugin: the purge engine with files as its sink. */
+#include "core/custom.h"
 #include "output/purge.h"
 #include "output/sink_file.h"
 #include "plugins/plugins.h"
@@ -20,6 +21,9 @@ static const struct field *first_variable(const struct aggregate_spec *spec)
         if (fieldset_has(&spec->set, (enum field_id)id) && field_is_var(&fields[id]))
             return &fields[id];
     }
+    for (unsigned i = 0; spec->custom >> i; i++)
+        if (spec->custom >> i & 1 && !spec->customs->c[i].len)
+            return &spec->customs->c[i].field;
     return NULL;
 }
 

@@ -172,9 +172,59 @@ static enum sf_drop dispatch(struct sflow *sf, const struct datagram *d)
     return message(sf, d, c);
 }
 
+/* One decoder a header protocol; those that nobody decodes stay closed. */
+static int open_headers(struct sflow *sf, struct err *e)
+{
+    struct packet_options o;
+    packet_options_from(&o, sf->c, worker_needs(sf->w));
+    o.fragments = o.force_fragments = false; /* of a packet's fragments one is sampled, hardly ever two */
+    for (uint32_t p = 0; p < SFLOW_PROTO_MAX; p++) {
+        const int dlt = packet_dlt_of_sflow(p);
+        struct err why = { 0 };
+        if (dlt < 0 || packet_decoder_open(&sf->header[p], dlt, &o, &why) == 0)
+            continue;
+        packet_decoder_close(&sf->header[p]);
+        if (why.code != ERR_UNSUPPORTED) {
+            *e = why;
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void make_wants(struct sflow *sf)
+{
+    sf->needs_version = worker_needs_version(sf->w);
+    sf->discards = fieldset_has(worker_needs(sf->w), FIELD_fwd_status);
+    sf_wants_make(&sf->wants, worker_needs(sf->w), sf->c);
+}
+
+/* A map that was loaded anew reads more than was asked for: sampled headers are taken apart further. */
+static void renew_wants(struct sflow *sf)
+{
+    struct {
+        uint64_t count[PACKET_DROP_MAX], cut;
+    } kept[SFLOW_PROTO_MAX];
+    struct err e = { 0 };
+    make_wants(sf);
+    for (unsigned p = 0; p < SFLOW_PROTO_MAX; p++) {
+        memcpy(kept[p].count, sf->header[p].count, sizeof(kept[p].count));
+        kept[p].cut = sf->header[p].cut;
+        packet_decoder_close(&sf->header[p]);
+    }
+    if (open_headers(sf, &e) == -1)
+        log_warn(sf->log, "sampled headers are not decoded any more: %s", e.text);
+    for (unsigned p = 0; p < SFLOW_PROTO_MAX; p++) {
+        memcpy(sf->header[p].count, kept[p].count, sizeof(kept[p].count));
+        sf->header[p].cut = kept[p].cut;
+    }
+}
+
 static void sflow_datagram(void *state, const struct datagram *d)
 {
     struct sflow *sf = state;
+    if (__builtin_expect(sf->needs_version != worker_needs_version(sf->w), 0))
+        renew_wants(sf);
     const enum sf_drop why = dispatch(sf, d);
     struct sf_agent *a = sf->m.a;
     if (__builtin_expect(why == SF_DROP_NONE, 1)) {
@@ -262,26 +312,6 @@ static void sflow_stats(void *state, const char *where)
 
 /* ---- life */
 
-/* One decoder a header protocol; those that nobody decodes stay closed. */
-static int open_headers(struct sflow *sf, struct err *e)
-{
-    struct packet_options o;
-    packet_options_from(&o, sf->c, worker_needs(sf->w));
-    o.fragments = o.force_fragments = false; /* of a packet's fragments one is sampled, hardly ever two */
-    for (uint32_t p = 0; p < SFLOW_PROTO_MAX; p++) {
-        const int dlt = packet_dlt_of_sflow(p);
-        struct err why = { 0 };
-        if (dlt < 0 || packet_decoder_open(&sf->header[p], dlt, &o, &why) == 0)
-            continue;
-        packet_decoder_close(&sf->header[p]);
-        if (why.code != ERR_UNSUPPORTED) {
-            *e = why;
-            return -1;
-        }
-    }
-    return 0;
-}
-
 /* Without nDPI the class is what agents tell. */
 static int open_classifier(struct sflow *sf, struct err *e)
 {
@@ -303,11 +333,10 @@ static int sflow_open(void *state, struct worker *w, struct err *e)
                           .log = worker_log(w),
                           .renormalize = c->renormalize,
                           .ext_rate = c->ext_sampling_rate > 0 ? (uint32_t)c->ext_sampling_rate : 0,
-                          .discards = fieldset_has(worker_needs(w), FIELD_fwd_status),
                           .clock_us = clock_mono_us() };
     sf->f.flows = 1;
     snprintf(sf->collector, sizeof(sf->collector), "%s", c->collector_ip ? c->collector_ip : "0.0.0.0");
-    sf_wants_make(&sf->wants, worker_needs(w), c);
+    make_wants(sf);
     if (c->collector_allow_file) {
         sf->allow = allow_load(c->collector_allow_file, e);
         if (!sf->allow)

@@ -70,6 +70,7 @@ struct sflow {
     const struct config *c;
     const struct log *log;
     struct sf_wants wants;
+    unsigned needs_version; /* of the worker, that it was made for */
     bool renormalize;
     uint32_t ext_rate;
     bool discards; /* discarded packets are flows too: somebody asks for fwd_status */

@@ -6,6 +6,7 @@ import time
 import mmdb
 import netflow
 import packets
+import sflow
 
 MEMORY = "plugins: memory[m]\nimt_path[m]: @DIR@/m.sock\n"
 FIELDS = netflow.FIELDS_V4 + [(10, 4, "in")]
@@ -296,3 +297,38 @@ def test_geoip(run):
     d.stop()
     rows = sorted(line.split(",")[:5] for line in (run.dir / "a.csv").read_text().splitlines()[1:])
     assert ["CH", "US", "8001", "47.500000", "8.250000"] in rows and ["JP", "", "", "0.000000", "0.000000"] in rows, rows
+
+
+def test_sflow_map_reload(run):
+    """sfacctd: the agent as exporter, interfaces, sampling_map; then a map that asks for ports, which nothing read before."""
+    path = run.write("t.map", "set_tag=1 ip=192.0.2.9 in=1\n")
+    run.write("s.map", "id=10 ip=192.0.2.9\n")
+    port = run.port()
+    d = run.daemon("sfacctd", config=MEMORY + f"""
+        aggregate: tag
+        pre_tag_map: @DIR@/t.map
+        sampling_map: @DIR@/s.map
+        sfacctd_renormalize: true
+        sfacctd_ip: 127.0.0.1
+        sfacctd_port: {port}""")
+    d.wait_log(r"waiting for sFlow data")
+
+    def send(n, dport):
+        frame = packets.ether(packets.ip("10.0.0.1", "192.0.2.1", 17, packets.udp(4000, dport, b"x" * 50)))
+        run.send(port, [sflow.datagram([sflow.flow_sample(n, frame)], sequence=n)])
+
+    send(1, 53)
+    run.wait(lambda: by_tag(run) == {1: 10}, f"tag 1, there is {by_tag(run)}")
+    path.write_text("set_tag=2 dst_port=53\nset_tag=3 sample_type=0:1\n")
+    reload_maps(d, 4)
+    send(2, 53)
+    send(3, 80)
+    run.wait(lambda: by_tag(run) == {1: 10, 2: 10, 3: 10}, f"tags 2 and 3, there is {by_tag(run)}")
+    d.stop()
+
+
+def test_variable_primitives_in_a_table(run):
+    run.write("p.lst", "name=word len=vlen semantics=str field_type=82\n")
+    conf = run.config("plugins: print\naggregate_primitives: @DIR@/p.lst\naggregate: word\n")
+    run.run_program("nfacctd", "-f", conf, "--check-config", expect=1)
+    assert "'word' is of variable length" in run.stderr, run.stderr
