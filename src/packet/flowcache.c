@@ -65,7 +65,9 @@ static inline struct flow_entry *entry(const struct flowcache *fc, uint32_t inde
 /* Both slots and entries are read at random: with huge pages the address costs no second miss. */
 static void *alloc_table(size_t n)
 {
-    void *p = aligned_alloc(n >= HUGE_PAGE ? HUGE_PAGE : 64, n);
+    const size_t align = n >= HUGE_PAGE ? HUGE_PAGE : 64;
+    n = (n + align - 1) / align * align; /* as aligned_alloc wants it; what nobody touches costs nothing */
+    void *p = aligned_alloc(align, n);
     if (p && n >= HUGE_PAGE)
         madvise(p, n, MADV_HUGEPAGE);
     return p;

@@ -137,6 +137,22 @@ static void flows_begin_anew(void **state)
     }
 }
 
+/* Entries of every size, enough of them for tables to be allocated in large pieces. */
+static void entries_of_every_size(void **state)
+{
+    (void)state;
+    for (uint32_t key_max = KEY; key_max <= 480; key_max += 32) {
+        struct told t = { 0 };
+        struct flowcache_conf c = conf_of(&t);
+        c.key_max = key_max;
+        struct flowcache *fc = flowcache_new(&c);
+        for (unsigned i = 0; i < 100; i++)
+            add(fc, (struct packet){ i, IPPROTO_UDP, 0, 0, START + i, 0 });
+        assert_int_equal(flowcache_count(fc), 100);
+        flowcache_free(fc);
+    }
+}
+
 /* Keys for which entries have no room (long labels) are not followed, and not lost. */
 static void long_keys_are_told_at_once(void **state)
 {
@@ -448,13 +464,21 @@ static void flows_end_within_a_batch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(flows_end_within_a_batch),          cmocka_unit_test(attributes_keep_nothing_apart),
-        cmocka_unit_test(long_keys_are_told_at_once),        cmocka_unit_test(flows_begin_anew),
-        cmocka_unit_test(packets_of_a_key_are_one_flow),     cmocka_unit_test(idle_flows_end_by_their_class),
-        cmocka_unit_test(a_packet_puts_the_end_off),         cmocka_unit_test(the_end_of_a_connection_counts),
-        cmocka_unit_test(ends_come_together_at_intervals),   cmocka_unit_test(long_timeouts_and_leaps),
-        cmocka_unit_test(too_many_flows_end_the_first_ones), cmocka_unit_test(big_flows_end_at_once),
-        cmocka_unit_test(without_cache_each_packet_is_told), cmocka_unit_test(sums_hold_under_churn),
+        cmocka_unit_test(flows_end_within_a_batch),
+        cmocka_unit_test(attributes_keep_nothing_apart),
+        cmocka_unit_test(entries_of_every_size),
+        cmocka_unit_test(long_keys_are_told_at_once),
+        cmocka_unit_test(flows_begin_anew),
+        cmocka_unit_test(packets_of_a_key_are_one_flow),
+        cmocka_unit_test(idle_flows_end_by_their_class),
+        cmocka_unit_test(a_packet_puts_the_end_off),
+        cmocka_unit_test(the_end_of_a_connection_counts),
+        cmocka_unit_test(ends_come_together_at_intervals),
+        cmocka_unit_test(long_timeouts_and_leaps),
+        cmocka_unit_test(too_many_flows_end_the_first_ones),
+        cmocka_unit_test(big_flows_end_at_once),
+        cmocka_unit_test(without_cache_each_packet_is_told),
+        cmocka_unit_test(sums_hold_under_churn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
