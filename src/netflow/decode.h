@@ -8,6 +8,7 @@
 #include "core/datagram.h"
 #include "core/input.h"
 #include "netflow/exporter.h"
+#include "netflow/times.h"
 
 /* The message in hand. */
 struct message {
@@ -55,6 +56,16 @@ struct netflow {
     bool splits; /* messages are taken apart (worker_splits) */
     struct splitting splitting;
 };
+
+/* The time that an uptime of the message in hand stands for. Who asks for whole seconds since the epoch holds
+ * them against those of pmacct, which come of whole seconds. */
+static inline int64_t time_in_message(const struct netflow *nf, uint32_t x)
+{
+    const struct message *m = &nf->m;
+    const bool secs = nf->c->timestamps_secs && nf->c->timestamps_since_epoch;
+    return secs ? time_of_uptime_secs(m->export_us, m->uptime, x, nf->uptime_unit_us)
+                : time_of_uptime(m->export_us, m->uptime, x, nf->uptime_unit_us);
+}
 
 /* Messages, each with its version's header. The cursor stands behind the version. */
 enum nf_drop decode_v5(struct netflow *nf, const struct datagram *d, struct cursor c);

@@ -15,8 +15,8 @@ static void v5_times(struct netflow *nf, const uint8_t *p)
 {
     const struct message *m = &nf->m;
     struct flow *f = &nf->r.f;
-    int64_t start = time_of_uptime(m->export_us, m->uptime, load_be32(p + 24), nf->uptime_unit_us);
-    int64_t end = time_of_uptime(m->export_us, m->uptime, load_be32(p + 28), nf->uptime_unit_us);
+    int64_t start = time_in_message(nf, load_be32(p + 24));
+    int64_t end = time_in_message(nf, load_be32(p + 28));
     if (start <= 0 || start > m->limit_us) {
         m->x->count[NF_COUNT_FUTURE] += start > 0;
         start = m->export_us;

@@ -215,7 +215,7 @@ static int64_t from_uptime(const struct netflow *nf, uint32_t x)
 {
     const struct message *m = &nf->m;
     if (m->version != 10)
-        return time_of_uptime(m->export_us, m->uptime, x, nf->uptime_unit_us);
+        return time_in_message(nf, x);
     const int64_t boot = nf->r.t[T_SYSINIT] ? nf->r.t[T_SYSINIT] : m->x->sysinit_us;
     return boot ? time_of_uptime(m->export_us, (uint32_t)((m->export_us - boot) / 1000), x, 1000) : 0;
 }
@@ -269,10 +269,8 @@ static void absolute_times(struct netflow *nf, const struct plan *p)
 static void uptimes(struct netflow *nf, const struct plan *p)
 {
     const struct message *m = &nf->m;
-    const int64_t start =
-        time_of_uptime(m->export_us, m->uptime, (uint32_t)nf->r.t[T_START_UP], nf->uptime_unit_us);
-    const int64_t end =
-        time_of_uptime(m->export_us, m->uptime, (uint32_t)nf->r.t[T_END_UP], nf->uptime_unit_us);
+    const int64_t start = time_in_message(nf, (uint32_t)nf->r.t[T_START_UP]);
+    const int64_t end = time_in_message(nf, (uint32_t)nf->r.t[T_END_UP]);
     if (__builtin_expect(start > 0 && start <= end && end <= m->limit_us, 1))
         set_times(nf, start, end);
     else

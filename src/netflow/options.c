@@ -115,10 +115,12 @@ uint64_t option_app_key(const struct var *id)
  * exporters that mean 1 of N by it. */
 uint32_t sampling_rate_of(const struct sampling *s)
 {
-    if (s->interval)
-        return s->space ? (uint32_t)(((uint64_t)s->interval + s->space) / s->interval) : s->interval;
-    if (s->size)
+    if (s->interval && s->space)
+        return (uint32_t)(((uint64_t)s->interval + s->space) / s->interval);
+    if (s->size && s->population) /* before an interval alone: samplers of the random kind send 1 there */
         return s->population / s->size;
+    if (s->interval)
+        return s->interval;
     if (s->probability > 1.0 / UINT32_MAX && s->probability <= 1.0)
         return (uint32_t)(1.0 / s->probability + 0.5);
     return s->rate_random ? s->rate_random : s->rate;

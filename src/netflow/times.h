@@ -12,11 +12,21 @@
  * both in units of unit_us. Uptimes are 32 bits wide and wrap (milliseconds: after 49.7 days): only their
  * difference modulo 2^32 means something, and it is an age, up to 46.6 days. The last sixteenth of the circle
  * is left to clocks that lag: x is then a little ahead of the header. */
-static inline int64_t time_of_uptime(int64_t export_us, uint32_t uptime, uint32_t x, uint32_t unit_us)
+static inline int64_t age_by_uptime(uint32_t uptime, uint32_t x)
 {
     const uint32_t past = uptime - x;
-    const int64_t age = past > UINT32_C(0xf0000000) ? (int64_t)past - (INT64_C(1) << 32) : (int64_t)past;
-    return export_us - age * unit_us;
+    return past > UINT32_C(0xf0000000) ? (int64_t)past - (INT64_C(1) << 32) : (int64_t)past;
+}
+
+static inline int64_t time_of_uptime(int64_t export_us, uint32_t uptime, uint32_t x, uint32_t unit_us)
+{
+    return export_us - age_by_uptime(uptime, x) * unit_us;
+}
+
+/* The same in whole seconds: those of the header, which has no fraction in v9, less those of the age. */
+static inline int64_t time_of_uptime_secs(int64_t export_us, uint32_t uptime, uint32_t x, uint32_t unit_us)
+{
+    return (export_us / 1000000 - age_by_uptime(uptime, x) * unit_us / 1000000) * 1000000;
 }
 
 /* The 64-bit NTP format (RFC 7011 §6.1.9) in µs since the epoch, rounded. Seconds below 2^31 are of the era

@@ -85,6 +85,8 @@ static void rates(void **state)
         { { .interval = 1, .space = 999 }, 1000 },
         { { .interval = 10, .space = 90 }, 10 },
         { { .interval = 512 }, 512 }, /* no space: 1 of N is meant */
+        { { .interval = 1, .size = 1, .population = 256 }, 256 },
+        { { .interval = 512, .size = 1 }, 512 },
         { { .interval = 1, .space = UINT32_MAX - 1 }, UINT32_MAX },
         { { .size = 3, .population = 3000 }, 1000 },
         { { .probability = 0.001 }, 1000 },

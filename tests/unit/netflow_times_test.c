@@ -35,6 +35,10 @@ static void uptimes(void **state)
         assert_int_equal(time_of_uptime(row[i].export_ms * MS, row[i].uptime, row[i].x, 1000),
                          row[i].at_ms * MS);
     }
+    /* whole seconds: 100.7 less 1.5 is 99, and a lagging clock's 0.5 ahead is nothing */
+    assert_int_equal(time_of_uptime_secs(INT64_C(100700000), 5000, 3500, 1000), 99000000);
+    assert_int_equal(time_of_uptime_secs(INT64_C(100700000), 5000, 5500, 1000), 100000000);
+    assert_int_equal(time_of_uptime_secs(INT64_C(100700000), 5000, 4001, 1000), 100000000);
     assert_int_equal(time_of_uptime(INT64_C(1700000000000000), 3600, 3500, 1000000),
                      INT64_C(1699999900000000));
 }
