@@ -124,9 +124,9 @@ static int add_place(struct custom *c, const char *text, struct err *e)
     if (c->n_places == CUSTOM_PLACES)
         return err_set(e, ERR_CONFIG, "more than %d 'packet_ptr'", CUSTOM_PLACES);
     *p = (struct custom_place){ .layer = LAYER_MAX, .any_proto = true };
-    for (uint8_t i = 0; i < LAYER_MAX; i++)
+    for (unsigned i = 0; i < LAYER_MAX; i++)
         if (strlen(layers[i]) == len && !memcmp(layers[i], text, len))
-            p->layer = i;
+            p->layer = (uint8_t)i;
     if (p->layer == LAYER_MAX)
         return bad_place(text, e);
     const char *at = text + len;

@@ -323,10 +323,16 @@ static int parse_line(char *text, struct network *n, struct prefix *p, bool *v4,
     return parse_prefix(skip_blanks(comma[1] + 1), p, v4, e);
 }
 
+static bool same_entry(const struct network *a, const struct network *b)
+{
+    return a->as == b->as && a->peer_as == b->peer_as && a->len == b->len &&
+           addr_equal(&a->next_hop, &b->next_hop);
+}
+
 static uint32_t *seen_at(const struct loader *l, const struct network *entry)
 {
     uint32_t i = (uint32_t)hash_bytes(entry, sizeof(*entry)) & (l->n_seen - 1);
-    while (l->seen[i] && memcmp(&l->n->entry[l->seen[i]], entry, sizeof(*entry)) != 0)
+    while (l->seen[i] && !same_entry(&l->n->entry[l->seen[i]], entry))
         i = (i + 1) & (l->n_seen - 1);
     return &l->seen[i];
 }
@@ -362,8 +368,8 @@ static int on_line(void *ctx, unsigned line, char *text, struct err *e)
     struct loader *l = ctx;
     struct networks *n = l->n;
     struct network entry;
-    struct prefix p;
-    bool v4;
+    struct prefix p = { 0 };
+    bool v4 = false;
     (void)line;
     memset(&entry, 0, sizeof(entry)); /* its padding counts when it is compared */
     if (parse_line(text, &entry, &p, &v4, e) == -1)

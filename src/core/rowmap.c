@@ -166,7 +166,7 @@ static int by_rows(const void *a, const void *b)
 
 static struct signature *find_signature(struct signatures *all, const struct signature *s)
 {
-    for (uint32_t i = 0; i < all->n; i++)
+    for (uint32_t i = 0; all->s && i < all->n; i++)
         if (signature_equal(&all->s[i], s))
             return &all->s[i];
     return NULL;
@@ -210,7 +210,7 @@ static int collect(const struct rowmap *m, struct signatures *kept, struct err *
             s = coarse(&s);
         status = count_signature(kept, s, e);
     }
-    if (status == -1 || kept->n <= ROWMAP_GROUPS)
+    if (status == -1 || kept->n <= ROWMAP_GROUPS || !kept->s)
         return status;
     qsort(kept->s, kept->n, sizeof(kept->s[0]), by_rows);
     struct signatures rest = *kept;
@@ -325,7 +325,7 @@ static int index_group(const struct rowmap *m, struct rowmap_group *g, struct er
 
 static int add_to_group(struct rowmap_group *g, uint32_t row, uint32_t *cap, struct err *e)
 {
-    if (reserve((void **)&g->row, g->n_rows, cap, sizeof(*g->row), e) == -1)
+    if (reserve((void **)&g->row, g->n_rows, cap, sizeof(*g->row), e) == -1 || !g->row)
         return -1;
     if (g->n_rows == 0)
         g->least = row;
@@ -360,7 +360,7 @@ static int fill_groups(struct rowmap *m, struct signatures *kept, uint32_t *caps
     m->n_groups = used;
     qsort(m->group, used, sizeof(m->group[0]), by_least);
     for (unsigned i = 0; i < used; i++)
-        if (m->group[i].n_parts && index_group(m, &m->group[i], e) == -1)
+        if (m->group[i].n_parts && m->group[i].row && index_group(m, &m->group[i], e) == -1)
             return -1;
     return 0;
 }
@@ -372,10 +372,10 @@ int rowmap_compile(struct rowmap *m, struct err *e)
     int status = collect(m, &kept, e);
     uint32_t *caps = calloc(kept.n + 1, sizeof(*caps));
     m->group = calloc(kept.n + 1, sizeof(*m->group));
-    if (status == 0 && (!caps || !m->group))
-        status = err_sys(e, "no memory for a map");
-    if (status == 0)
+    if (status == 0 && caps && m->group && kept.s)
         status = fill_groups(m, &kept, caps, e);
+    else if (status == 0)
+        status = err_sys(e, "no memory for a map");
     free(caps);
     free(kept.s);
     return status;

@@ -254,12 +254,13 @@ static int resolve_all(const struct loader *l, const char *path, struct err *e)
     const uint32_t n_rows = l->m->rows.n_rows;
     struct named *names = calloc(n_rows + 1, sizeof(*names));
     uint32_t n = 0;
-    int status = names ? 0 : err_sys(e, "no memory for a map");
-    for (uint32_t i = 0; i < n_rows && status == 0; i++)
+    int status = 0;
+    if (!names)
+        return err_sys(e, "no memory for a map");
+    for (uint32_t i = 0; i < n_rows; i++)
         if (l->label[i])
             names[n++] = (struct named){ l->label[i], i };
-    if (status == 0)
-        qsort(names, n, sizeof(*names), by_name);
+    qsort(names, n, sizeof(*names), by_name);
     for (uint32_t i = 1; i < n && status == 0; i++)
         if (!strcmp(names[i].name, names[i - 1].name))
             status = err_set(e, ERR_CONFIG, "[%s:%u] label '%.64s' stands in line %u too", path,
