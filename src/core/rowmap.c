@@ -179,7 +179,7 @@ static int count_signature(struct signatures *all, struct signature s, struct er
         known->rows++;
         return 0;
     }
-    if (reserve((void **)&all->s, all->n, &all->cap, sizeof(s), e) == -1)
+    if (reserve((void **)&all->s, all->n, &all->cap, sizeof(s), e) == -1 || !all->s)
         return -1;
     s.rows = 1;
     all->s[all->n++] = s;
