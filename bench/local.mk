@@ -3,6 +3,11 @@
 noinst_PROGRAMS += bench/flowgen bench/micro_maps bench/pktmix bench/sink bench/source tests/system/framegen tests/system/mutgen
 tests_system_framegen_SOURCES = tests/system/framegen.c
 tests_system_mutgen_SOURCES = tests/system/mutgen.c tests/fuzz/mutate.h
+if WITH_KAFKA
+noinst_PROGRAMS += tests/system/kafkamock
+tests_system_kafkamock_SOURCES = tests/system/kafkamock.c
+tests_system_kafkamock_LDADD = $(DAEMON_LIBS)
+endif
 bench_micro_maps_SOURCES = bench/micro_maps.c
 bench_micro_maps_LDADD = libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
 bench_flowgen_SOURCES = bench/flowgen.c

@@ -37,6 +37,24 @@ enum as_source {
 enum pcap_ifindex { IFINDEX_NONE, IFINDEX_SYS, IFINDEX_HASH, IFINDEX_MAP };
 enum sql_locking { SQL_LOCK_DEFAULT, SQL_LOCK_TABLE, SQL_LOCK_ROW, SQL_LOCK_NONE };
 
+/* What messages to RabbitMQ can be told (*_amqp_*). */
+struct amqp_keys {
+    const char *host, *vhost, *user, *passwd, *exchange;
+    const char *routing_key; /* NULL: no AMQP; $ variables */
+    int port, exchange_type; /* 0 direct, 1 fanout, 2 topic */
+    int routing_key_rr, frame_max, heartbeat_s, retry_s;
+    bool persistent;
+};
+
+/* What messages to Kafka can be told (*_kafka_*). */
+struct kafka_keys {
+    const char *broker_host;
+    const char *topic;         /* NULL: no Kafka; $ variables */
+    const char *partition_key; /* NULL: none; $ variables */
+    const char *config_file;
+    int broker_port, partition, topic_rr, retry_s; /* partition -1: the partitioner chooses */
+};
+
 /* Strings are owned by the struct config_set they came with; NULL when not set and without default. Every
  * member is the place of one or more rows of keys.def. Members of keys that no build supports yet do not
  * exist. */
@@ -145,6 +163,8 @@ struct config {
     bool pre_processing_checks;
     const char *counter_file;              /* sfacctd_counter_* */
     int counter_output, counter_max_nodes; /* counter_output: json is the only one */
+    struct amqp_keys counter_amqp;
+    struct kafka_keys counter_kafka;
 
     /* tee */
     const char *tee_receivers, *tee_kafka_config_file;

@@ -6,6 +6,7 @@ libformat_a_SOURCES = src/output/format.h src/output/format_impl.h src/output/fo
 liboutput_a_SOURCES = src/output/purge.h src/output/purge.c src/output/bins.h src/output/bins.c src/output/prorate.h src/output/prorate.c src/output/names.c \
 	src/output/trigger.h src/output/trigger.c src/output/sink_file.h src/output/sink_file.c \
 	src/output/msglog.h src/output/msglog.c src/output/msglog_file.h src/output/msglog_file.c \
+	src/output/msglog_queue.h src/output/msglog_queue.c src/output/msglog_amqp.h src/output/msglog_kafka.h \
 	src/output/preprocess.h src/output/preprocess.c src/output/spooled.h src/output/spooled.c \
 	src/output/sqltext.h src/output/sqltext.c src/output/sqldialect.c src/output/sink_sqlite3.h
 liboutput_a_SOURCES += src/output/sink_sql.h src/output/sink_sql.c src/output/sqlschema.h src/output/sqlschema.c \
@@ -17,7 +18,11 @@ if WITH_MYSQL
 liboutput_a_SOURCES += src/output/sink_mysql.c
 endif
 if WITH_KAFKA
-liboutput_a_SOURCES += src/output/kafka_conf.c src/output/kafka_conf.h
+liboutput_a_SOURCES += src/output/kafka_conf.c src/output/kafka_conf.h src/output/kafka_client.c src/output/kafka_client.h \
+	src/output/msglog_kafka.c
+endif
+if WITH_RABBITMQ
+liboutput_a_SOURCES += src/output/amqp_client.c src/output/amqp_client.h src/output/msglog_amqp.c
 endif
 if WITH_SQLITE3
 liboutput_a_SOURCES += src/output/sink_sqlite3.c

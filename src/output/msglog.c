@@ -1,15 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The message log: hands each message to the sinks that the configuration asks for, and counts. The core
  * calls it, from one thread. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
 #include "output/msglog.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "output/msglog_amqp.h"
 #include "output/msglog_file.h"
+#include "output/msglog_kafka.h"
 
-static const struct msglog_sink_ops *const all[] = { &msglog_file };
+#ifndef WITH_RABBITMQ
+static bool amqp_wanted(const struct msglog_conf *c) { return c->amqp.routing_key != NULL; }
+const struct msglog_sink_ops msglog_amqp = { .name = "amqp", .absent = "librabbitmq", .wanted = amqp_wanted };
+#endif
+#ifndef WITH_KAFKA
+static bool kafka_wanted(const struct msglog_conf *c) { return c->kafka.topic != NULL; }
+const struct msglog_sink_ops msglog_kafka = { .name = "kafka",
+                                              .absent = "librdkafka",
+                                              .wanted = kafka_wanted };
+#endif
+
+static const struct msglog_sink_ops *const all[] = { &msglog_file, &msglog_amqp, &msglog_kafka };
 enum { N_ALL = sizeof(all) / sizeof(all[0]) };
 
 struct sink {
@@ -110,6 +126,27 @@ int msglog_check_name(const char *pattern, struct err *e)
     return 0;
 }
 
+int msglog_check(const struct msglog_conf *c, const char **key, struct err *e)
+{
+    const struct {
+        const char *key, *text;
+        const struct msglog_sink_ops *sink;
+    } names[] = {
+        { "_file", c->file.path, &msglog_file },
+        { "_amqp_routing_key", c->amqp.routing_key, &msglog_amqp },
+        { "_kafka_topic", c->kafka.topic, &msglog_kafka },
+        { "_kafka_partition_key", c->kafka.partition_key, &msglog_kafka },
+    };
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        *key = names[i].key;
+        if (names[i].text && names[i].sink->absent)
+            return err_set(e, ERR_UNSUPPORTED, "this build has no %s", names[i].sink->absent);
+        if (names[i].text && msglog_check_name(names[i].text, e) == -1)
+            return -1;
+    }
+    return 0;
+}
+
 /* ---- the log */
 
 bool msglog_wanted(const struct msglog_conf *c)
@@ -124,6 +161,8 @@ static int open_sink(struct msglog *m, const struct msglog_sink_ops *ops, const 
                      struct err *e)
 {
     struct sink *s = &m->sink[m->n];
+    if (ops->absent)
+        return err_set(e, ERR_UNSUPPORTED, "this build has no %s", ops->absent);
     *s = (struct sink){ .ops = ops, .state = calloc(1, ops->state_size) };
     if (!s->state)
         return err_sys(e, "no memory for a message log");
@@ -201,13 +240,26 @@ void msglog_reopen(struct msglog *m)
             m->sink[i].ops->reopen(m->sink[i].state);
 }
 
+/* A message may be lost between this and collect(): asked in this order, none is told as written that was
+ * not. */
+static uint64_t waiting(const struct sink *s)
+{
+    const uint64_t n = s->ops->waiting ? s->ops->waiting(s->state) : 0;
+    return n < s->counts.written ? n : s->counts.written;
+}
+
 void msglog_stats(struct msglog *m, const char *where)
 {
     for (unsigned i = 0; i < m->n; i++) {
         struct sink *s = &m->sink[i];
+        char more[32] = "";
+        uint64_t wait = waiting(s);
         collect(s);
-        log_notice(m->log, "stats [%s] %s sink=%s written=%llu lost=%llu", where, m->name, s->ops->name,
-                   (unsigned long long)s->counts.written, (unsigned long long)s->counts.lost);
+        wait = wait < s->counts.written ? wait : s->counts.written;
+        if (s->ops->waiting)
+            snprintf(more, sizeof(more), " waiting=%llu", (unsigned long long)wait);
+        log_notice(m->log, "stats [%s] %s sink=%s written=%llu lost=%llu%s", where, m->name, s->ops->name,
+                   (unsigned long long)(s->counts.written - wait), (unsigned long long)s->counts.lost, more);
     }
 }
 
@@ -215,7 +267,7 @@ struct msglog_counts msglog_counts(const struct msglog *m)
 {
     struct msglog_counts sum = { 0 };
     for (unsigned i = 0; i < m->n; i++) {
-        sum.written += m->sink[i].counts.written;
+        sum.written += m->sink[i].counts.written - waiting(&m->sink[i]);
         sum.lost += m->sink[i].counts.lost;
     }
     return sum;

@@ -13,6 +13,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/strbuf.h"
+#include "config/config.h"
 
 /* What a name (file, topic, routing key, message key) may refer to. Addresses: NULL where there is none. */
 struct msglog_topic {
@@ -32,33 +33,24 @@ struct msglog_conf {
         unsigned max_open;       /* files kept open at a time; 0: 256 */
         struct file_modes modes; /* of files and directories that are made */
     } file;
-    struct {
-        const char *routing_key; /* *_amqp_routing_key, NULL: none; $ variables */
-        const char *host, *vhost, *user, *passwd, *exchange;
-        const char *exchange_type; /* word */
-        int port, routing_key_rr, frame_max, heartbeat_s, retry_s;
-        bool persistent;
-    } amqp;
-    struct {
-        const char *topic; /* *_kafka_topic, NULL: none; $ variables */
-        const char *broker_host, *partition_key, *config_file;
-        int broker_port, partition, topic_rr, retry_s;
-    } kafka;
+    struct amqp_keys amqp;
+    struct kafka_keys kafka;
 };
 
 /* Lost and written, for the ledger. */
 struct msglog_counts {
-    uint64_t written; /* messages that a sink has taken */
-    uint64_t lost;    /* messages dropped: a sink refused, or was away for too long */
+    uint64_t
+        written; /* messages that a sink has taken; where there are confirmations, those that are confirmed */
+    uint64_t lost; /* messages dropped: a sink refused, or was away for too long */
 };
 
 struct msglog_sink_ops;
 struct msglog;
 
-/* One kind of place that messages go to. The file's stands in msglog_file.c; others hang themselves into the
- * table of msglog.c. */
+/* One kind of place that messages go to, a row of the table of msglog.c: msglog_file.c, _amqp.c, _kafka.c. */
 struct msglog_sink_ops {
-    const char *name; /* "file", "amqp", "kafka" */
+    const char *name;   /* "file", "amqp", "kafka" */
+    const char *absent; /* the library that this build lacks for it; NULL: none */
     size_t state_size;
     /* Does the configuration ask for it? */
     bool (*wanted)(const struct msglog_conf *c);
@@ -72,7 +64,8 @@ struct msglog_sink_ops {
     void (*reopen)(void *state);                /* SIGHUP. May be NULL */
     /* What was taken and is lost after all since the last call. May be NULL */
     uint64_t (*lost_later)(void *state);
-    void (*close)(void *state); /* waits two seconds at most for what is on its way */
+    uint64_t (*waiting)(const void *state); /* what was taken and is not confirmed so far. May be NULL */
+    void (*close)(void *state);             /* waits two seconds at most for what is on its way */
 };
 
 /* NULL with e set if a name is wrong or a file cannot be opened; a stream that asks for no sink is a log that
@@ -91,14 +84,20 @@ void msglog_expand(struct strbuf *out, const char *pattern, const struct msglog_
 /* A name that holds a variable that there is not: -1, and e says which. */
 int msglog_check_name(const char *pattern, struct err *e);
 
+/* What can be wrong with the keys of a stream, each named by the end of its key ("_kafka_topic"): a variable
+ * that there is not, or a library that this build lacks. -1: *key is that end, e says what. */
+int msglog_check(const struct msglog_conf *c, const char **key, struct err *e);
+
 /* After a batch of messages: hands over what was gathered. */
 void msglog_flush(struct msglog *m);
 
 void msglog_tick(struct msglog *m, int64_t mono_us);
 void msglog_reopen(struct msglog *m); /* SIGHUP */
 
-/* One NOTICE a sink: "stats [<where>] <name> sink=file written=N lost=N". */
+/* One NOTICE a sink: "stats [<where>] <name> sink=file written=N lost=N"; where messages are confirmed,
+ * written are those, and " waiting=N" tells of the others. */
 void msglog_stats(struct msglog *m, const char *where);
+/* As it stood at the last msglog_tick or msglog_stats. */
 struct msglog_counts msglog_counts(const struct msglog *m);
 void msglog_close(struct msglog *m); /* NULL is fine */
 

@@ -4,20 +4,15 @@
 #include "output/msglog_file.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "output/msglog_queue.h"
 
 enum {
-    QUEUE_MAX = 16 << 20, /* octets of messages that wait */
     FILES_OPEN = 256,
     GATHER = 64 << 10, /* octets of one file that go out at once */
-    CLOSE_WAIT_S = 2,
     NAME_OCTETS = 4096,
     RETRY_US = 1000000, /* until a file that could not be opened is tried again */
 };
@@ -30,28 +25,17 @@ struct file {
     struct strbuf out;
 };
 
-/* Shared between the core and the thread; what stands above `lock` is the core's alone, or never changes. */
+/* The thread's, but for what never changes. */
 struct writer {
+    struct msglog_queue *queue;
     const struct log *log;
     const char *path;
     bool utc;
     struct file_modes modes;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    struct strbuf queue; /* items: struct item, name, text; without a name: open all files anew */
-    bool stop;
-    _Atomic uint64_t lost; /* since the last lost_later; relaxed: a counter, nothing depends on it */
-    /* the thread's */
-    struct strbuf work;
     struct file file[FILES_OPEN];
     unsigned max_open;
     uint64_t turn;
     struct log_limit say;
-};
-
-struct item {
-    uint32_t name_len, text_len;
 };
 
 struct file_state {
@@ -62,11 +46,6 @@ struct file_state {
 };
 
 /* ---- the thread: one file */
-
-static void lose(struct writer *w, uint64_t n)
-{
-    atomic_fetch_add_explicit(&w->lost, n, memory_order_relaxed);
-}
 
 static uint64_t lines(const char *p, size_t n)
 {
@@ -81,6 +60,8 @@ static void put_out(struct writer *w, struct file *f)
 {
     const char *p = f->out.p;
     size_t left = f->out.len;
+    const uint64_t all = lines(p, left);
+    uint64_t lost = 0;
     while (left) {
         const ssize_t n = f->fd == -1 ? -1 : write(f->fd, p, left);
         if (n == -1 && f->fd != -1 && errno == EINTR)
@@ -88,12 +69,14 @@ static void put_out(struct writer *w, struct file *f)
         if (n <= 0) {
             if (f->fd != -1)
                 log_limited(w->log, &w->say, LOG_LV_WARN, "cannot write '%s': %s", f->name, strerror(errno));
-            lose(w, lines(p, left));
+            lost = lines(p, left);
             break;
         }
         p += n;
         left -= (size_t)n;
     }
+    msglog_queue_lose(w->queue, lost);
+    msglog_queue_done(w->queue, all - lost);
     strbuf_clear(&f->out);
 }
 
@@ -148,7 +131,7 @@ static void add_line(struct writer *w, struct file *f, const char *text, size_t 
     if (f->out.len + len + 1 > GATHER)
         put_out(w, f);
     if (!strbuf_room(&f->out, len + 1)) {
-        lose(w, 1);
+        msglog_queue_lose(w->queue, 1);
         return;
     }
     strbuf_add(&f->out, text, len);
@@ -163,83 +146,41 @@ static void close_files(struct writer *w)
         file_close(w, &w->file[i]);
 }
 
-static void write_item(struct writer *w, const struct item *it, const char *p)
+/* A message without a name: all files are opened anew. */
+static void write_item(void *arg, const struct msglog_item *it)
 {
+    struct writer *w = arg;
     if (!it->name_len) {
         close_files(w);
+        msglog_queue_done(w->queue, 1);
         return;
     }
-    struct file *f = file_get(w, p, it->name_len);
+    struct file *f = file_get(w, it->name, it->name_len);
     if (f)
-        add_line(w, f, p + it->name_len, it->text_len);
+        add_line(w, f, it->text, it->text_len);
     else
-        lose(w, 1);
+        msglog_queue_lose(w->queue, 1);
 }
 
-static void write_work(struct writer *w)
+static int write_gathered(void *arg)
 {
-    const char *p = w->work.p, *end = w->work.p + w->work.len;
+    struct writer *w = arg;
     w->turn++;
-    while (p < end) {
-        struct item it;
-        memcpy(&it, p, sizeof(it));
-        p += sizeof(it);
-        write_item(w, &it, p);
-        p += it.name_len + it.text_len;
-    }
-    strbuf_clear(&w->work);
     for (unsigned i = 0; i < w->max_open; i++)
         if (w->file[i].name && w->file[i].out.len)
             put_out(w, &w->file[i]);
+    return -1;
 }
 
-/* Takes what there is to do; false: nothing any more. */
-static bool take_work(struct writer *w)
+static void end(void *arg, int ms)
 {
-    pthread_mutex_lock(&w->lock);
-    while (!w->queue.len && !w->stop)
-        pthread_cond_wait(&w->wake, &w->lock);
-    const struct strbuf full = w->queue;
-    w->queue = w->work;
-    w->work = full;
-    pthread_mutex_unlock(&w->lock);
-    return full.len;
-}
-
-static void *run(void *arg)
-{
-    struct writer *w = arg;
-    while (take_work(w))
-        write_work(w);
-    close_files(w);
-    return NULL;
+    (void)ms;
+    close_files(arg);
 }
 
 /* ---- the core's side */
 
 static bool file_wanted(const struct msglog_conf *c) { return c->file.path != NULL; }
-
-static int start(struct writer *w, struct err *e)
-{
-    sigset_t every, before;
-    sigfillset(&every);
-    pthread_sigmask(SIG_SETMASK, &every, &before); /* signals are the event loop's */
-    const int rc = pthread_create(&w->thread, NULL, run, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc == 0)
-        return 0;
-    errno = rc;
-    return err_sys(e, "cannot start a thread for '%s'", w->path);
-}
-
-static void writer_free(struct writer *w)
-{
-    strbuf_free(&w->queue);
-    strbuf_free(&w->work);
-    pthread_mutex_destroy(&w->lock);
-    pthread_cond_destroy(&w->wake);
-    free(w);
-}
 
 /* A name that never changes is tried at once: a folder that cannot be written ends the start. */
 static int try_name(const struct msglog_conf *c, struct err *e)
@@ -266,15 +207,15 @@ static int file_open(void *state, const struct msglog_conf *c, const struct log 
     w->utc = c->file.utc;
     w->modes = c->file.modes;
     w->max_open = c->file.max_open && c->file.max_open < FILES_OPEN ? c->file.max_open : FILES_OPEN;
-    strbuf_init(&w->queue, QUEUE_MAX);
-    strbuf_init(&w->work, QUEUE_MAX);
-    pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->wake, NULL);
-    strbuf_init(&s->name, NAME_OCTETS);
-    if (start(w, e) == -1) {
-        writer_free(w);
+    const struct msglog_job job = {
+        .what = w->path, .item = write_item, .idle = write_gathered, .end = end, .free = free, .arg = w
+    };
+    w->queue = msglog_queue_start(&job, l, e);
+    if (!w->queue) {
+        free(w);
         return -1;
     }
+    strbuf_init(&s->name, NAME_OCTETS);
     s->w = w;
     return 0;
 }
@@ -291,34 +232,21 @@ static const char *timed(struct file_state *s)
     return s->last;
 }
 
-static bool enqueue(struct writer *w, const struct strbuf *name, const char *text, size_t len)
-{
-    const struct item it = { .name_len = (uint32_t)(name ? name->len : 0), .text_len = (uint32_t)len };
-    const size_t size = sizeof(it) + it.name_len + len;
-    pthread_mutex_lock(&w->lock);
-    const bool fits = w->queue.len + size < QUEUE_MAX && strbuf_room(&w->queue, size);
-    if (fits) {
-        strbuf_add(&w->queue, &it, sizeof(it));
-        if (it.name_len)
-            strbuf_add(&w->queue, name->p, it.name_len);
-        strbuf_add(&w->queue, text, len);
-    }
-    pthread_mutex_unlock(&w->lock);
-    return fits;
-}
-
 static bool file_write(void *state, const struct msglog_topic *t, const char *text, size_t len)
 {
     struct file_state *s = state;
     strbuf_clear(&s->name);
     msglog_expand(&s->name, timed(s), t, true);
-    return !s->name.failed && s->name.len && enqueue(s->w, &s->name, text, len);
+    const struct msglog_item it = {
+        .name = s->name.p, .name_len = (uint32_t)s->name.len, .text = text, .text_len = (uint32_t)len
+    };
+    return !s->name.failed && s->name.len && msglog_queue_put(s->w->queue, &it);
 }
 
 static void file_flush(void *state)
 {
     struct file_state *s = state;
-    pthread_cond_signal(&s->w->wake);
+    msglog_queue_wake(s->w->queue);
 }
 
 static void file_tick(void *state, int64_t mono_us)
@@ -330,32 +258,22 @@ static void file_tick(void *state, int64_t mono_us)
 static void file_reopen(void *state)
 {
     struct file_state *s = state;
-    (void)enqueue(s->w, NULL, "", 0); /* a queue that is full hangs on a file anyway */
-    pthread_cond_signal(&s->w->wake);
+    const struct msglog_item anew = { 0 };
+    (void)msglog_queue_put(s->w->queue, &anew); /* a queue that is full hangs on a file anyway */
+    msglog_queue_wake(s->w->queue);
 }
 
 static uint64_t file_lost_later(void *state)
 {
     struct file_state *s = state;
-    return atomic_exchange_explicit(&s->w->lost, 0, memory_order_relaxed);
+    return msglog_queue_lost(s->w->queue);
 }
 
 static void file_close_all(void *state)
 {
     struct file_state *s = state;
-    struct writer *w = s->w;
-    struct timespec until;
     strbuf_free(&s->name);
-    pthread_mutex_lock(&w->lock);
-    w->stop = true;
-    pthread_cond_signal(&w->wake);
-    pthread_mutex_unlock(&w->lock);
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += CLOSE_WAIT_S;
-    if (pthread_timedjoin_np(w->thread, NULL, &until) == 0)
-        writer_free(w);
-    else
-        log_warn(w->log, "'%s' takes no more: what it had still to get is lost", w->path);
+    msglog_queue_stop(s->w->queue);
 }
 
 const struct msglog_sink_ops msglog_file = {

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include "base/clock.h"
 #include "output/format.h"
 #include "output/msglog.h"
@@ -32,7 +33,9 @@ static struct msglog_conf conf_of(const struct config *c)
         struct msglog_conf){ .name = "sfacctd_counter",
                              .file = { .path = c->counter_file,
                                        .utc = c->timestamps_utc,
-                                       .modes = file_modes_of(c->files_umask, c->files_uid, c->files_gid) } };
+                                       .modes = file_modes_of(c->files_umask, c->files_uid, c->files_gid) },
+                             .amqp = c->counter_amqp,
+                             .kafka = c->counter_kafka };
 }
 
 /* ---- one object */
@@ -229,10 +232,13 @@ void counterlog_decoder(struct decoder_ops *ops)
 
 int counterlog_check(const struct config_set *set, struct err *e)
 {
+    const struct msglog_conf c = conf_of(&set->core);
+    const char *end;
     struct err why = { 0 };
-    char where[256];
-    if (!set->core.counter_file || msglog_check_name(set->core.counter_file, &why) == 0)
+    char key[64], where[256];
+    if (msglog_check(&c, &end, &why) == 0)
         return 0;
-    return err_set(e, ERR_CONFIG, "%s: sfacctd_counter_file: %s",
-                   config_where(set, "sfacctd_counter_file", NULL, where, sizeof(where)), why.text);
+    snprintf(key, sizeof(key), "sfacctd_counter%s", end);
+    return err_set(e, ERR_CONFIG, "%s: %s: %s", config_where(set, key, NULL, where, sizeof(where)), key,
+                   why.text);
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Real database servers for the tests: each one's data lies in the folder of the case, it listens on 127.0.0.1 of the case's own
+"""Real database and message servers for the tests: each one's data lies in the folder of the case, it listens on 127.0.0.1 of the case's own
 network, and it ends with the case."""
+import json
 import os
 import pathlib
 import pwd
@@ -130,3 +131,73 @@ class MariaDB(Server):
 
     def config(self, name):
         return f"sql_host[{name}]: 127.0.0.1\nsql_port[{name}]: {self.port}\n"
+
+
+class RabbitMQ(Server):
+    """Its client is that of amqp-tools."""
+
+    def __init__(self, run):
+        self.bin = pathlib.Path("/usr/lib/rabbitmq/bin")
+        if not (self.bin / "rabbitmq-server").exists():
+            run.skip("RabbitMQ is not installed")
+        for program in ("amqp-declare-queue", "amqp-consume", "epmd"):
+            run.need(program)
+        super().__init__(run, "rabbitmq", "mq")
+        self.names = run.port(socket.SOCK_STREAM)
+        (self.dir / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\nloopback_users.guest = false\n"
+                                                "distribution.listener.interface = 127.0.0.1\n")
+        (self.dir / "enabled_plugins").write_text("[].\n")
+        run.env = {**run.env, "RABBITMQ_NODENAME": "pm@localhost", "RABBITMQ_CONFIG_FILE": str(self.dir / "rabbitmq.conf"),
+                   "RABBITMQ_MNESIA_BASE": str(self.dir / "db"), "RABBITMQ_LOG_BASE": str(self.dir / "log"),
+                   "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.dir / "enabled_plugins"),
+                   "RABBITMQ_DIST_PORT": str(run.port(socket.SOCK_STREAM)), "ERL_EPMD_ADDRESS": "127.0.0.1",
+                   "ERL_EPMD_PORT": str(self.names)}
+        run.helpers = getattr(run, "helpers", []) + [self.as_user("epmd", "-address", "127.0.0.1", "-port", self.names)]
+        self.start()
+
+    def launch(self):
+        # exec, so that what is killed is the server and not a shell in front of it
+        return self.as_user(self.bin / "rabbitmq-server", start_new_session=True)
+
+    def kill(self):
+        """The server and the helpers it has started."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.run.wait(lambda: not self.answers(), "the server to be gone")
+
+    def ctl(self, *words):
+        return subprocess.run([str(self.bin / "rabbitmqctl"), "-q", *words], user=self.user.pw_uid, group=self.user.pw_gid,
+                              extra_groups=[], cwd=self.dir, capture_output=True, text=True, env={**self.run.env, "HOME": str(self.dir)})
+
+    def answers(self):
+        return self.tool("amqp-declare-queue", "-q", "probe").returncode == 0
+
+    def tool(self, program, *words, seconds=60):
+        return subprocess.run([program, "-s", "127.0.0.1", "--port", str(self.port), *map(str, words)], capture_output=True, text=True,
+                              timeout=seconds)
+
+    def queue(self, name, exchange, key):
+        """A queue that outlives the server, bound to an exchange that exists."""
+        queue = {"name": name, "vhost": "/", "durable": True, "auto_delete": False, "arguments": {}}
+        binding = {"source": exchange, "vhost": "/", "destination": name, "destination_type": "queue", "routing_key": key, "arguments": {}}
+        path = self.dir / f"{name}.json"
+        path.write_text(json.dumps({"queues": [queue], "bindings": [binding]}))
+        path.chmod(0o644)
+        done = self.ctl("import_definitions", str(path))
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def length(self, name):
+        for line in self.ctl("list_queues", "name", "messages").stdout.splitlines():
+            if line.split("\t")[0] == name:
+                return int(line.split("\t")[1])
+        return None
+
+    def take(self, name, n):
+        """n messages of JSON, in order."""
+        done = self.tool("amqp-consume", "-q", name, "-A", "-c", n, "cat")
+        assert done.returncode == 0, done.stderr
+        rows, at = [], 0
+        while at < len(done.stdout):
+            row, at = json.JSONDecoder().raw_decode(done.stdout, at)
+            rows.append(row)
+        return rows

@@ -254,12 +254,46 @@ static int remove_dir(void **state)
     return system(cmd); /* NOLINT */
 }
 
+/* Each key with a name is looked at; without the library the key itself is wrong. */
+static void names_of_keys(void **state)
+{
+    static const struct {
+        struct msglog_conf c;
+        const char *key, *said;
+    } rows[] = {
+        { { .file.path = "/x/$peer_src_ip", .amqp.routing_key = "a.$peer_as", .kafka.topic = "$bmp_router" },
+          NULL,
+          NULL },
+        { { .file.path = "$nothing" }, "_file", "no variable $nothing" },
+        { { .amqp.routing_key = "a.$tag" }, "_amqp_routing_key", "no variable $tag" },
+        { { .kafka.topic = "a.$tag" }, "_kafka_topic", "no variable $tag" },
+        { { .kafka.topic = "a", .kafka.partition_key = "$dst_host" },
+          "_kafka_partition_key",
+          "no variable $dst_host" },
+    };
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *key = NULL;
+        struct err e = { 0 };
+        const int rc = msglog_check(&rows[i].c, &key, &e);
+        if (rc == -1 && strstr(e.text, "this build has no librabbitmq"))
+            assert_string_equal(key, "_amqp_routing_key");
+        else if (rc == -1 && strstr(e.text, "this build has no librdkafka"))
+            assert_string_equal(key, "_kafka_topic");
+        else if (!rows[i].key)
+            assert_int_equal(rc, 0);
+        else if (rc == 0 || strcmp(key, rows[i].key) != 0 || !strstr(e.text, rows[i].said))
+            fail_msg("%s: %s", key, e.text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_file_a_peer), cmocka_unit_test(appends),     cmocka_unit_test(time_in_names),
-        cmocka_unit_test(reopened),        cmocka_unit_test(many_files),  cmocka_unit_test(pipe_full),
-        cmocka_unit_test(cannot_open),     cmocka_unit_test(wrong_names), cmocka_unit_test(expands),
+        cmocka_unit_test(names_of_keys), cmocka_unit_test(one_file_a_peer), cmocka_unit_test(appends),
+        cmocka_unit_test(time_in_names), cmocka_unit_test(reopened),        cmocka_unit_test(many_files),
+        cmocka_unit_test(pipe_full),     cmocka_unit_test(cannot_open),     cmocka_unit_test(wrong_names),
+        cmocka_unit_test(expands),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

@@ -29,6 +29,12 @@ tests_unit_sink_sqlite3_test_LDADD = $(OUTPUT_TEST_LIBS)
 endif
 tests_unit_msglog_test_SOURCES = tests/unit/msglog_test.c
 tests_unit_msglog_test_LDADD = $(OUTPUT_TEST_LIBS)
+if WITH_KAFKA
+check_PROGRAMS += tests/unit/msglog_kafka_test
+TESTS += tests/unit/msglog_kafka_test
+tests_unit_msglog_kafka_test_SOURCES = tests/unit/msglog_kafka_test.c
+tests_unit_msglog_kafka_test_LDADD = $(OUTPUT_TEST_LIBS)
+endif
 check_PROGRAMS += tests/unit/custom_test
 TESTS += tests/unit/custom_test
 tests_unit_custom_test_SOURCES = tests/unit/custom_test.c

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Settings, sending and reports of a Kafka producer. The message log uses it from its thread. */
+#include "output/kafka_client.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "output/kafka_conf.h"
+
+enum { BROKERS_MAX = 64 << 10, BACKOFF_MAX_S = 3600, PURGE_MS = 100 };
+
+struct kafka_client {
+    struct kafka_client_conf c;
+    rd_kafka_t *rk;
+    struct log_limit say_lost, say_error;
+};
+
+/* ---- settings */
+
+/* Is there a port behind this host (n octets, without scheme)? */
+static bool has_port(const char *h, size_t n)
+{
+    const char *bracket = memchr(h, ']', n);
+    if (bracket)
+        return (size_t)(bracket - h) + 1 < n && bracket[1] == ':';
+    const char *colon = memchr(h, ':', n);
+    return colon && !memchr(colon + 1, ':', n - (size_t)(colon + 1 - h));
+}
+
+static void add_broker(struct strbuf *out, const char *h, size_t n, int port)
+{
+    const char *scheme = memmem(h, n, "://", 3);
+    const size_t skip = scheme ? (size_t)(scheme + 3 - h) : 0;
+    const char *host = h + skip;
+    n -= skip;
+    const bool bare = memchr(host, ':', n) && !has_port(host, n) && *host != '[';
+    strbuf_add(out, h, skip);
+    strbuf_str(out, bare ? "[" : "");
+    strbuf_add(out, host, n);
+    strbuf_str(out, bare ? "]" : "");
+    if (!has_port(host, n))
+        strbuf_printf(out, ":%d", port);
+}
+
+void kafka_client_brokers(struct strbuf *out, const char *hosts, int port)
+{
+    for (const char *p = hosts; *p;) {
+        size_t n = strcspn(p, ","), blank = 0;
+        while (blank < n && isspace((unsigned char)p[blank]))
+            blank++;
+        size_t end = n;
+        while (end > blank && isspace((unsigned char)p[end - 1]))
+            end--;
+        if (end > blank) {
+            if (out->len)
+                strbuf_char(out, ',');
+            add_broker(out, p + blank, end - blank, port);
+        }
+        p += n + (p[n] == ',');
+    }
+}
+
+static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *arg)
+{
+    struct kafka_client *k = arg;
+    (void)rk;
+    if (m->err)
+        log_limited(k->c.log, &k->say_lost, LOG_LV_ERROR, "Kafka message delivery failed: %s",
+                    rd_kafka_err2str(m->err));
+    k->c.report(k->c.arg, m->err ? rd_kafka_err2str(m->err) : NULL, m->_private);
+}
+
+static void on_error(rd_kafka_t *rk, int code, const char *reason, void *arg)
+{
+    struct kafka_client *k = arg;
+    (void)rk;
+    log_limited(k->c.log, &k->say_error, LOG_LV_WARN, "Kafka %s: %s (%s)", k->c.broker_host, reason,
+                rd_kafka_err2str((rd_kafka_resp_err_t)code));
+}
+
+/* librdkafka says what matters through on_error; the rest is for -d. */
+static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+    const struct kafka_client *k = rd_kafka_opaque(rk);
+    (void)level;
+    if (k)
+        log_debug(k->c.log, "librdkafka: %s: %s", facility, text);
+}
+
+static int set_brokers(const struct kafka_client_conf *c, rd_kafka_conf_t *conf, struct err *e)
+{
+    struct strbuf list;
+    strbuf_init(&list, BROKERS_MAX);
+    kafka_client_brokers(&list, c->broker_host, c->broker_port);
+    const int rc = kafka_conf_set(conf, "bootstrap.servers", strbuf_cstr(&list), e);
+    strbuf_free(&list);
+    return rc;
+}
+
+static int set_retry(int retry_s, rd_kafka_conf_t *conf, struct err *e)
+{
+    char ms[32];
+    if (!retry_s)
+        return 0;
+    snprintf(ms, sizeof(ms), "%d", (retry_s < BACKOFF_MAX_S ? retry_s : BACKOFF_MAX_S) * 1000);
+    return kafka_conf_set(conf, "reconnect.backoff.max.ms", ms, e);
+}
+
+/* Messages are given up when their queue is full, not after a time. */
+static int set_defaults(rd_kafka_conf_t *conf, struct err *e)
+{
+    char why[256];
+    (void)rd_kafka_conf_set(conf, "compression.codec", "lz4", why,
+                            sizeof(why)); /* where the library has it */
+    if (kafka_conf_set(conf, "enable.idempotence", "true", e) == -1)
+        return -1;
+    return kafka_conf_set(conf, "message.timeout.ms", "0", e);
+}
+
+static rd_kafka_conf_t *conf_of(struct kafka_client *k, struct err *e)
+{
+    const struct kafka_client_conf *c = &k->c;
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_opaque(conf, k);
+    rd_kafka_conf_set_dr_msg_cb(conf, on_report);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_conf_set_log_cb(conf, on_log);
+    if (set_brokers(c, conf, e) == 0 && set_retry(c->retry_s, conf, e) == 0 && set_defaults(conf, e) == 0 &&
+        (!c->config_file || kafka_conf_read(conf, c->config_file, e) == 0))
+        return conf;
+    rd_kafka_conf_destroy(conf);
+    return NULL;
+}
+
+/* Settings that an idempotent producer refuses (acks other than all, many requests in flight) were somebody's
+ * choice: they win. */
+static int producer_new(struct kafka_client *k, struct err *e)
+{
+    char why[512], why_not[512];
+    rd_kafka_conf_t *conf = conf_of(k, e);
+    if (!conf)
+        return -1;
+    k->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why_not, sizeof(why_not));
+    if (k->rk)
+        return 0;
+    if (kafka_conf_set(conf, "enable.idempotence", "false", e) == 0)
+        k->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
+    if (k->rk) {
+        log_notice(k->c.log, "Kafka: the producer is not idempotent: %s", why_not);
+        return 0;
+    }
+    rd_kafka_conf_destroy(conf);
+    return err_set(e, ERR_CONFIG, "Kafka %s: %s", k->c.broker_host, why);
+}
+
+struct kafka_client *kafka_client_new(const struct kafka_client_conf *c, struct err *e)
+{
+    struct kafka_client *k = calloc(1, sizeof(*k));
+    if (!k) {
+        err_sys(e, "no memory for Kafka");
+        return NULL;
+    }
+    k->c = *c;
+    if (producer_new(k, e) == 0)
+        return k;
+    free(k);
+    return NULL;
+}
+
+/* ---- messages */
+
+int kafka_client_send(struct kafka_client *k, const struct kafka_message *m, struct err *e)
+{
+    const size_t key_len = m->key ? strlen(m->key) : 0;
+    if (!k->rk)
+        return err_set(e, ERR_SYS, "the producer failed");
+    const rd_kafka_resp_err_t why = rd_kafka_producev(
+        k->rk, RD_KAFKA_V_TOPIC(m->topic), RD_KAFKA_V_PARTITION(m->partition),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(m->key, key_len),
+        RD_KAFKA_V_VALUE((void *)(uintptr_t)m->text, m->len), RD_KAFKA_V_OPAQUE(m->opaque), RD_KAFKA_V_END);
+    if (!why)
+        return 0;
+    return err_set(e, ERR_SYS, "Failed to produce to topic %s partition %d: %s", m->topic, m->partition,
+                   rd_kafka_err2str(why));
+}
+
+static void producer_free(struct kafka_client *k, int ms)
+{
+    rd_kafka_flush(k->rk, ms);
+    rd_kafka_purge(k->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    while (rd_kafka_outq_len(k->rk) && rd_kafka_poll(k->rk, PURGE_MS))
+        ;
+    rd_kafka_destroy(k->rk);
+    k->rk = NULL;
+}
+
+/* An idempotent producer ends at errors after which it could not keep its promise, such as brokers that have
+ * lost what they had confirmed. */
+static void replace(struct kafka_client *k)
+{
+    struct err e;
+    char why[256];
+    if (k->rk) {
+        rd_kafka_fatal_error(k->rk, why, sizeof(why));
+        log_error(k->c.log, "Kafka %s: %s: what waits is lost and counted, a new producer takes over",
+                  k->c.broker_host, why);
+        producer_free(k, 0);
+    }
+    if (producer_new(k, &e) == -1)
+        log_limited(k->c.log, &k->say_error, LOG_LV_ERROR, "%s", e.text);
+}
+
+void kafka_client_poll(struct kafka_client *k, int ms)
+{
+    char why[8];
+    if (k->rk)
+        rd_kafka_poll(k->rk, ms);
+    if (!k->rk || rd_kafka_fatal_error(k->rk, why, sizeof(why)))
+        replace(k);
+}
+
+size_t kafka_client_waiting(const struct kafka_client *k)
+{
+    return k->rk ? (size_t)rd_kafka_outq_len(k->rk) : 0;
+}
+
+void kafka_client_free(struct kafka_client *k, int ms)
+{
+    if (k && k->rk)
+        producer_free(k, ms);
+    free(k);
+}

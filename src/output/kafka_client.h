@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A producer of Kafka messages on librdkafka, which connects, batches and retries on threads of its own.
+ * Idempotent and with lz4 unless the file of settings says otherwise. Only WITH_KAFKA; one thread at a time.
+ */
+#ifndef OUTPUT_KAFKA_CLIENT_H
+#define OUTPUT_KAFKA_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "base/err.h"
+#include "base/log.h"
+#include "base/strbuf.h"
+
+struct kafka_client;
+
+struct kafka_client_conf {
+    const char *broker_host; /* brokers, comma separated, with or without ports */
+    int broker_port;         /* of those without */
+    const char *config_file; /* NULL: none; read last, so it overrides everything here */
+    int retry_s;             /* the longest pause between two tries to reach a broker; 0: librdkafka's */
+    /* A message was confirmed by the brokers (why NULL), or never will be. Called by kafka_client_poll and
+     * kafka_client_free. */
+    void (*report)(void *arg, const char *why, void *opaque);
+    void *arg;
+    const struct log *log; /* outlives the client, as the strings do */
+};
+
+/* One message. topic and key end with a NUL. */
+struct kafka_message {
+    const char *topic, *key; /* key NULL: none */
+    int partition;           /* -1: the partitioner chooses */
+    const char *text;        /* copied */
+    size_t len;
+    void *opaque; /* for report */
+};
+
+/* Does not wait for a broker. NULL: settings are wrong, e names file, line and fault. */
+struct kafka_client *kafka_client_new(const struct kafka_client_conf *c, struct err *e);
+
+/* -1: not taken, e says why; report is not called for it. Never waits. */
+int kafka_client_send(struct kafka_client *k, const struct kafka_message *m, struct err *e);
+
+/* Calls report for what has happened, waits for it up to ms milliseconds. A producer that gave up for good is
+ * replaced by a new one; what it held is reported as lost. */
+void kafka_client_poll(struct kafka_client *k, int ms);
+
+/* Messages without a report so far. */
+size_t kafka_client_waiting(const struct kafka_client *k);
+
+/* Waits up to ms milliseconds for confirmations, reports the rest as lost. NULL is fine. */
+void kafka_client_free(struct kafka_client *k, int ms);
+
+/* `a,b:1,[2001:db8::1],ssl://c` with port 9 gives `a:9,b:1,[2001:db8::1]:9,ssl://c:9`; a bare IPv6 address
+ * gets brackets. */
+void kafka_client_brokers(struct strbuf *out, const char *hosts, int port);
+
+#endif

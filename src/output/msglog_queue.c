@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The queue between the core and the thread of a sink. The thread takes all there is at once, by swapping
+ * buffers, so that the core never waits for longer than a copy. */
+#include "output/msglog_queue.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "base/clock.h"
+#include "base/strbuf.h"
+
+enum {
+    QUEUE_MAX = 16 << 20, /* octets of messages that wait */
+    CLOSE_WAIT_MS = 2000,
+    END_MS = 1500, /* of these, for `end` */
+};
+
+/* What stands above `lock` never changes. The counters are relaxed: nothing depends on them. */
+struct msglog_queue {
+    struct msglog_job job;
+    const struct log *log;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct strbuf queue; /* items: struct head, name, key, text */
+    bool stop, woken;
+    _Atomic uint64_t put, done, lost;
+    uint64_t lost_said; /* the core's */
+    struct strbuf work; /* the thread's */
+};
+
+struct head {
+    uint32_t name_len, key_len, text_len;
+};
+
+/* ---- the thread */
+
+static void do_work(struct msglog_queue *q)
+{
+    const char *p = q->work.p, *end = q->work.p + q->work.len;
+    while (p < end) {
+        struct head h;
+        memcpy(&h, p, sizeof(h));
+        p += sizeof(h);
+        const struct msglog_item it = { .name = p,
+                                        .key = p + h.name_len,
+                                        .text = p + h.name_len + h.key_len,
+                                        .name_len = h.name_len,
+                                        .key_len = h.key_len,
+                                        .text_len = h.text_len };
+        q->job.item(q->job.arg, &it);
+        p = it.text + it.text_len;
+    }
+    strbuf_clear(&q->work);
+}
+
+static struct timespec in_ms(int ms, clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += ms % 1000 * 1000000L;
+    if (t.tv_nsec >= 1000000000L) {
+        t.tv_sec++;
+        t.tv_nsec -= 1000000000L;
+    }
+    return t;
+}
+
+/* Takes what there is to do, waits for it for so long; false: nothing any more. */
+static bool take_work(struct msglog_queue *q, int wait_ms)
+{
+    const struct timespec until = in_ms(wait_ms > 0 ? wait_ms : 0, CLOCK_MONOTONIC);
+    int rc = wait_ms ? 0 : ETIMEDOUT;
+    pthread_mutex_lock(&q->lock);
+    while (!q->queue.len && !q->stop && !q->woken && rc != ETIMEDOUT)
+        rc = wait_ms < 0 ? pthread_cond_wait(&q->wake, &q->lock)
+                         : pthread_cond_timedwait(&q->wake, &q->lock, &until);
+    const struct strbuf full = q->queue;
+    q->queue = q->work;
+    q->work = full;
+    q->woken = false;
+    const bool more = full.len || !q->stop;
+    pthread_mutex_unlock(&q->lock);
+    return more;
+}
+
+static void *run(void *arg)
+{
+    struct msglog_queue *q = arg;
+    int wait_ms = 0;
+    while (take_work(q, wait_ms)) {
+        do_work(q);
+        wait_ms = q->job.idle(q->job.arg);
+    }
+    q->job.end(q->job.arg, END_MS);
+    return NULL;
+}
+
+/* ---- the core's side */
+
+static int start(struct msglog_queue *q, struct err *e)
+{
+    sigset_t every, before;
+    sigfillset(&every);
+    pthread_sigmask(SIG_SETMASK, &every, &before); /* signals are the event loop's */
+    const int rc = pthread_create(&q->thread, NULL, run, q);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc == 0)
+        return 0;
+    errno = rc;
+    return err_sys(e, "cannot start a thread for '%s'", q->job.what);
+}
+
+static void queue_free(struct msglog_queue *q)
+{
+    strbuf_free(&q->queue);
+    strbuf_free(&q->work);
+    pthread_cond_destroy(&q->wake);
+    pthread_mutex_destroy(&q->lock);
+    free(q);
+}
+
+struct msglog_queue *msglog_queue_start(const struct msglog_job *job, const struct log *l, struct err *e)
+{
+    struct msglog_queue *q = calloc(1, sizeof(*q));
+    pthread_condattr_t attr;
+    if (!q) {
+        err_sys(e, "no memory for '%s'", job->what);
+        return NULL;
+    }
+    q->job = *job;
+    q->log = l;
+    strbuf_init(&q->queue, QUEUE_MAX);
+    strbuf_init(&q->work, QUEUE_MAX);
+    pthread_mutex_init(&q->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&q->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    if (start(q, e) == 0)
+        return q;
+    queue_free(q);
+    return NULL;
+}
+
+bool msglog_queue_put(struct msglog_queue *q, const struct msglog_item *it)
+{
+    const struct head h = { .name_len = it->name_len, .key_len = it->key_len, .text_len = it->text_len };
+    const size_t size = sizeof(h) + h.name_len + h.key_len + h.text_len;
+    pthread_mutex_lock(&q->lock);
+    const bool fits = q->queue.len + size < QUEUE_MAX && strbuf_room(&q->queue, size);
+    if (fits) {
+        strbuf_add(&q->queue, &h, sizeof(h));
+        if (h.name_len)
+            strbuf_add(&q->queue, it->name, h.name_len);
+        if (h.key_len)
+            strbuf_add(&q->queue, it->key, h.key_len);
+        if (h.text_len)
+            strbuf_add(&q->queue, it->text, h.text_len);
+        atomic_fetch_add_explicit(&q->put, 1, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&q->lock);
+    return fits;
+}
+
+void msglog_queue_wake(struct msglog_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    q->woken = true;
+    pthread_cond_signal(&q->wake);
+    pthread_mutex_unlock(&q->lock);
+}
+
+void msglog_queue_done(struct msglog_queue *q, uint64_t n)
+{
+    atomic_fetch_add_explicit(&q->done, n, memory_order_relaxed);
+}
+
+void msglog_queue_lose(struct msglog_queue *q, uint64_t n)
+{
+    atomic_fetch_add_explicit(&q->lost, n, memory_order_relaxed);
+}
+
+uint64_t msglog_queue_lost(struct msglog_queue *q)
+{
+    const uint64_t lost = atomic_load_explicit(&q->lost, memory_order_relaxed), fresh = lost - q->lost_said;
+    q->lost_said = lost;
+    return fresh;
+}
+
+uint64_t msglog_queue_waiting(const struct msglog_queue *q)
+{
+    const uint64_t gone = atomic_load_explicit(&q->done, memory_order_relaxed) +
+                          atomic_load_explicit(&q->lost, memory_order_relaxed);
+    return atomic_load_explicit(&q->put, memory_order_relaxed) - gone;
+}
+
+static void say_left(struct msglog_queue *q)
+{
+    const uint64_t left = msglog_queue_lost(q) + msglog_queue_waiting(q);
+    if (left)
+        log_warn(q->log, "'%s' did not take all in time: %llu messages more are lost", q->job.what,
+                 (unsigned long long)left);
+}
+
+void msglog_queue_stop(struct msglog_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    q->stop = true;
+    pthread_cond_signal(&q->wake);
+    pthread_mutex_unlock(&q->lock);
+    const struct timespec until = in_ms(CLOSE_WAIT_MS, CLOCK_REALTIME);
+    const bool ended = pthread_timedjoin_np(q->thread, NULL, &until) == 0;
+    say_left(q);
+    if (!ended)
+        return; /* it hangs: what it works with stays */
+    if (q->job.free)
+        q->job.free(q->job.arg);
+    queue_free(q);
+}

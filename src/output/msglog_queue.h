@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A bounded queue of messages and the thread that empties it, so that what a disk or a server does never
+ * holds up the core. The sinks of the message log stand behind one each. */
+#ifndef OUTPUT_MSGLOG_QUEUE_H
+#define OUTPUT_MSGLOG_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/log.h"
+
+/* One message. name: its file, routing key or topic, without a NUL at its end; key: that of Kafka. */
+struct msglog_item {
+    const char *name, *key, *text;
+    uint32_t name_len, key_len, text_len;
+};
+
+/* What the thread does, with `arg`; all of it in the thread but for `free`. */
+struct msglog_job {
+    const char *what; /* where messages go, for the log: lives as long as the queue */
+    void (*item)(void *arg, const struct msglog_item *it);
+    /* After each queue full, and when the time is up that it asked for the last time: milliseconds until it
+     * wants to be called again, -1: not before there is something. */
+    int (*idle)(void *arg);
+    /* The last call: rids itself of what it holds within so many milliseconds. */
+    void (*end)(void *arg, int ms);
+    void (*free)(void *arg); /* NULL: nothing to free */
+    void *arg;
+};
+
+struct msglog_queue;
+
+/* Starts the thread. NULL with e set: arg stays the caller's. `l` outlives the queue. */
+struct msglog_queue *msglog_queue_start(const struct msglog_job *job, const struct log *l, struct err *e);
+
+/* Core: takes a copy. False: there is no room. Never waits. */
+bool msglog_queue_put(struct msglog_queue *q, const struct msglog_item *it);
+
+/* Core: there is something to do now. */
+void msglog_queue_wake(struct msglog_queue *q);
+
+/* Any thread: n messages that were put are written, or lost after all. */
+void msglog_queue_done(struct msglog_queue *q, uint64_t n);
+void msglog_queue_lose(struct msglog_queue *q, uint64_t n);
+
+/* Core: lost since the last call; neither written nor lost so far. */
+uint64_t msglog_queue_lost(struct msglog_queue *q);
+uint64_t msglog_queue_waiting(const struct msglog_queue *q);
+
+/* Core: waits two seconds at most for what is there, says how much is lost. A thread that hangs in a system
+ * call keeps its memory. */
+void msglog_queue_stop(struct msglog_queue *q);
+
+#endif
