@@ -2,6 +2,7 @@
 """Real database and message servers for the tests: each one's data lies in the folder of the case, it listens on 127.0.0.1 of the case's own
 network, and it ends with the case."""
 import json
+import contextlib
 import os
 import pathlib
 import pwd
@@ -49,8 +50,11 @@ class Server:
         return self
 
     def kill(self):
-        """As a machine that fails: at once."""
-        self.process.send_signal(signal.SIGKILL)
+        """As a machine that fails: at once, its children too (they would keep a new server from starting)."""
+        children = self.run.call("pgrep", "-P", self.process.pid, expect=None).split()
+        for pid in [self.process.pid, *map(int, children)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
         self.run.wait(lambda: not self.answers(), "the server to be gone")
 
