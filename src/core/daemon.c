@@ -526,7 +526,8 @@ static int run(struct daemon *d, struct err *e)
         return err_set(e, ERR_SYS, "cannot make an event loop");
     d->loop_made = true;
     title_set("%s: Core Process [%s]", d->spec->name, d->log.name);
-    if (open_input(d, e) == -1 || privs_drop(c->user, d->input.ops->kept, e) == -1 || hang_in(d, e) == -1)
+    if (open_input(d, e) == -1 || !d->input.ops || privs_drop(c->user, d->input.ops->kept, e) == -1 ||
+        hang_in(d, e) == -1)
         return -1;
     uv_run(&d->loop, UV_RUN_DEFAULT);
     if (d->end_signal)

@@ -355,12 +355,14 @@ static uint32_t number_of(struct loader *l, const struct network *entry)
     if (2 * n->n >= l->n_seen && grow_seen(l) == -1)
         return 0;
     uint32_t *at = seen_at(l, entry);
-    if (*at)
-        return *at;
+    const uint32_t had = *at;
+    if (had)
+        return had;
     if (n->n >= LEAF - 1 || room_for((void **)&n->entry, n->n, 1, &n->cap, sizeof(*n->entry)) == -1)
         return 0;
     memcpy(&n->entry[n->n], entry, sizeof(*entry));
-    return *at = n->n++;
+    *at = n->n;
+    return n->n++;
 }
 
 static int on_line(void *ctx, unsigned line, char *text, struct err *e)

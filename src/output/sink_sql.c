@@ -295,7 +295,7 @@ static int put_kind(struct sink_sql *s, struct batch *b, struct sql_load *l, con
         return 0;
     if (n == g->n)
         return put_rows(s, b, l, g->entry, n, e);
-    struct agg_entry **some = malloc(n * sizeof(*some));
+    struct agg_entry **some = malloc(n * sizeof(struct agg_entry *));
     if (!some)
         return err_set(e, ERR_SYS, "out of memory");
     uint64_t k = 0;
