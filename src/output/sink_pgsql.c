@@ -26,9 +26,11 @@ static bool is_about_data(const PGresult *r)
     return state && state[0] == '2' && state[1] >= '1' && state[1] <= '3';
 }
 
-/* The library's messages end in a newline and may have several lines. */
+/* The library's messages end in a newline and may have several lines. e may be NULL. */
 static int fail(const char *text, enum err_code code, struct err *e)
 {
+    if (!e)
+        return -1;
     err_set(e, code, "%.700s", text && *text ? text : "no reason given");
     for (char *p = e->text; *p; p++)
         if (*p == '\n')
