@@ -92,6 +92,7 @@ def server_away(run, kind, server):
     lots = [netflow.flows(20 + n) for n in range(11)]
     run.send(port, netflow.export(9, lots[0], int(time.time())))
     run.wait(lambda: sums_or_none(server), "the first purge", 20)
+    run.wait(lambda: spooled(run) == 0, "the first purge to be off the disk", 20)
     server.kill()
     for n in range(1, 11):
         run.send(port, netflow.export(9, lots[n], int(time.time()), sequence=n))
@@ -126,12 +127,14 @@ def killed_plugin(run, kind, server):
     d, port = start(run, kind, server)
     run.send(port, netflow.export(9, flows, int(time.time())))
     run.wait(lambda: sums_or_none(server), "the first purge", 20)
+    run.wait(lambda: spooled(run) == 0, "the first purge to be off the disk", 20)
     server.process.send_signal(signal.SIGSTOP)
     os_children = [int(line) for line in run.call("pgrep", "-P", server.process.pid, expect=None).split()]
     for pid in os_children:
         os.kill(pid, signal.SIGSTOP)
     run.send(port, netflow.export(9, flows, int(time.time()), sequence=1))
     run.wait(lambda: spooled(run) == 1, "the purge to be on disk", 20)
+    run.wait(lambda: d.text().count(" - START ") > d.text().count(" - END "), "the writer to be at it", 20)
     os.kill(d.child("SQL Plugin" if kind == "mysql" else "PostgreSQL Plugin"), signal.SIGKILL)
     for pid in [server.process.pid, *os_children]:
         try:
@@ -216,6 +219,7 @@ def full_disk(run, kind, server):
     lots = [netflow.flows(100 + n) for n in range(6)]
     run.send(port, netflow.export(9, lots[0], int(time.time())))
     run.wait(lambda: sums_or_none(server), "the first purge", 20)
+    run.wait(lambda: spooled(run) == 0, "the first purge to be off the disk", 20)
     server.kill()
     for n in range(1, 6):
         run.send(port, netflow.export(9, lots[n], int(time.time()), sequence=n))
@@ -250,6 +254,7 @@ def stopped_in_purge(run, kind, server):
     d, port = start(run, kind, server)
     run.send(port, netflow.export(9, flows, int(time.time())))
     run.wait(lambda: sums_or_none(server), "the first purge", 20)
+    run.wait(lambda: spooled(run) == 0, "the first purge to be off the disk", 20)
     lot = [server.process.pid, *map(int, run.call("pgrep", "-P", server.process.pid, expect=None).split())]
     for pid in lot:
         os.kill(pid, signal.SIGSTOP)
