@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Writes IP and UDP headers. RFC 791, RFC 768, RFC 8200. */
 #include "base/craft.h"
+#include "base/cursor.h"
 
 #include <string.h>
 
 enum { TTL = 255, PROTO_UDP = 17, PROTO_FRAGMENT = 44, IP4 = 20, IP6 = 40, MORE_FRAGMENTS = 0x2000 };
-
-static uint8_t *put16(uint8_t *p, uint32_t v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-    return p + 2;
-}
-
-static uint8_t *put32(uint8_t *p, uint32_t v) { return put16(put16(p, v >> 16), v & 0xffff); }
 
 /* Folds a sum of words as they lie in memory; the result lies in memory as it should be sent. */
 static uint32_t fold(uint64_t sum)
@@ -42,10 +34,10 @@ static void put_sum(uint8_t *p, uint64_t sum) { memcpy(p, &(uint16_t){ (uint16_t
 
 static uint8_t *put_udp(uint8_t *p, const struct craft *c)
 {
-    p = put16(p, c->from_port);
-    p = put16(p, c->to_port);
-    p = put16(p, 8 + c->len);
-    return put16(p, 0);
+    p = put_be16(p, c->from_port);
+    p = put_be16(p, c->to_port);
+    p = put_be16(p, 8 + c->len);
+    return put_be16(p, 0);
 }
 
 static void put_ip4(uint8_t *p, const struct craft *c)
@@ -54,7 +46,7 @@ static void put_ip4(uint8_t *p, const struct craft *c)
     memset(p, 0, IP4);
     p[0] = 0x45;
     p[1] = c->tos;
-    put16(p + 2, CRAFT_V4 + c->len);
+    put_be16(p + 2, CRAFT_V4 + c->len);
     p[8] = TTL;
     p[9] = PROTO_UDP;
     for (unsigned i = 0; i < 2; i++)
@@ -65,8 +57,8 @@ static void put_ip4(uint8_t *p, const struct craft *c)
 
 static void put_ip6(uint8_t *p, const struct craft *c)
 {
-    put32(p, 6u << 28 | (uint32_t)c->tos << 20);
-    put16(p + 4, 8 + c->len);
+    put_be32(p, 6u << 28 | (uint32_t)c->tos << 20);
+    put_be16(p + 4, 8 + c->len);
     p[6] = PROTO_UDP;
     p[7] = TTL;
     addr_get_v6(&c->from, p + 8);
@@ -77,7 +69,7 @@ static void put_ip6(uint8_t *p, const struct craft *c)
 static void put_udp6_sum(uint8_t *udp, const uint8_t *ip, const struct craft *c)
 {
     uint8_t tail[8];
-    put32(put32(tail, 8 + c->len), PROTO_UDP);
+    put_be32(put_be32(tail, 8 + c->len), PROTO_UDP);
     const uint64_t sum =
         (uint64_t)c->payload_sum + craft_sum(ip + 8, 32) + craft_sum(tail, 8) + craft_sum(udp, 8);
     uint16_t v = (uint16_t)~fold(sum);
@@ -103,12 +95,12 @@ static size_t fragment6(const uint8_t *whole, uint32_t off, uint32_t len, bool m
                         uint8_t *out)
 {
     memcpy(out, whole, IP6);
-    put16(out + 4, 8 + len);
+    put_be16(out + 4, 8 + len);
     out[6] = PROTO_FRAGMENT;
     out[IP6] = PROTO_UDP;
     out[IP6 + 1] = 0;
-    put16(out + IP6 + 2, off | more);
-    put32(out + IP6 + 4, id);
+    put_be16(out + IP6 + 2, off | more);
+    put_be32(out + IP6 + 4, id);
     return IP6 + 8;
 }
 
@@ -118,10 +110,10 @@ size_t craft_fragment(const uint8_t *whole, uint32_t off, uint32_t len, bool mor
     if (whole[0] >> 4 == 6)
         return fragment6(whole, off, len, more, id, out);
     memcpy(out, whole, IP4);
-    put16(out + 2, IP4 + len);
-    put16(out + 4, id & 0xffff);
-    put16(out + 6, off / 8 | (more ? MORE_FRAGMENTS : 0));
-    put16(out + 10, 0);
+    put_be16(out + 2, IP4 + len);
+    put_be16(out + 4, id & 0xffff);
+    put_be16(out + 6, off / 8 | (more ? MORE_FRAGMENTS : 0));
+    put_be16(out + 10, 0);
     put_sum(out + 10, craft_sum(out, IP4));
     return IP4;
 }

@@ -103,4 +103,28 @@ static inline struct cursor cursor_sub(struct cursor *c, size_t n)
     return cursor_of(p, n);
 }
 
+/* ---- the other way: each writes in network byte order and returns what comes behind; room is the caller's
+ * business */
+
+static inline uint8_t *put_be16(uint8_t *p, uint16_t v)
+{
+    v = __builtin_bswap16(v);
+    memcpy(p, &v, 2);
+    return p + 2;
+}
+
+static inline uint8_t *put_be32(uint8_t *p, uint32_t v)
+{
+    v = __builtin_bswap32(v);
+    memcpy(p, &v, 4);
+    return p + 4;
+}
+
+static inline uint8_t *put_be64(uint8_t *p, uint64_t v)
+{
+    v = __builtin_bswap64(v);
+    memcpy(p, &v, 8);
+    return p + 8;
+}
+
 #endif

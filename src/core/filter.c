@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* libpcap expressions over packets and flows, and lists of tags. */
 #include "core/filter.h"
+#include "base/cursor.h"
 
 #include <errno.h>
 #include <pcap/pcap.h>
@@ -68,29 +69,22 @@ void filter_free(struct filter *f)
     free(f);
 }
 
-static uint8_t *put16(uint8_t *p, unsigned v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-    return p + 2;
-}
-
 static uint8_t *put_link(uint8_t *p, const struct flow *f, unsigned etype)
 {
     memcpy(p, f->dst_mac.b, 6);
     memcpy(p + 6, f->src_mac.b, 6);
     p += 12;
     if (f->vlan) {
-        p = put16(p, 0x8100);
-        p = put16(p, (unsigned)f->cos << 13 | f->vlan);
+        p = put_be16(p, 0x8100);
+        p = put_be16(p, (unsigned)f->cos << 13 | f->vlan);
     }
     if (f->mpls_label_top) {
-        p = put16(p, 0x8847);
+        p = put_be16(p, 0x8847);
         uint32_t entry = f->mpls_label_top << 12 | 0x1ff; /* bottom of stack, TTL 255 */
-        p = put16(p, entry >> 16);
-        return put16(p, entry & 0xffff);
+        p = put_be16(p, entry >> 16);
+        return put_be16(p, entry & 0xffff);
     }
-    return put16(p, etype);
+    return put_be16(p, etype);
 }
 
 static uint8_t *put_v4(uint8_t *p, const struct flow *f)
@@ -98,7 +92,7 @@ static uint8_t *put_v4(uint8_t *p, const struct flow *f)
     memset(p, 0, 20);
     p[0] = 0x45;
     p[1] = f->tos;
-    put16(p + 2, f->bytes > 65535 ? 65535 : (unsigned)f->bytes);
+    put_be16(p + 2, f->bytes > 65535 ? 65535 : (unsigned)f->bytes);
     p[8] = 64;
     p[9] = f->proto;
     memcpy(p + 12, f->src_host.b + 12, 4);
@@ -109,9 +103,9 @@ static uint8_t *put_v4(uint8_t *p, const struct flow *f)
 static uint8_t *put_v6(uint8_t *p, const struct flow *f)
 {
     uint32_t first = UINT32_C(6) << 28 | (uint32_t)f->tos << 20 | (f->flow_label & 0xfffff);
-    put16(p, first >> 16);
-    put16(p + 2, first & 0xffff);
-    put16(p + 4, f->bytes > 65535 ? 65535 : (unsigned)f->bytes);
+    put_be16(p, first >> 16);
+    put_be16(p + 2, first & 0xffff);
+    put_be16(p + 4, f->bytes > 65535 ? 65535 : (unsigned)f->bytes);
     p[6] = f->proto;
     p[7] = 64;
     addr_get_v6(&f->src_host, p + 8);
@@ -123,12 +117,12 @@ static uint8_t *put_l4(uint8_t *p, const struct flow *f)
 {
     memset(p, 0, 20);
     if (f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6) {
-        put16(p, f->icmp_type ? f->icmp_type
-                              : f->dst_port); /* flows carry type and code as a destination port */
+        put_be16(p, f->icmp_type ? f->icmp_type
+                                 : f->dst_port); /* flows carry type and code as a destination port */
         return p + 8;
     }
-    put16(p, f->src_port);
-    put16(p + 2, f->dst_port);
+    put_be16(p, f->src_port);
+    put_be16(p + 2, f->dst_port);
     p[12] = 0x50;
     p[13] = f->tcpflags;
     return p + 20;

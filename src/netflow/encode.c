@@ -307,7 +307,7 @@ void encode_close_set(struct encoder *en)
         return;
     while ((en->len - en->set) % 4)
         en->buf[en->len++] = 0;
-    put16(en->buf + en->set + 2, (uint16_t)(en->len - en->set));
+    put_be16(en->buf + en->set + 2, (uint16_t)(en->len - en->set));
     en->set = 0;
 }
 
@@ -316,34 +316,34 @@ void encode_open_set(struct encoder *en, uint16_t id)
     encode_close_set(en);
     en->set = en->len;
     en->set_id = id;
-    put16(en->buf + en->len, id);
+    put_be16(en->buf + en->len, id);
     en->len += SET_HEADER;
 }
 
 static void header_v5(struct encoder *en)
 {
     uint32_t rate = en->c.sampling_rate;
-    uint8_t *p = put16(put16(en->buf, 5), (uint16_t)en->flows);
-    p = put32(put32(p, en->uptime_ms), (uint32_t)(en->header_ms / 1000));
-    p = put32(put32(p, 0), en->sequence);
+    uint8_t *p = put_be16(put_be16(en->buf, 5), (uint16_t)en->flows);
+    p = put_be32(put_be32(p, en->uptime_ms), (uint32_t)(en->header_ms / 1000));
+    p = put_be32(put_be32(p, 0), en->sequence);
     *p++ = en->c.engine_type;
     *p++ = en->c.engine_id;
-    put16(p, rate ? (uint16_t)(0x4000 | (rate & 0x3fff)) : 0);
+    put_be16(p, rate ? (uint16_t)(0x4000 | (rate & 0x3fff)) : 0);
     en->sequence += en->flows;
 }
 
 static void header_v9(struct encoder *en)
 {
-    uint8_t *p = put16(put16(en->buf, 9), (uint16_t)en->records);
-    p = put32(put32(p, en->uptime_ms), (uint32_t)(en->header_ms / 1000));
-    put32(put32(p, en->sequence), en->c.domain);
+    uint8_t *p = put_be16(put_be16(en->buf, 9), (uint16_t)en->records);
+    p = put_be32(put_be32(p, en->uptime_ms), (uint32_t)(en->header_ms / 1000));
+    put_be32(put_be32(p, en->sequence), en->c.domain);
     en->sequence++;
 }
 
 static void header_ipfix(struct encoder *en)
 {
-    uint8_t *p = put16(put16(en->buf, 10), (uint16_t)en->len);
-    put32(put32(put32(p, (uint32_t)(en->now_us / US_PER_S)), en->sequence), en->c.domain);
+    uint8_t *p = put_be16(put_be16(en->buf, 10), (uint16_t)en->len);
+    put_be32(put_be32(put_be32(p, (uint32_t)(en->now_us / US_PER_S)), en->sequence), en->c.domain);
     en->sequence += en->data_records;
 }
 
@@ -388,11 +388,12 @@ void encode_make_room(struct encoder *en, uint32_t n)
 
 static void tell_template(struct encoder *en, const struct template *t)
 {
-    uint8_t *p = put16(put16(en->buf + en->len, t->id), (uint16_t)t->n);
+    uint8_t *p = put_be16(put_be16(en->buf + en->len, t->id), (uint16_t)t->n);
     for (unsigned i = 0; i < t->n; i++) {
-        p = put16(put16(p, t->field[i].pen ? t->field[i].id | 0x8000 : t->field[i].id), t->field[i].len);
+        p = put_be16(put_be16(p, t->field[i].pen ? t->field[i].id | 0x8000 : t->field[i].id),
+                     t->field[i].len);
         if (t->field[i].pen)
-            p = put32(p, t->field[i].pen);
+            p = put_be32(p, t->field[i].pen);
     }
     en->len = (uint32_t)(p - en->buf);
     en->records++;
@@ -447,7 +448,7 @@ static uint8_t *put_text(const struct encoder *en, const struct put_step *s, con
     if (len < 255)
         *p++ = (uint8_t)len;
     else
-        p = put16((*p = 255, p + 1), (uint16_t)len);
+        p = put_be16((*p = 255, p + 1), (uint16_t)len);
     memcpy(p, text, len);
     return p + len;
 }
@@ -472,42 +473,42 @@ static uint8_t *run_step(const struct encoder *en, const struct put_step *s, con
         memcpy(p, from, s->len);
         return p + s->len;
     case PUT_BE16:
-        return put16(p, key16(from));
+        return put_be16(p, key16(from));
     case PUT_BE32:
-        return put32(p, key32(from));
+        return put_be32(p, key32(from));
     case PUT_BE64:
-        return put64(p, key64(from));
+        return put_be64(p, key64(from));
     case PUT_ADDR4:
         memcpy(p, from + 12, 4);
         return p + 4;
     case PUT_LABEL: /* label, traffic class, bottom of stack: 20, 3 and 1 bits */
         *p = (uint8_t)(key32(from) >> 12);
-        return put16(p + 1, (uint16_t)(key32(from) << 4));
+        return put_be16(p + 1, (uint16_t)(key32(from) << 4));
     case PUT_FIRST_MS:
-        return put64(p, ms_of(f->first_us));
+        return put_be64(p, ms_of(f->first_us));
     case PUT_LAST_MS:
-        return put64(p, ms_of(f->last_us));
+        return put_be64(p, ms_of(f->last_us));
     case PUT_FIRST_UP:
-        return put32(p, uptime_of(en, f->first_us));
+        return put_be32(p, uptime_of(en, f->first_us));
     case PUT_LAST_UP:
-        return put32(p, uptime_of(en, f->last_us));
+        return put_be32(p, uptime_of(en, f->last_us));
     case PUT_FIRST_NTP:
-        return put64(p, ntp_of(f->first_us));
+        return put_be64(p, ntp_of(f->first_us));
     case PUT_LAST_NTP:
-        return put64(p, ntp_of(f->last_us));
+        return put_be64(p, ntp_of(f->last_us));
     case PUT_BYTES:
-        return put64(p, f->bytes);
+        return put_be64(p, f->bytes);
     case PUT_PACKETS:
-        return put64(p, f->packets);
+        return put_be64(p, f->packets);
     case PUT_FLOWS:
-        return put32(p, (uint32_t)f->flows);
+        return put_be32(p, (uint32_t)f->flows);
     case PUT_VERSION:
         *p = ip6 ? 6 : 4;
         return p + 1;
     case PUT_IN_IFACE:
-        return put32(p, f->in_iface);
+        return put_be32(p, f->in_iface);
     case PUT_OUT_IFACE:
-        return put32(p, f->out_iface);
+        return put_be32(p, f->out_iface);
     case PUT_EGRESS:
         *p = f->direction == DIRECTION_OUT;
         return p + 1;
@@ -523,7 +524,7 @@ static uint8_t *run_step(const struct encoder *en, const struct put_step *s, con
     case PUT_APP: {
         uint32_t app = encode_app_of(en, f);
         *p = app ? ENCODE_APP_ENGINE : 0;
-        return put32(p + 1, app);
+        return put_be32(p + 1, app);
     }
     case PUT_TEXT:
         return put_text(en, s, f->key, p);
@@ -615,18 +616,18 @@ static void record_v5(const struct encoder *en, const struct export_flow *f, uin
     p = put_address(p, column(en, f, FIELD_src_host));
     p = put_address(p, column(en, f, FIELD_dst_host));
     p = put_address(p, column(en, f, FIELD_peer_dst_ip));
-    p = put16(put16(p, (uint16_t)f->in_iface), (uint16_t)f->out_iface);
-    p = put32(put32(p, counter32(f->packets)), counter32(f->bytes));
-    p = put32(put32(p, uptime_of(en, f->first_us)), uptime_of(en, f->last_us));
-    p = put16(put16(p, key16(column(en, f, FIELD_src_port))), key16(column(en, f, FIELD_dst_port)));
+    p = put_be16(put_be16(p, (uint16_t)f->in_iface), (uint16_t)f->out_iface);
+    p = put_be32(put_be32(p, counter32(f->packets)), counter32(f->bytes));
+    p = put_be32(put_be32(p, uptime_of(en, f->first_us)), uptime_of(en, f->last_us));
+    p = put_be16(put_be16(p, key16(column(en, f, FIELD_src_port))), key16(column(en, f, FIELD_dst_port)));
     *p++ = 0;
     *p++ = f->tcpflags;
     *p++ = *column(en, f, FIELD_proto);
     *p++ = *column(en, f, FIELD_tos);
-    p = put16(put16(p, as16(column(en, f, FIELD_src_as))), as16(column(en, f, FIELD_dst_as)));
+    p = put_be16(put_be16(p, as16(column(en, f, FIELD_src_as))), as16(column(en, f, FIELD_dst_as)));
     *p++ = *column(en, f, FIELD_src_mask);
     *p++ = *column(en, f, FIELD_dst_mask);
-    put16(p, 0);
+    put_be16(p, 0);
 }
 
 static void add_v5(struct encoder *en, const struct export_flow *f)

@@ -5,6 +5,7 @@
 #define NETFLOW_ENCODE_IMPL_H
 
 #include <string.h>
+#include "base/cursor.h"
 #include "core/flow.h"
 #include "netflow/encode.h"
 
@@ -67,27 +68,6 @@ struct encoder {
     bool texts; /* records have fields of variable length */
     uint8_t buf[ENCODE_DATAGRAM_MAX];
 };
-
-static inline uint8_t *put16(uint8_t *p, uint16_t v)
-{
-    v = __builtin_bswap16(v);
-    memcpy(p, &v, 2);
-    return p + 2;
-}
-
-static inline uint8_t *put32(uint8_t *p, uint32_t v)
-{
-    v = __builtin_bswap32(v);
-    memcpy(p, &v, 4);
-    return p + 4;
-}
-
-static inline uint8_t *put64(uint8_t *p, uint64_t v)
-{
-    v = __builtin_bswap64(v);
-    memcpy(p, &v, 8);
-    return p + 8;
-}
 
 static inline uint16_t key16(const uint8_t *p)
 {

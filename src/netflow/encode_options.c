@@ -56,14 +56,14 @@ static void tell_template(struct encoder *en, enum kind k)
     const unsigned n = shapes[k].n;
     encode_make_room(en, 10 + 4 + 4 * n);
     encode_open_set(en, ipfix ? 3 : 1);
-    uint8_t *p = put16(en->buf + en->len, id_of(en, k));
+    uint8_t *p = put_be16(en->buf + en->len, id_of(en, k));
     if (ipfix)
-        p = put16(put16(p, (uint16_t)(n + 1)), 1);
+        p = put_be16(put_be16(p, (uint16_t)(n + 1)), 1);
     else
-        p = put16(put16(p, 4), (uint16_t)(n * 4)); /* octets of the fields' specifiers */
-    p = put16(put16(p, ipfix ? shapes[k].scope : shapes[k].scope9), scope_len(en, k));
+        p = put_be16(put_be16(p, 4), (uint16_t)(n * 4)); /* octets of the fields' specifiers */
+    p = put_be16(put_be16(p, ipfix ? shapes[k].scope : shapes[k].scope9), scope_len(en, k));
     for (unsigned i = 0; i < n; i++)
-        p = put16(put16(p, shapes[k].field[i].id), shapes[k].field[i].len);
+        p = put_be16(put_be16(p, shapes[k].field[i].id), shapes[k].field[i].len);
     en->len = (uint32_t)(p - en->buf);
     en->records++;
     encode_close_set(en);
@@ -99,7 +99,7 @@ static void system_scope(const struct encoder *en, uint8_t scope[16])
 static void tell_sampling(struct encoder *en, const uint8_t *scope)
 {
     uint8_t value[6] = { 1, SAMPLING_RANDOM };
-    put32(value + 2, en->c.sampling_rate);
+    put_be32(value + 2, en->c.sampling_rate);
     tell_template(en, SAMPLING);
     tell(en, SAMPLING, scope, value);
 }
@@ -208,7 +208,7 @@ void encode_tell_names(struct encoder *en)
     system_scope(en, scope);
     for (; en->apps.e && en->apps.told < en->apps.n; en->apps.told++) {
         value[0] = ENCODE_APP_ENGINE;
-        put32(value + 1, en->apps.told + 1);
+        put_be32(value + 1, en->apps.told + 1);
         memcpy(value + ENCODE_APP_LEN, en->apps.e[en->apps.told].text.name, ENCODE_NAME);
         tell(en, APPLICATION, scope, value);
     }
@@ -217,7 +217,7 @@ void encode_tell_names(struct encoder *en)
         uint8_t index[16] = { 0 };
         if (!*e->text.name)
             continue;
-        put32(index, key32(e->key));
+        put_be32(index, key32(e->key));
         memcpy(value, &e->text, sizeof(e->text));
         tell(en, INTERFACE, index, value);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Templates for another collector. */
 #include "netflow/handon.h"
+#include "base/cursor.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -68,12 +69,6 @@ void handon_close(struct handon *h)
     free(h);
 }
 
-static void put16(uint8_t *p, size_t v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-
 /* The header, and behind it the template sets. */
 static void collect(struct handon *h, const struct datagram *d, uint8_t version, unsigned n)
 {
@@ -93,7 +88,7 @@ static void collect(struct handon *h, const struct datagram *d, uint8_t version,
         memcpy(h->message + h->len, start, len);
         h->len += len;
     }
-    put16(h->message + 2, version == 9 ? n : h->len);
+    put_be16(h->message + 2, version == 9 ? n : h->len);
 }
 
 static int send_message(struct handon *h, const struct datagram *d)

@@ -3,20 +3,9 @@
  * came with (numbers made to fit), so that receivers get only those that they are for. Templates, options and
  * what cannot be decoded go to all. Called by the decoders of each version. */
 #include "netflow/decode.h"
+#include "base/cursor.h"
 
 enum { V5_HEADER = 24, V9_HEADER = 20, IPFIX_HEADER = 16, SET_HEADER = 4 };
-
-static void put16(uint8_t *p, uint32_t v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-    put16(p, v >> 16);
-    put16(p + 2, v & 0xffff);
-}
 
 static void add(struct split *s, const void *p, size_t len)
 {
@@ -28,8 +17,8 @@ void split_v5(struct netflow *nf, unsigned n, const uint8_t *rec, size_t len)
 {
     struct splitting *x = &nf->splitting;
     memcpy(x->head, nf->m.d->p, V5_HEADER);
-    put16(x->head + 2, 1);
-    put32(x->head + 16, nf->m.seq + n); /* flows sent before */
+    put_be16(x->head + 2, 1);
+    put_be32(x->head + 16, nf->m.seq + n); /* flows sent before */
     x->s = (struct split){ .of = nf->m.d };
     add(&x->s, x->head, V5_HEADER);
     add(&x->s, rec, len);
@@ -47,13 +36,13 @@ static struct split *one_set(struct netflow *nf, uint16_t id, const uint8_t *p, 
     const size_t head = nf->m.version == 9 ? V9_HEADER : IPFIX_HEADER;
     memcpy(x->head, nf->m.d->p, head);
     if (nf->m.version == 9) {
-        put16(x->head + 2, records);
+        put_be16(x->head + 2, records);
     } else {
-        put16(x->head + 2, (uint32_t)(head + set));
-        put32(x->head + 8, nf->m.seq + units);
+        put_be16(x->head + 2, (uint32_t)(head + set));
+        put_be32(x->head + 8, nf->m.seq + units);
     }
-    put16(x->head + head, id);
-    put16(x->head + head + 2, (uint32_t)set);
+    put_be16(x->head + head, id);
+    put_be16(x->head + head + 2, (uint32_t)set);
     x->s = (struct split){ .of = nf->m.d };
     add(&x->s, x->head, head + SET_HEADER);
     add(&x->s, p, len);

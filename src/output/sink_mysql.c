@@ -282,35 +282,12 @@ static int insert_rows(struct mysql *s, struct sql_load *l, const char *into, co
 
 /* ---- adding to rows that are there */
 
-/* `old` and `new`: how the two rows' columns are written. Returns whether there is anything to set. */
-static bool set_clause(const struct sql_load *l, const char *old, const char *new, struct strbuf *sql)
-{
-    static const struct {
-        unsigned which;
-        const char *operator;
-    } parts[] = { { SQL_SUMS, "+" }, { SQL_ORS, "|" } };
-    char pattern[96];
-    const char *sep = "";
-    for (unsigned i = 0; i < 2; i++) {
-        struct strbuf part;
-        strbuf_init(&part, STATEMENT_MAX);
-        snprintf(pattern, sizeof(pattern), "%s = %s %s %s", old, old, parts[i].operator, new);
-        if (sqltext_each(l->text, parts[i].which, l->event, pattern, ", ", &part)) {
-            strbuf_printf(sql, "%s%s", sep, strbuf_cstr(&part));
-            sep = ", ";
-        }
-        strbuf_free(&part);
-    }
-    snprintf(pattern, sizeof(pattern), "%s%s = %s", sep, old, new);
-    return sqltext_each(l->text, SQL_UPDATED, l->event, pattern, "", sql) || *sep;
-}
-
 static int upsert(struct mysql *s, struct sql_load *l, struct err *e)
 {
     struct strbuf after;
     strbuf_init(&after, STATEMENT_MAX);
     strbuf_lit(&after, " ON DUPLICATE KEY UPDATE ");
-    if (!set_clause(l, "@", "VALUES(@)", &after)) { /* a row of an event that is there: it stays */
+    if (!sql_set_clause(l, "@", "@", "VALUES(@)", &after)) { /* a row of an event that is there: it stays */
         uint16_t first[SQL_COLUMNS_MAX];
         sqltext_pick(l->text, SQL_WHERE, l->event, first);
         const char *name = sqltext_column(l->text, first[0]);
@@ -326,28 +303,11 @@ static int make_stage(struct mysql *s, const struct sql_load *l, struct err *e)
 {
     struct strbuf sql;
     strbuf_init(&sql, STATEMENT_MAX);
-    strbuf_lit(&sql, "CREATE OR REPLACE TEMPORARY TABLE pm_stage AS SELECT ");
-    sqltext_each(l->text, SQL_ALL, l->event, "@", ", ", &sql);
-    strbuf_printf(&sql, " FROM %s LIMIT 0", l->table);
+    strbuf_lit(&sql, "CREATE OR REPLACE TEMPORARY TABLE pm_stage");
+    sql_stage_like(l, &sql);
     int rc = my_exec(s, strbuf_cstr(&sql), e);
     strbuf_free(&sql);
     return rc;
-}
-
-static void stage_rows(const struct sql_load *l, bool collide, struct strbuf *sql)
-{
-    if (!collide) {
-        strbuf_lit(sql, "pm_stage");
-        return;
-    }
-    strbuf_lit(sql, "(SELECT ");
-    sqltext_each(l->text, SQL_WHERE, l->event, "@", ", ", sql);
-    sqltext_each(l->text, SQL_ORS, l->event, ", BIT_OR(@) AS @", "", sql);
-    sqltext_each(l->text, SQL_SUMS, l->event, ", SUM(@) AS @", "", sql);
-    sqltext_each(l->text, SQL_UPDATED, l->event, ", MAX(@) AS @", "", sql);
-    strbuf_lit(sql, " FROM pm_stage GROUP BY ");
-    sqltext_each(l->text, SQL_WHERE, l->event, "@", ", ", sql);
-    strbuf_char(sql, ')');
 }
 
 /* Runs a statement; *rows gets how many rows it concerned. */
@@ -367,20 +327,15 @@ static int update_then_insert(struct mysql *s, struct sql_load *l, bool collide,
     strbuf_init(&match, STATEMENT_MAX);
     sqltext_each(l->text, SQL_WHERE, l->event, "t.@ = s.@", " AND ", &match);
     strbuf_printf(&sql, "UPDATE %s t, ", l->table);
-    stage_rows(l, collide, &sql);
+    sql_stage_rows(l, collide, &sql);
     strbuf_lit(&sql, " s SET ");
-    if (set_clause(l, "t.@", "s.@", &sql)) {
+    if (sql_set_clause(l, "t.@", "t.@", "s.@", &sql)) {
         strbuf_printf(&sql, " WHERE %s", strbuf_cstr(&match));
         rc = run_counting(s, &sql, &l->updated, e);
     }
     strbuf_clear(&sql);
-    strbuf_printf(&sql, "INSERT INTO %s (", l->table);
-    sqltext_each(l->text, SQL_ALL, l->event, "@", ", ", &sql);
-    strbuf_lit(&sql, ") SELECT ");
-    sqltext_each(l->text, SQL_ALL, l->event, "s.@", ", ", &sql);
-    strbuf_lit(&sql, " FROM ");
-    stage_rows(l, collide, &sql);
-    strbuf_printf(&sql, " s WHERE NOT EXISTS (SELECT 1 FROM %s t WHERE %s)", l->table, strbuf_cstr(&match));
+    sql_insert_stage(l, "", collide, &sql);
+    strbuf_printf(&sql, " WHERE NOT EXISTS (SELECT 1 FROM %s t WHERE %s)", l->table, strbuf_cstr(&match));
     if (rc == 0)
         rc = run_counting(s, &sql, &l->inserted, e);
     strbuf_free(&match);

@@ -266,64 +266,11 @@ static int make_stage(struct pgsql *s, const struct sql_load *l, struct err *e)
 {
     struct strbuf sql;
     strbuf_init(&sql, STATEMENT_MAX);
-    strbuf_lit(&sql,
-               "DROP TABLE IF EXISTS pg_temp.pm_stage; CREATE TEMP TABLE pm_stage ON COMMIT DROP AS SELECT ");
-    sqltext_each(l->text, SQL_ALL, l->event, "@", ", ", &sql);
-    strbuf_printf(&sql, " FROM %s LIMIT 0", l->table);
+    strbuf_lit(&sql, "DROP TABLE IF EXISTS pg_temp.pm_stage; CREATE TEMP TABLE pm_stage ON COMMIT DROP");
+    sql_stage_like(l, &sql);
     int rc = pg_exec(s, strbuf_cstr(&sql), e);
     strbuf_free(&sql);
     return rc;
-}
-
-/* The rows of the stage; those that look the same as one. */
-static void stage_rows(const struct sql_load *l, bool collide, struct strbuf *sql)
-{
-    if (!collide) {
-        strbuf_lit(sql, "pm_stage");
-        return;
-    }
-    strbuf_lit(sql, "(SELECT ");
-    sqltext_each(l->text, SQL_WHERE, l->event, "@", ", ", sql);
-    sqltext_each(l->text, SQL_ORS, l->event, ", bit_or(@) AS @", "", sql);
-    sqltext_each(l->text, SQL_SUMS, l->event, ", sum(@) AS @", "", sql);
-    sqltext_each(l->text, SQL_UPDATED, l->event, ", max(@) AS @", "", sql);
-    strbuf_lit(sql, " FROM pm_stage GROUP BY ");
-    sqltext_each(l->text, SQL_WHERE, l->event, "@", ", ", sql);
-    strbuf_char(sql, ')');
-}
-
-/* `new` is what the new row is called. Returns whether there is anything to set. */
-static bool set_clause(const struct sql_load *l, const char *new, struct strbuf *sql)
-{
-    static const struct {
-        unsigned which;
-        const char *operator;
-    } parts[] = { { SQL_SUMS, "+" }, { SQL_ORS, "|" } };
-    char pattern[64];
-    const char *sep = "";
-    for (unsigned i = 0; i < 2; i++) {
-        struct strbuf part;
-        strbuf_init(&part, STATEMENT_MAX);
-        snprintf(pattern, sizeof(pattern), "@ = t.@ %s %s.@", parts[i].operator, new);
-        if (sqltext_each(l->text, parts[i].which, l->event, pattern, ", ", &part)) {
-            strbuf_printf(sql, "%s%s", sep, strbuf_cstr(&part));
-            sep = ", ";
-        }
-        strbuf_free(&part);
-    }
-    snprintf(pattern, sizeof(pattern), "%s@ = %s.@", sep, new);
-    return sqltext_each(l->text, SQL_UPDATED, l->event, pattern, "", sql) || *sep;
-}
-
-static void insert_from(const struct sql_load *l, bool collide, struct strbuf *sql)
-{
-    strbuf_printf(sql, "INSERT INTO %s AS t (", l->table);
-    sqltext_each(l->text, SQL_ALL, l->event, "@", ", ", sql);
-    strbuf_lit(sql, ") SELECT ");
-    sqltext_each(l->text, SQL_ALL, l->event, "s.@", ", ", sql);
-    strbuf_lit(sql, " FROM ");
-    stage_rows(l, collide, sql);
-    strbuf_lit(sql, " s");
 }
 
 /* Runs a statement; *rows gets how many rows it concerned. */
@@ -341,11 +288,11 @@ static int upsert(struct pgsql *s, struct sql_load *l, bool collide, struct err 
     struct strbuf sql, set;
     strbuf_init(&sql, STATEMENT_MAX);
     strbuf_init(&set, STATEMENT_MAX);
-    insert_from(l, collide, &sql);
+    sql_insert_stage(l, " AS t", collide, &sql);
     strbuf_lit(&sql, " ON CONFLICT (");
     sqltext_each(l->text, SQL_WHERE, l->event, "@", ", ", &sql);
     strbuf_lit(&sql, ") DO ");
-    if (set_clause(l, "EXCLUDED", &set))
+    if (sql_set_clause(l, "@", "t.@", "EXCLUDED.@", &set))
         strbuf_printf(&sql, "UPDATE SET %s", strbuf_cstr(&set));
     else
         strbuf_lit(&sql, "NOTHING");
@@ -363,14 +310,14 @@ static int update_then_insert(struct pgsql *s, struct sql_load *l, bool collide,
     strbuf_init(&match, STATEMENT_MAX);
     sqltext_each(l->text, SQL_WHERE, l->event, "t.@ = s.@", " AND ", &match);
     strbuf_printf(&sql, "UPDATE %s AS t SET ", l->table);
-    if (rc == 0 && set_clause(l, "s", &sql)) {
+    if (rc == 0 && sql_set_clause(l, "@", "t.@", "s.@", &sql)) {
         strbuf_lit(&sql, " FROM ");
-        stage_rows(l, collide, &sql);
+        sql_stage_rows(l, collide, &sql);
         strbuf_printf(&sql, " s WHERE %s", strbuf_cstr(&match));
         rc = run_counting(s, &sql, &l->updated, e);
     }
     strbuf_clear(&sql);
-    insert_from(l, collide, &sql);
+    sql_insert_stage(l, "", collide, &sql);
     strbuf_printf(&sql, " WHERE NOT EXISTS (SELECT 1 FROM %s t WHERE %s)", l->table, strbuf_cstr(&match));
     if (rc == 0)
         rc = run_counting(s, &sql, &l->inserted, e);

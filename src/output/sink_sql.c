@@ -87,6 +87,65 @@ void sql_keys_add(struct sql_keys *k, const struct sql_value *v, const uint16_t 
 
 bool sql_keys_collide(const struct sql_keys *k) { return k->collide; }
 
+/* ---- statements that add the rows of a temporary table, the stage, to those that are there */
+
+void sql_stage_like(const struct sql_load *l, struct strbuf *sql)
+{
+    strbuf_lit(sql, " AS SELECT ");
+    sqltext_each(l->text, SQL_ALL, l->event, "@", ", ", sql);
+    strbuf_printf(sql, " FROM %s LIMIT 0", l->table);
+}
+
+void sql_stage_rows(const struct sql_load *l, bool collide, struct strbuf *sql)
+{
+    if (!collide) {
+        strbuf_lit(sql, "pm_stage");
+        return;
+    }
+    strbuf_lit(sql, "(SELECT ");
+    sqltext_each(l->text, SQL_WHERE, l->event, "@", ", ", sql);
+    sqltext_each(l->text, SQL_ORS, l->event, ", BIT_OR(@) AS @", "", sql);
+    sqltext_each(l->text, SQL_SUMS, l->event, ", SUM(@) AS @", "", sql);
+    sqltext_each(l->text, SQL_UPDATED, l->event, ", MAX(@) AS @", "", sql);
+    strbuf_lit(sql, " FROM pm_stage GROUP BY ");
+    sqltext_each(l->text, SQL_WHERE, l->event, "@", ", ", sql);
+    strbuf_char(sql, ')');
+}
+
+void sql_insert_stage(const struct sql_load *l, const char *alias, bool collide, struct strbuf *sql)
+{
+    strbuf_printf(sql, "INSERT INTO %s%s (", l->table, alias);
+    sqltext_each(l->text, SQL_ALL, l->event, "@", ", ", sql);
+    strbuf_lit(sql, ") SELECT ");
+    sqltext_each(l->text, SQL_ALL, l->event, "s.@", ", ", sql);
+    strbuf_lit(sql, " FROM ");
+    sql_stage_rows(l, collide, sql);
+    strbuf_lit(sql, " s");
+}
+
+bool sql_set_clause(const struct sql_load *l, const char *left, const char *old, const char *new,
+                    struct strbuf *sql)
+{
+    static const struct {
+        unsigned which;
+        const char *operator;
+    } parts[] = { { SQL_SUMS, "+" }, { SQL_ORS, "|" } };
+    char pattern[96];
+    const char *sep = "";
+    for (unsigned i = 0; i < 2; i++) {
+        struct strbuf part;
+        strbuf_init(&part, STATEMENT_MAX);
+        snprintf(pattern, sizeof(pattern), "%s = %s %s %s", left, old, parts[i].operator, new);
+        if (sqltext_each(l->text, parts[i].which, l->event, pattern, ", ", &part)) {
+            strbuf_printf(sql, "%s%s", sep, strbuf_cstr(&part));
+            sep = ", ";
+        }
+        strbuf_free(&part);
+    }
+    snprintf(pattern, sizeof(pattern), "%s%s = %s", sep, left, new);
+    return sqltext_each(l->text, SQL_UPDATED, l->event, pattern, "", sql) || *sep;
+}
+
 /* ---- connection */
 
 static void forget_tables(struct sink_sql *s)

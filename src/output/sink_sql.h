@@ -72,6 +72,20 @@ void sink_sql_trigger_env(const void *state, const struct plugin *pl, const stru
         .trigger_env = sink_sql_trigger_env,                                                                 \
     }
 
+/* Statements over the temporary table pm_stage, which holds the rows of a load. In patterns @ stands for a
+ * column; see sqltext_each. */
+/* What follows CREATE ... pm_stage: columns like those of the table. */
+void sql_stage_like(const struct sql_load *l, struct strbuf *sql);
+/* The stage as a table; where two of its rows look the same, with those added up. */
+void sql_stage_rows(const struct sql_load *l, bool collide, struct strbuf *sql);
+/* INSERT of all of its rows, which are called s; a WHERE or the like may follow. alias: what follows the
+ * table's name. */
+void sql_insert_stage(const struct sql_load *l, const char *alias, bool collide, struct strbuf *sql);
+/* What an UPDATE sets. left: how a column is named to be set; old, new: its values before, and in the new
+ * row. Returns whether there is anything to set. */
+bool sql_set_clause(const struct sql_load *l, const char *left, const char *old, const char *new,
+                    struct strbuf *sql);
+
 /* Do two of these rows have the same values in the columns that tell rows apart? (Two keys may look the same
  * in SQL: an address that is not known and 0.0.0.0.) To be asked for each row in turn. */
 struct sql_keys;

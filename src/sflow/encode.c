@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "base/cursor.h"
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -30,23 +31,9 @@ struct sflow_encoder {
 
 /* ---- words */
 
-static inline uint8_t *put32(uint8_t *p, uint32_t v)
-{
-    v = __builtin_bswap32(v);
-    memcpy(p, &v, 4);
-    return p + 4;
-}
-
-static inline uint8_t *put64(uint8_t *p, uint64_t v)
-{
-    v = __builtin_bswap64(v);
-    memcpy(p, &v, 8);
-    return p + 8;
-}
-
 static uint8_t *put_opaque(uint8_t *p, const uint8_t *octets, uint32_t n)
 {
-    p = put32(p, n);
+    p = put_be32(p, n);
     memset(p + sflow_padded(n) - (n ? 4 : 0), 0, n ? 4 : 0);
     if (n)
         memcpy(p, octets, n);
@@ -56,10 +43,10 @@ static uint8_t *put_opaque(uint8_t *p, const uint8_t *octets, uint32_t n)
 static uint8_t *put_address(uint8_t *p, const struct addr *a)
 {
     if (addr_is_set(a) && !addr_is_v4(a)) {
-        addr_get_v6(a, put32(p, SFLOW_ADDR_IP6));
+        addr_get_v6(a, put_be32(p, SFLOW_ADDR_IP6));
         return p + 20;
     }
-    memcpy(put32(p, SFLOW_ADDR_IP4), a->b + 12, 4);
+    memcpy(put_be32(p, SFLOW_ADDR_IP4), a->b + 12, 4);
     return p + 8;
 }
 
@@ -67,42 +54,43 @@ static uint8_t *put_address(uint8_t *p, const struct addr *a)
 
 static uint8_t *put_header(uint8_t *p, const struct sflow_flow_sample *s)
 {
-    p = put32(put32(put32(p, s->protocol), s->frame_len), s->stripped);
+    p = put_be32(put_be32(put_be32(p, s->protocol), s->frame_len), s->stripped);
     return put_opaque(p, s->header, s->header_len);
 }
 
 static uint8_t *put_class(uint8_t *p, const struct sflow_flow_sample *s)
 {
-    return put32(put32(p, s->class_master), s->class_app);
+    return put_be32(put_be32(p, s->class_master), s->class_app);
 }
 
 static uint8_t *put_tag(uint8_t *p, const struct sflow_flow_sample *s)
 {
-    return put64(put64(p, s->tag), s->tag2);
+    return put_be64(put_be64(p, s->tag), s->tag2);
 }
 
 /* The path is known by its end alone; none: the destination is inside the agent's own AS. */
 static uint8_t *put_gateway(uint8_t *p, const struct sflow_flow_sample *s)
 {
     p = put_address(p, &s->next_hop);
-    p = put32(p, 0); /* the agent's AS: not known */
-    p = put32(p, s->src_as);
-    p = put32(p, 0); /* peer of the source */
-    p = put32(p, s->dst_as != 0);
+    p = put_be32(p, 0); /* the agent's AS: not known */
+    p = put_be32(p, s->src_as);
+    p = put_be32(p, 0); /* peer of the source */
+    p = put_be32(p, s->dst_as != 0);
     if (s->dst_as)
-        p = put32(put32(put32(p, PATH_SEQUENCE), 1), s->dst_as);
-    p = put32(p, 0);    /* communities */
-    return put32(p, 0); /* local preference */
+        p = put_be32(put_be32(put_be32(p, PATH_SEQUENCE), 1), s->dst_as);
+    p = put_be32(p, 0);    /* communities */
+    return put_be32(p, 0); /* local preference */
 }
 
 static uint8_t *put_router(uint8_t *p, const struct sflow_flow_sample *s)
 {
-    return put32(put32(put_address(p, &s->next_hop), s->src_mask), s->dst_mask);
+    return put_be32(put_be32(put_address(p, &s->next_hop), s->src_mask), s->dst_mask);
 }
 
 static uint8_t *put_switch(uint8_t *p, const struct sflow_flow_sample *s)
 {
-    return put32(put32(put32(put32(p, s->src_vlan), s->src_priority), s->dst_vlan), s->dst_priority);
+    return put_be32(put_be32(put_be32(put_be32(p, s->src_vlan), s->src_priority), s->dst_vlan),
+                    s->dst_priority);
 }
 
 /* A row a record, in the order of the wire. */
@@ -123,9 +111,9 @@ static const struct {
 
 static void begin(struct sflow_encoder *en)
 {
-    uint8_t *p = put_address(put32(en->buf, SFLOW_V5), &en->c.agent);
-    p = put32(put32(p, en->c.sub_agent), ++en->sequence);
-    p = put32(p, (uint32_t)((en->now_us - en->boot_us) / 1000));
+    uint8_t *p = put_address(put_be32(en->buf, SFLOW_V5), &en->c.agent);
+    p = put_be32(put_be32(p, en->c.sub_agent), ++en->sequence);
+    p = put_be32(p, (uint32_t)((en->now_us - en->boot_us) / 1000));
     en->len = en->header_len = (uint32_t)(p - en->buf) + 4; /* the count of samples comes when it is known */
     en->samples = 0;
     en->since_us = en->now_us;
@@ -133,7 +121,7 @@ static void begin(struct sflow_encoder *en)
 
 static void finish(struct sflow_encoder *en)
 {
-    put32(en->buf + en->header_len - 4, en->samples);
+    put_be32(en->buf + en->header_len - 4, en->samples);
     en->c.emit(en->c.arg, en->buf, en->len);
     en->len = en->samples = 0;
 }
@@ -146,7 +134,7 @@ static void join(struct sflow_encoder *en, uint32_t kind, const uint8_t *end)
         finish(en);
     if (!en->len)
         begin(en);
-    uint8_t *p = put32(put32(en->buf + en->len, kind), len);
+    uint8_t *p = put_be32(put_be32(en->buf + en->len, kind), len);
     memcpy(p, en->sample, len);
     en->len += 8 + len;
     en->samples++;
@@ -157,21 +145,21 @@ static void join(struct sflow_encoder *en, uint32_t kind, const uint8_t *end)
 static uint8_t *put_iface(uint8_t *p, uint32_t iface, bool expanded)
 {
     if (expanded)
-        p = put32(p, SFLOW_IFACE_SINGLE);
-    return put32(p, expanded || iface <= SFLOW_IFACE_INTERNAL ? iface : SFLOW_IFACE_INTERNAL);
+        p = put_be32(p, SFLOW_IFACE_SINGLE);
+    return put_be32(p, expanded || iface <= SFLOW_IFACE_INTERNAL ? iface : SFLOW_IFACE_INTERNAL);
 }
 
 static uint8_t *put_source(uint8_t *p, uint32_t source, bool expanded)
 {
     if (expanded)
-        return put32(put32(p, 0), source);
-    return put32(p, source & ((1u << INDEX_BITS) - 1));
+        return put_be32(put_be32(p, 0), source);
+    return put_be32(p, source & ((1u << INDEX_BITS) - 1));
 }
 
 void sflow_encode_flow(struct sflow_encoder *en, const struct sflow_flow_sample *s)
 {
-    uint8_t *p = put_source(put32(en->sample, s->sequence), s->source, s->expanded);
-    p = put32(put32(put32(p, s->rate), s->pool), s->drops);
+    uint8_t *p = put_source(put_be32(en->sample, s->sequence), s->source, s->expanded);
+    p = put_be32(put_be32(put_be32(p, s->rate), s->pool), s->drops);
     p = put_iface(put_iface(p, s->input, s->expanded), s->output, s->expanded);
     uint8_t *count = p;
     uint32_t n = 0;
@@ -179,27 +167,27 @@ void sflow_encode_flow(struct sflow_encoder *en, const struct sflow_flow_sample 
     for (unsigned i = 0; i < ARRAY_LEN(records); i++) {
         if (records[i].with && !(s->with & records[i].with))
             continue;
-        uint8_t *body = put32(p, records[i].tag) + 4, *end = records[i].put(body, s);
-        put32(p + 4, (uint32_t)(end - body));
+        uint8_t *body = put_be32(p, records[i].tag) + 4, *end = records[i].put(body, s);
+        put_be32(p + 4, (uint32_t)(end - body));
         p = end;
         n++;
     }
-    put32(count, n);
+    put_be32(count, n);
     join(en, s->expanded ? SFLOW_FLOW_EXPANDED : SFLOW_FLOW, p);
 }
 
 void sflow_encode_counters(struct sflow_encoder *en, uint32_t sequence, bool expanded,
                            const struct sflow_if_counters *c)
 {
-    uint8_t *p = put32(put_source(put32(en->sample, sequence), c->index, expanded), 1);
-    uint8_t *body = put32(p, SFLOW_CNT_GENERIC) + 4;
-    uint8_t *q = put64(put32(put32(body, c->index), c->type), c->speed);
-    q = put64(put32(put32(q, c->direction), c->status), c->in_octets);
-    q = put32(put32(put32(q, c->in_ucast), c->in_multicast), c->in_broadcast);
-    q = put64(put32(put32(put32(q, c->in_discards), c->in_errors), c->in_unknown), c->out_octets);
-    q = put32(put32(put32(q, c->out_ucast), c->out_multicast), c->out_broadcast);
-    q = put32(put32(put32(q, c->out_discards), c->out_errors), c->promiscuous);
-    put32(body - 4, (uint32_t)(q - body));
+    uint8_t *p = put_be32(put_source(put_be32(en->sample, sequence), c->index, expanded), 1);
+    uint8_t *body = put_be32(p, SFLOW_CNT_GENERIC) + 4;
+    uint8_t *q = put_be64(put_be32(put_be32(body, c->index), c->type), c->speed);
+    q = put_be64(put_be32(put_be32(q, c->direction), c->status), c->in_octets);
+    q = put_be32(put_be32(put_be32(q, c->in_ucast), c->in_multicast), c->in_broadcast);
+    q = put_be64(put_be32(put_be32(put_be32(q, c->in_discards), c->in_errors), c->in_unknown), c->out_octets);
+    q = put_be32(put_be32(put_be32(q, c->out_ucast), c->out_multicast), c->out_broadcast);
+    q = put_be32(put_be32(put_be32(q, c->out_discards), c->out_errors), c->promiscuous);
+    put_be32(body - 4, (uint32_t)(q - body));
     join(en, expanded ? SFLOW_COUNTERS_EXPANDED : SFLOW_COUNTERS, q);
 }
 
