@@ -27,6 +27,7 @@ MAY_INCLUDE = {
     "netflow": {"base", "config", "core", "packet"},
     "sflow": {"base", "config", "core", "packet"},
     "output": {"base", "config", "core"},
+    "bmp": {"base", "config", "core", "rib", "bgp", "output"},
     "plugins": {"base", "config", "core", "packet", "netflow", "sflow", "output"},
     "nfacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins"},
     "sfacctd": {"base", "config", "core", "packet", "sflow", "output", "plugins"},
