@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The life of a flow daemon: configuration, checks, plugins, input, signals, end. */
+/* The life of a daemon: configuration, checks, plugins, input, services, signals, end. */
 #include "core/daemon.h"
 
 #include <errno.h>
@@ -22,13 +22,19 @@
 #include "core/outlet.h"
 #include "core/privs.h"
 #include "core/relay.h"
+#include "core/service.h"
 #include "core/view.h"
 
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
 enum { N_SIGNALS = sizeof(signals) / sizeof(signals[0]), TICK_MS = 1000, SETUP_MS = 2000 };
 
+static const struct plugin_ops *const no_plugins[] = { NULL };
+static const struct input_ops *const no_inputs[] = { NULL };
+
 struct daemon {
     const struct daemon_spec *spec;
+    const struct plugin_ops *const *plugins; /* of the spec, never NULL */
+    const struct input_ops *const *inputs;
     struct config_set conf;
     const char *const *early; /* messages from before the log was open */
     struct log_sink *sink;
@@ -45,10 +51,11 @@ struct daemon {
     unsigned n_relays;                 /* plugins that want datagrams */
     struct decoder_ops relay;          /* in the decoder's place, if plugins want datagrams */
     const struct decoder_ops *decoder; /* what the input feeds, or NULL */
-    struct input input;
+    struct input input;                /* without ops: services are all there is */
+    struct services *services;
     uv_loop_t loop;
     bool loop_made;
-    uv_signal_t sig[N_SIGNALS];
+    uv_signal_t sig[N_SIGNALS + SERVICE_SIGNALS];
     uv_timer_t tick, setup;
     int ready_fd; /* the waiting parent of a daemonized core, -1: none */
     bool ending;
@@ -58,9 +65,9 @@ struct daemon {
 
 /* ---- before anything starts */
 
-static const struct plugin_ops *find_ops(const struct daemon_spec *spec, const char *type)
+static const struct plugin_ops *find_ops(const struct daemon *d, const char *type)
 {
-    for (const struct plugin_ops *const *o = spec->plugins; *o; o++)
+    for (const struct plugin_ops *const *o = d->plugins; *o; o++)
         if (!strcmp((*o)->name, type))
             return *o;
     return NULL;
@@ -88,7 +95,7 @@ static int add_times(const struct plugin_ops *ops, const struct plugin_conf *pc,
 static int check_plugin(struct daemon *d, unsigned i, struct err *e)
 {
     const struct plugin_conf *pc = &d->conf.plugins[i];
-    const struct plugin_ops *ops = find_ops(d->spec, pc->type);
+    const struct plugin_ops *ops = find_ops(d, pc->type);
     struct err why = { 0 };
     char where[256];
     bool dropped = false;
@@ -147,6 +154,18 @@ static int load_customs(struct daemon *d, struct err *e)
     return err_set(e, why.code, "aggregate_primitives: %s", why.text);
 }
 
+static int choose_services(struct daemon *d, struct err *e)
+{
+    const struct service like = { .set = &d->conf,
+                                  .c = &d->conf.core,
+                                  .daemon = d->spec->name,
+                                  .letter = d->spec->letter,
+                                  .alone = !d->spec->inputs,
+                                  .maps = d->maps };
+    d->services = services_new(d->spec->services, &like, e);
+    return d->services ? services_check(d->services, e) : -1;
+}
+
 static int check_all(struct daemon *d, struct err *e)
 {
     if (load_customs(d, e) == -1)
@@ -154,7 +173,7 @@ static int check_all(struct daemon *d, struct err *e)
     for (unsigned i = 0; i < d->conf.n_plugins; i++)
         if (check_plugin(d, i, e) == -1)
             return -1;
-    if (load_maps(d, e) == -1 || choose_decoder(d, e) == -1)
+    if (load_maps(d, e) == -1 || choose_decoder(d, e) == -1 || choose_services(d, e) == -1)
         return -1;
     return d->spec->check ? d->spec->check(&d->conf, e) : 0;
 }
@@ -162,8 +181,9 @@ static int check_all(struct daemon *d, struct err *e)
 static int allocate(struct daemon *d, struct err *e)
 {
     unsigned n = d->conf.n_plugins, w = d->spec->workers ? d->spec->workers(&d->conf.core) : 1;
+    w = d->spec->inputs ? w : 0;
     d->n_workers = w;
-    d->workers = calloc(w, sizeof(struct worker *));
+    d->workers = calloc(w + 1, sizeof(struct worker *));
     d->rings = calloc((size_t)w * n + 1, sizeof(struct ring *));
     d->aggregates = calloc(n + 1, sizeof(*d->aggregates));
     d->outlets = calloc((size_t)w * n + 1, sizeof(*d->outlets));
@@ -305,7 +325,7 @@ static int open_workers(struct daemon *d, struct err *e)
 
 static const struct input_ops *choose_input(const struct daemon *d)
 {
-    const struct input_ops *const *o = d->spec->inputs;
+    const struct input_ops *const *o = d->inputs;
     while (*o && !(*o)->wanted(&d->conf.core))
         o++;
     return *o;
@@ -317,6 +337,8 @@ static int open_input(struct daemon *d, struct err *e)
 {
     const struct decoder_ops *dec = d->decoder;
     struct input *in = &d->input;
+    if (!d->spec->inputs)
+        return 0;
     *in = (struct input){ .ops = choose_input(d),
                           .worker = d->workers[0],
                           .workers = d->workers,
@@ -347,6 +369,7 @@ static void on_plugins_over(void *owner, bool failed);
 static int start_plugins(struct daemon *d, struct err *e)
 {
     const struct input_ops *in = choose_input(d);
+    d->host.spawner = -1;
     d->host.progname = d->spec->name;
     d->host.daemon = d->spec->letter;
     d->host.file_input = in && in->file;
@@ -356,10 +379,18 @@ static int start_plugins(struct daemon *d, struct err *e)
     d->host.on_ready = on_all_ready;
     d->host.on_over = on_plugins_over;
     d->host.owner = d;
-    return host_fork_spawner(&d->host, e);
+    return d->host.n ? host_fork_spawner(&d->host, e) : 0;
 }
 
 /* ---- running */
+
+/* What has been received is handed over, with what services know, before these end. */
+static void stop_input(struct daemon *d)
+{
+    if (d->input.ops)
+        d->input.ops->stop(&d->input);
+    services_tell(d->services, SERVICE_STOP);
+}
 
 static void end(struct daemon *d, int status)
 {
@@ -367,11 +398,16 @@ static void end(struct daemon *d, int status)
         return;
     d->ending = true;
     d->status = status;
-    d->input.ops->stop(&d->input);
-    host_end(&d->host);
+    stop_input(d);
+    if (d->host.n)
+        host_end(&d->host);
+    else
+        uv_stop(&d->loop);
 }
 
 static void on_input_ended(struct input *in, int status) { end(in->owner, status); }
+
+static void on_service_ended(void *owner, int status) { end(owner, status); }
 
 static void on_plugins_over(void *owner, bool failed)
 {
@@ -379,7 +415,7 @@ static void on_plugins_over(void *owner, bool failed)
     if (failed) {
         d->status = 1;
         if (!d->ending)
-            d->input.ops->stop(&d->input);
+            stop_input(d);
         d->ending = true;
         if (d->host.alive) {
             host_end(&d->host); /* the others write what they have; on_plugins_over comes again */
@@ -407,6 +443,9 @@ static void log_ledgers(void *arg)
 
 static void log_stats(struct daemon *d)
 {
+    services_tell(d->services, SERVICE_STATS);
+    if (!d->input.ops)
+        return;
     log_notice(&d->log, "+++");
     d->input.ops->stats(&d->input);
     while_held(d, log_ledgers);
@@ -420,8 +459,9 @@ static void reload(struct daemon *d)
         maps_reload(d->maps, &d->log);
     if (d->decoder && d->decoder->reload)
         d->decoder->reload(d->input.decoder_state);
-    if (d->input.ops->reload)
+    if (d->input.ops && d->input.ops->reload)
         d->input.ops->reload(&d->input);
+    services_tell(d->services, SERVICE_RELOAD);
     host_tell_all(&d->host, HOST_RELOAD);
 }
 
@@ -431,12 +471,17 @@ static void reopen_log(struct daemon *d)
     log_banner(d);
     if (d->decoder && d->decoder->reopen)
         d->decoder->reopen(d->input.decoder_state);
+    services_tell(d->services, SERVICE_REOPEN);
     host_tell_all(&d->host, HOST_REOPEN_LOG);
 }
 
 static void on_signal(uv_signal_t *s, int signum)
 {
     struct daemon *d = s->data;
+    if (signum >= SIGRTMIN) {
+        services_tell(d->services, SERVICE_SIGNAL + (unsigned)(signum - SIGRTMIN));
+        return;
+    }
     if (d->conf.core.propagate_signals)
         host_signal_all(&d->host, signum);
     switch (signum) {
@@ -477,19 +522,36 @@ static void on_all_ready(void *owner)
         uv_timer_start(&d->setup, on_setup_done, SETUP_MS, 0);
 }
 
-static int hang_in(struct daemon *d, struct err *e)
+static void watch_signals(struct daemon *d)
 {
-    for (unsigned i = 0; i < N_SIGNALS; i++) {
+    const unsigned n = N_SIGNALS + (services_have_signals(d->services) ? SERVICE_SIGNALS : 0);
+    for (unsigned i = 0; i < n; i++) {
         uv_signal_init(&d->loop, &d->sig[i]);
         d->sig[i].data = d;
-        uv_signal_start(&d->sig[i], on_signal, signals[i]);
+        uv_signal_start(&d->sig[i], on_signal, i < N_SIGNALS ? signals[i] : SIGRTMIN + (int)(i - N_SIGNALS));
     }
     signal(SIGPIPE, SIG_IGN);
+}
+
+static int start_all(struct daemon *d, struct err *e)
+{
+    if (services_start(d->services, &d->loop, on_service_ended, d, e) == -1)
+        return -1;
+    if (!d->input.ops) {
+        on_all_ready(d);
+        return 0;
+    }
+    return host_start(&d->host, &d->loop, e) == 0 && d->input.ops->start(&d->input, e) == 0 ? 0 : -1;
+}
+
+static int hang_in(struct daemon *d, struct err *e)
+{
+    watch_signals(d);
     uv_timer_init(&d->loop, &d->tick);
     uv_timer_init(&d->loop, &d->setup);
     d->tick.data = d->setup.data = d;
     uv_timer_start(&d->tick, on_tick, TICK_MS, TICK_MS);
-    return host_start(&d->host, &d->loop, e) == 0 && d->input.ops->start(&d->input, e) == 0 ? 0 : -1;
+    return start_all(d, e);
 }
 
 static void close_handle(uv_handle_t *h, void *arg)
@@ -514,6 +576,14 @@ static int set_priority(struct daemon *d, struct err *e)
     return 0;
 }
 
+/* What input and services need while they run. */
+static enum privs_kept privileges(const struct daemon *d)
+{
+    const enum privs_kept own = d->input.ops ? d->input.ops->kept : PRIVS_NONE,
+                          theirs = services_kept(d->services);
+    return own > theirs ? own : theirs;
+}
+
 /* From the checked configuration to the end of the loop. -1: e. */
 static int run(struct daemon *d, struct err *e)
 {
@@ -526,8 +596,8 @@ static int run(struct daemon *d, struct err *e)
         return err_set(e, ERR_SYS, "cannot make an event loop");
     d->loop_made = true;
     title_set("%s: Core Process [%s]", d->spec->name, d->log.name);
-    if (open_input(d, e) == -1 || !d->input.ops || privs_drop(c->user, d->input.ops->kept, e) == -1 ||
-        hang_in(d, e) == -1)
+    if (open_input(d, e) == -1 || services_open(d->services, &d->log, e) == -1 ||
+        privs_drop(c->user, privileges(d), e) == -1 || hang_in(d, e) == -1)
         return -1;
     uv_run(&d->loop, UV_RUN_DEFAULT);
     if (d->end_signal)
@@ -541,9 +611,12 @@ static void shut(struct daemon *d)
         d->input.ops->close(&d->input);
     if (d->decoder && d->input.decoder_state)
         d->decoder->close(d->input.decoder_state);
+    services_close(d->services);
     host_close(&d->host);
     if (d->loop_made)
         close_loop(d);
+    services_free(d->services);
+    d->services = NULL;
     if (d->conf.core.pidfile)
         pidfile_remove(d->conf.core.pidfile);
     for (unsigned i = 0; i < d->n_outlets; i++)
@@ -587,11 +660,14 @@ static int start(struct daemon *d)
 
 int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
 {
-    struct daemon d = { .spec = spec, .ready_fd = -1 };
+    struct daemon d = { .spec = spec,
+                        .plugins = spec->plugins ? spec->plugins : no_plugins,
+                        .inputs = spec->inputs ? spec->inputs : no_inputs,
+                        .ready_fd = -1 };
     const char *types[32];
     unsigned n = 0;
-    for (; n < 31 && spec->plugins[n]; n++)
-        types[n] = spec->plugins[n]->name;
+    for (; n < 31 && d.plugins[n]; n++)
+        types[n] = d.plugins[n]->name;
     types[n] = NULL;
     struct config_spec cs = { .progname = spec->name,
                               .daemon = spec->letter,
@@ -611,6 +687,7 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
         break;
     }
     status = start(&d);
+    services_free(d.services);
     log_sink_close(d.sink);
     maps_free(d.maps);
     free(d.customs);

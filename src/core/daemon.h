@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the flow daemons have in common: start, privileges, plugins, signals, end. A daemon's main() is a
+/* What the daemons have in common: start, privileges, plugins, services, signals, end. A daemon's main() is a
  * struct daemon_spec and a call of daemon_main. */
 #ifndef CORE_DAEMON_H
 #define CORE_DAEMON_H
 
 #include "core/input.h"
 #include "core/plugin.h"
+#include "core/service.h"
 
 struct daemon_spec {
     const char *name;                        /* "nfacctd" */
     const char *description;                 /* "NetFlow Accounting Daemon" */
-    char letter;                             /* P N S U */
-    const struct plugin_ops *const *plugins; /* NULL-terminated: what is built in */
-    const struct input_ops *const *inputs;   /* NULL-terminated, in order of precedence */
-    const struct decoder_ops *decoder;       /* NULL for packet daemons */
+    char letter;                             /* P N S U B M T */
+    const struct plugin_ops *const *plugins; /* NULL-terminated: what is built in. NULL: none */
+    const struct input_ops *const *inputs;   /* NULL-terminated, in order of precedence. NULL: no flows; the
+                                                services are all that the daemon does */
+    const struct service_ops *const
+        *services;                     /* NULL-terminated: what runs beside (core/service.h). May be NULL */
+    const struct decoder_ops *decoder; /* NULL for packet daemons */
     /* How many workers, each with rings of its own to all plugins, the inputs can use. NULL: one. */
     unsigned (*workers)(const struct config *c);
     /* What --print-schema prints: see struct config_spec. May be NULL. */

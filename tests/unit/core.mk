@@ -32,3 +32,7 @@ check_PROGRAMS += tests/unit/networks_test
 TESTS += tests/unit/networks_test
 tests_unit_networks_test_SOURCES = tests/unit/networks_test.c
 tests_unit_networks_test_LDADD = libcore.a libconfig.a libbase.a $(TEST_LIBS)
+check_PROGRAMS += tests/unit/service_test
+TESTS += tests/unit/service_test
+tests_unit_service_test_SOURCES = tests/unit/service_test.c
+tests_unit_service_test_LDADD = libcore.a libconfig.a libbase.a $(TEST_LIBS)
