@@ -27,12 +27,14 @@ MAY_INCLUDE = {
     "netflow": {"base", "config", "core", "packet"},
     "sflow": {"base", "config", "core", "packet"},
     "output": {"base", "config", "core"},
+    "rib": {"base", "config", "core"},
+    "rpki": {"base", "config", "core", "rib"},
     "bmp": {"base", "config", "core", "rib", "bgp", "output"},
     "plugins": {"base", "config", "core", "packet", "netflow", "sflow", "output"},
-    "nfacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins"},
-    "sfacctd": {"base", "config", "core", "packet", "sflow", "output", "plugins"},
-    "pmacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins"},
-    "uacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins"},
+    "nfacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins", "rib", "bgp", "bmp", "rpki"},
+    "sfacctd": {"base", "config", "core", "packet", "sflow", "output", "plugins", "rib", "bgp", "bmp", "rpki"},
+    "pmacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins", "rib", "bgp", "bmp", "rpki"},
+    "uacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins", "rib", "bgp", "bmp", "rpki"},
     "pmacct": {"base", "config", "core", "output"},
 }
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 1000, 100

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The attributes of BGP routes: what is kept of them, and the pool in which each distinct set is stored once,
+ * packed, counted, under a number. One UPDATE is interned once for all its NLRI. A pool belongs to one
+ * writing thread; readers of the RIB (rib.h) may look sets up meanwhile without a lock. */
+#ifndef RIB_ATTRS_H
+#define RIB_ATTRS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/addr.h"
+
+/* What a set has: bits of `has`. */
+enum {
+    RIB_ORIGIN = 1 << 0,
+    RIB_AS_PATH = 1 << 1,
+    RIB_NEXT_HOP = 1 << 2,
+    RIB_MED = 1 << 3,
+    RIB_LOCAL_PREF = 1 << 4,
+    RIB_COMMS = 1 << 5,
+    RIB_EXT_COMMS = 1 << 6,
+    RIB_LRG_COMMS = 1 << 7,
+    RIB_AIGP = 1 << 8,
+    RIB_LABEL_INDEX = 1 << 9,
+    RIB_OTC = 1 << 10,
+    RIB_OTHERS = 1 << 11,
+};
+
+struct rib_octets {
+    const uint8_t *p;
+    uint32_t len;
+};
+
+/* Members without their bit in `has` are zero. Pointers lead into the message while it is parsed, into
+ * interned storage once it is read from the pool. All numbers in host order but for what says otherwise. */
+struct rib_attrs {
+    uint32_t has;
+    uint8_t origin;       /* 0 IGP, 1 EGP, 2 incomplete */
+    struct addr next_hop; /* the global one; of a VPN route without its RD */
+    uint32_t med, local_pref, otc, label_index;
+    uint64_t aigp;
+    struct rib_octets as_path; /* segments of RFC 4271 §4.3 (type, count, numbers), numbers of 4 octets in
+                                  network order, AS4_PATH merged (RFC 6793) */
+    struct rib_octets comms, ext_comms, lrg_comms; /* 4, 8, 12 octets each, as on the wire, order kept */
+    struct rib_octets others; /* whole attributes (flags, type, length, value) that are kept as they came:
+                                 BGP-LS, PMSI, ... */
+};
+
+struct rib_pool; /* opaque; every rib has one */
+
+/* Number of the set, with one reference taken for the caller; 0: no memory, or octets over 65535. Never
+ * moves. */
+uint32_t rib_attrs_intern(struct rib_pool *pool, const struct rib_attrs *a);
+
+/* One reference more, n more, one less. A set without references lives on until the next rib_tend and until
+ * no reader can see it. */
+void rib_attrs_ref(struct rib_pool *pool, uint32_t id);
+void rib_attrs_put(struct rib_pool *pool, uint32_t id);
+
+/* Unpacks a set; pointers of *a stay valid while the caller holds a reference, or as a reader until it is
+ * quiescent. From any thread. `id` must be one that was given out; for 0, *a is empty. */
+void rib_attrs_get(const struct rib_pool *pool, uint32_t id, struct rib_attrs *a);
+
+/* A pointer that one user may keep with a set (text made of it). Set once by whoever is first: returns what
+ * is there then, `made`, or what another thread put there before, in which case `made` stays the caller's. It
+ * is freed with free() when the set goes. rib_attrs_note reads it, NULL: none yet. From any thread. */
+void *rib_attrs_note(const struct rib_pool *pool, uint32_t id);
+void *rib_attrs_set_note(const struct rib_pool *pool, uint32_t id, void *made);
+
+#endif
