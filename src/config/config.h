@@ -46,6 +46,9 @@ struct amqp_keys {
     bool persistent;
 };
 
+/* kafka_output, amqp_output: how rows become messages (output/body.h). */
+enum { BODY_JSON, BODY_AVRO, BODY_AVRO_JSON, BODY_CUSTOM, BODY_KINDS };
+
 /* What messages to Kafka can be told (*_kafka_*). */
 struct kafka_keys {
     const char *broker_host;
@@ -116,6 +119,13 @@ struct config {
 
     const char *spool_dir;  /* NULL: the default directory where that exists */
     int64_t spool_max_size; /* octets, 0: 1 GiB */
+
+    /* amqp, kafka; sql_multi_values is theirs too */
+    struct amqp_keys amqp;
+    struct kafka_keys kafka;
+    bool kafka_partition_dynamic;
+    int broker_output;            /* BODY_* */
+    const char *writer_id_string; /* output/writerid.h */
 
     /* memory */
     const char *imt_path;

@@ -34,6 +34,8 @@ struct format; /* opaque */
 struct format *format_new(const struct layout *l, const struct format_style *style);
 void format_free(struct format *f);
 void format_set_updated(struct format *f, int64_t updated_us);
+/* JSON: the last member writer_id from now on; NULL: none. False: out of memory. */
+bool format_set_writer_id(struct format *f, const char *id);
 
 /* The header line of table and csv, with its newline; nothing for JSON. */
 void format_header(struct format *f, struct strbuf *out);

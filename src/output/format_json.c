@@ -385,6 +385,29 @@ static char *keep(struct strbuf *s, size_t *len)
     return p;
 }
 
+static bool json_tail(struct format *f, const char *writer_id)
+{
+    struct strbuf s;
+    free(f->tail);
+    strbuf_init(&s, 4096);
+    if (writer_id) {
+        strbuf_lit(&s, ", \"writer_id\": ");
+        json_string(&s, writer_id, strlen(writer_id));
+    }
+    strbuf_lit(&s, "}\n");
+    f->tail = keep(&s, &f->tail_len);
+    return f->tail != NULL;
+}
+
+bool format_set_writer_id(struct format *f, const char *id)
+{
+    const size_t before = f->tail_len;
+    const bool done = json_tail(f, id);
+    f->row_max += f->tail_len;
+    f->row_max -= before;
+    return done;
+}
+
 static int json_ends(struct format *f)
 {
     struct strbuf s;
@@ -396,14 +419,7 @@ static int json_ends(struct format *f)
     }
     f->skip = f->st.event_type ? 0 : 2;
     f->head = keep(&s, &f->head_len);
-    strbuf_init(&s, 4096);
-    if (f->st.writer_id) {
-        strbuf_lit(&s, ", \"writer_id\": ");
-        json_string(&s, f->st.writer_id, strlen(f->st.writer_id));
-    }
-    strbuf_lit(&s, "}\n");
-    f->tail = keep(&s, &f->tail_len);
-    return f->head && f->tail ? 0 : -1;
+    return json_tail(f, f->st.writer_id) && f->head ? 0 : -1;
 }
 
 static int json_prepare(struct format *f)

@@ -15,6 +15,7 @@
 
 #include "base/files.h"
 #include "output/format.h"
+#include "output/style.h"
 
 enum {
     CHUNK = 1 << 20,       /* octets that go into one write(2) */
@@ -250,28 +251,15 @@ static char separator(const char *text)
 
 static struct format_style style_of(const struct config *c)
 {
-    bool csv = c->print_output == PRINT_CSV || c->print_output == PRINT_EVENT_CSV;
-    return (struct format_style){
-        .kind = c->print_output == PRINT_JSON ? FORMAT_JSON
-                : csv                         ? FORMAT_CSV
-                                              : FORMAT_TABLE,
-        .order = c->print_output == PRINT_JSON ? ORDER_JSON : ORDER_CSV,
-        .events = c->print_output == PRINT_EVENT_CSV || c->print_output == PRINT_EVENT_FORMATTED,
-        .separator = separator(c->print_output_separator),
-        .num_protos = c->num_protos,
-        .time = { .utc = c->timestamps_utc,
-                  .secs = c->timestamps_secs,
-                  .epoch = c->timestamps_since_epoch,
-                  .rfc3339 = c->timestamps_rfc3339 },
-        .event_type = "purge",
-        .tcpflags_as_array = c->tcpflags_encode_as_array,
-        .labels_as_array = c->mpls_label_stack_encode_as_array,
-        .fwd_status_as_string = c->fwd_status_encode_as_string,
-        .label_as_map = c->pre_tag_label_encode_as_map,
-        .comms_as_array = c->bgp_comms_encode_as_array,
-        .as_path_as_array = c->as_path_encode_as_array,
-        .stamps = c->history.n != 0,
-    };
+    static const enum format_kind kinds[] = { [PRINT_FORMATTED] = FORMAT_TABLE,
+                                              [PRINT_CSV] = FORMAT_CSV,
+                                              [PRINT_JSON] = FORMAT_JSON,
+                                              [PRINT_EVENT_FORMATTED] = FORMAT_TABLE,
+                                              [PRINT_EVENT_CSV] = FORMAT_CSV };
+    struct format_style st = style_of_config(c, kinds[c->print_output]);
+    st.events = c->print_output == PRINT_EVENT_CSV || c->print_output == PRINT_EVENT_FORMATTED;
+    st.separator = separator(c->print_output_separator);
+    return st;
 }
 
 static int open_names(struct sink_file *s, const struct plugin *pl, struct err *e)

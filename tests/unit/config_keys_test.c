@@ -235,7 +235,7 @@ static void test_same_slot(void **state)
     } rows[] = {
         { "print_history", "sql_history", true },  { "print_history", "print_output", false },
         { "nfacctd_port", "sfacctd_port", true },  { "timestamps_rfc3339", "timestamps_rfc9557", true },
-        { "nfacctd_as", "nfacctd_as_new", true },  { "kafka_history", "print_history", false },
+        { "nfacctd_as", "nfacctd_as_new", true },  { "kafka_history", "print_history", true },
         { "kafka_history", "amqp_history", true }, { "bgp_agent_map", "bmp_agent_map", true },
         { "bgp_agent_map", "bgp_daemon", false },
     };

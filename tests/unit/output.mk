@@ -43,3 +43,7 @@ check_PROGRAMS += tests/unit/prorate_test
 TESTS += tests/unit/prorate_test
 tests_unit_prorate_test_SOURCES = tests/unit/prorate_test.c
 tests_unit_prorate_test_LDADD = $(OUTPUT_TEST_LIBS)
+check_PROGRAMS += tests/unit/body_test
+TESTS += tests/unit/body_test
+tests_unit_body_test_SOURCES = tests/unit/body_test.c tests/unit/rows.h
+tests_unit_body_test_LDADD = $(OUTPUT_TEST_LIBS)
