@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include "output/format.h"
+#include "output/json.h"
 #include "output/style.h"
 
 static const struct body_ops *const kinds[BODY_KINDS] = { [BODY_JSON] = &body_json };

@@ -46,7 +46,4 @@ void format_row(struct format *f, const struct row *r, struct strbuf *out);
  * like. */
 void format_value(struct format *f, const struct column *c, const struct row *r, struct strbuf *out);
 
-/* JSON string with quotes and escapes. */
-void json_string(struct strbuf *out, const char *p, size_t len);
-
 #endif

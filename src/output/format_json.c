@@ -4,66 +4,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include "output/json.h"
 
 /* Members of this rank and later stand behind the stamps and flows. */
 enum { RANK_AFTER_STAMPS = 94 };
-
-/* Octets of the UTF-8 sequence at p (RFC 3629 §4), or 0 when it is none. */
-static unsigned utf8_len(const uint8_t *p, size_t left)
-{
-    unsigned n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || left < n)
-        return 0;
-    for (unsigned i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    bool overlong = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90);
-    bool outside = (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f);
-    return overlong || outside ? 0 : n;
-}
-
-static void json_escape(struct strbuf *out, uint8_t c)
-{
-    static const char names[] = "\b\f\n\r\t\"\\", letters[] = "bfnrt\"\\";
-    const char *at = c ? strchr(names, c) : NULL;
-    if (at) {
-        strbuf_char(out, '\\');
-        strbuf_char(out, letters[at - names]);
-    } else {
-        char u[6] = { '\\', 'u', '0', '0', "01"[c >> 4 & 1], "0123456789abcdef"[c & 15] };
-        strbuf_add(out, u, sizeof(u));
-    }
-}
-
-static void json_text(struct strbuf *out, const uint8_t *p, size_t len)
-{
-    for (size_t i = 0; i < len;) {
-        size_t n = 0;
-        while (i + n < len && p[i + n] >= 0x20 && p[i + n] < 0x80 && p[i + n] != '"' && p[i + n] != '\\')
-            n++;
-        strbuf_add(out, p + i, n);
-        i += n;
-        if (i == len)
-            break;
-        if (p[i] < 0x80) {
-            json_escape(out, p[i++]);
-        } else if ((n = utf8_len(p + i, len - i)) != 0) {
-            strbuf_add(out, p + i, n);
-            i += n;
-        } else {
-            strbuf_lit(out, "\xef\xbf\xbd"); /* U+FFFD: what is no UTF-8 must not make the line unreadable */
-            i++;
-        }
-    }
-}
-
-void json_string(struct strbuf *out, const char *p, size_t len)
-{
-    strbuf_char(out, '"');
-    json_text(out, (const uint8_t *)p, len);
-    strbuf_char(out, '"');
-}
 
 /* ---- values that JSON writes otherwise than csv */
 
@@ -137,7 +81,7 @@ static char *json_rd_origin(struct fcol *c, const struct format *f, const uint8_
 static void json_plain(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
 {
     (void)f;
-    json_text(out, v, len);
+    json_chars(out, v, len);
 }
 
 static void json_own_string(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
@@ -315,7 +259,7 @@ static void json_kind(const struct format_style *st, struct fcol *c)
     }
 }
 
-static void json_name(struct fcol *c, const char *name)
+static void json_prefix(struct fcol *c, const char *name)
 {
     int n = snprintf(c->prefix, sizeof(c->prefix), ", \"%s\": %s", name, c->quoted ? "\"" : "");
     c->prefix_len = (uint8_t)(n < (int)sizeof(c->prefix) ? n : (int)sizeof(c->prefix) - 1);
@@ -327,7 +271,7 @@ static void json_counter(struct format *f, const char *name, uint16_t off)
         return;
     struct fcol *c = format_add_counter(f, "", off, 0);
     c->hide = HIDE_ON_EVENT;
-    json_name(c, name);
+    json_prefix(c, name);
 }
 
 static void json_stamp(struct format *f, const char *name, put_fn *put)
@@ -338,7 +282,7 @@ static void json_stamp(struct format *f, const char *name, put_fn *put)
     c->max = TIME_TEXT;
     c->quoted = true;
     c->hide = HIDE_UNBINNED;
-    json_name(c, name);
+    json_prefix(c, name);
 }
 
 static void json_stamps_and_flows(struct format *f)
@@ -362,7 +306,7 @@ static void json_column(struct format *f, const struct column *column)
         if (i > first && !strncmp(name, "lat", 3))
             memcpy(name, "lon", 3);
         json_kind(&f->st, c);
-        json_name(c, name);
+        json_prefix(c, name);
     }
     if (column->field->kind != FK_RD || !f->st.rd_origin)
         return;
@@ -371,7 +315,7 @@ static void json_column(struct format *f, const struct column *column)
     c->off = f->layout->rd_origin_off;
     c->put = json_rd_origin;
     snprintf(name, sizeof(name), "%s_origin", column->field->json);
-    json_name(c, name);
+    json_prefix(c, name);
 }
 
 /* Text in memory of its own; NULL (an empty text) when there is none left. */

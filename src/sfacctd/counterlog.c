@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 #include "base/clock.h"
-#include "output/format.h"
+#include "output/json.h"
 #include "output/msglog.h"
 #include "sflow/collector.h"
 
@@ -40,31 +40,6 @@ static struct msglog_conf conf_of(const struct config *c)
 
 /* ---- one object */
 
-static void put_name(struct strbuf *s, const char *name)
-{
-    strbuf_lit(s, ", \"");
-    strbuf_str(s, name);
-    strbuf_lit(s, "\": ");
-}
-
-static void put_uint(struct strbuf *s, const char *name, uint64_t v)
-{
-    put_name(s, name);
-    strbuf_u64(s, v);
-}
-
-static void put_text(struct strbuf *s, const char *name, const char *text, size_t len)
-{
-    put_name(s, name);
-    json_string(s, text, len);
-}
-
-static void put_addr(struct strbuf *s, const char *name, const struct addr *a)
-{
-    char text[ADDR_TEXT];
-    put_text(s, name, text, addr_text(a, text));
-}
-
 static void begin(struct counterlog *cl, int64_t at_us)
 {
     char text[TIME_TEXT];
@@ -72,7 +47,7 @@ static void begin(struct counterlog *cl, int64_t at_us)
     strbuf_clear(s);
     strbuf_lit(s, "{\"seq\": ");
     strbuf_u64(s, cl->seq++);
-    put_text(s, "timestamp", text, time_text(at_us, &cl->style, true, &cl->times, text));
+    json_text(s, "timestamp", text, time_text(at_us, &cl->style, true, &cl->times, text));
 }
 
 static bool finish(struct counterlog *cl, const struct addr *agent)
@@ -84,7 +59,7 @@ static bool finish(struct counterlog *cl, const struct addr *agent)
 
 static void put_value(struct strbuf *s, const struct sflow_value *v)
 {
-    put_name(s, v->name);
+    json_name(s, v->name);
     switch (v->kind) {
     case SFLOW_VALUE_UINT:
         strbuf_u64(s, v->u);
@@ -117,7 +92,7 @@ static bool admit(struct counterlog *cl, const struct sflow_counter_record *c)
     }
     cl->agents++;
     begin(cl, c->at_us);
-    put_addr(&cl->text, "peer_src_ip", c->agent);
+    json_addr(&cl->text, "peer_src_ip", c->agent);
     strbuf_lit(&cl->text, ", \"event_type\": \"log_init\"");
     (void)finish(cl, c->agent);
     return true;
@@ -130,12 +105,12 @@ static bool write_counters(void *arg, const struct sflow_counter_record *c)
     if (c->first && !admit(cl, c))
         return false;
     begin(cl, c->at_us);
-    put_addr(s, "peer_ip_src", c->agent);
+    json_addr(s, "peer_ip_src", c->agent);
     strbuf_lit(s, ", \"event_type\": \"log\"");
-    put_uint(s, "source_id_index", c->source_index);
-    put_uint(s, "sflow_seq", c->datagram_seq);
-    put_uint(s, "sflow_cnt_seq", c->sample_seq);
-    put_text(s, "sf_cnt_type", c->type, strlen(c->type));
+    json_uint(s, "source_id_index", c->source_index);
+    json_uint(s, "sflow_seq", c->datagram_seq);
+    json_uint(s, "sflow_cnt_seq", c->sample_seq);
+    json_text(s, "sf_cnt_type", c->type, strlen(c->type));
     for (unsigned i = 0; i < c->n; i++)
         put_value(s, &c->value[i]);
     (void)finish(cl, c->agent); /* the log counts what it loses */

@@ -42,7 +42,7 @@ static void rig_close(struct rig *g)
 }
 
 #define ROW                                                                                                  \
-    "{\"event_type\": \"purge\", \"mpls_vpn_rd\": \"0:0:0\", \"mpls_vpn_rd_origin\": \"unknown\", "            \
+    "{\"event_type\": \"purge\", \"mpls_vpn_rd\": \"0:0:0\", \"mpls_vpn_rd_origin\": \"unknown\", "          \
     "\"port_src\": 443, \"packets\": 1, \"bytes\": 40, \"writer_id\": \"x/\\\"7\\\"\"}"
 
 static void test_rows(void **state)
