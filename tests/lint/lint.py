@@ -28,6 +28,7 @@ MAY_INCLUDE = {
     "sflow": {"base", "config", "core", "packet"},
     "output": {"base", "config", "core"},
     "rib": {"base", "config", "core"},
+    "bgp": {"base", "config", "core", "rib", "output"},
     "rpki": {"base", "config", "core", "rib"},
     "bmp": {"base", "config", "core", "rib", "bgp", "output"},
     "plugins": {"base", "config", "core", "packet", "netflow", "sflow", "output"},

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* UPDATEs: octets in, calls of the parser out, one row each. Every message is cut at each octet too. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <string.h>
+#include "base/cursor.h"
+#include "bgp_record.h"
+#include "hex.h"
+
+/* Attributes that rows are made of. */
+#define ORIGIN "400101 00"
+#define PATH "400206 0201 0000fde9"
+#define HOP "400304 c0000201"
+#define OHP ORIGIN PATH HOP
+#define ATTRS "attrs origin=0 path=65001 hop=192.0.2.1"
+#define ROUTE "18 0a0102"
+
+struct row {
+    const char *what;
+    const char *withdrawn, *attrs, *nlri;
+    const char *expect;
+    enum bgp_action action;
+    uint8_t subcode, attr;
+};
+
+static size_t update_message(const struct row *r, uint8_t *p)
+{
+    uint8_t *q = p + BGP_HEADER + 2;
+    size_t n = unhex(r->withdrawn, q, 1024);
+    put_be16(q - 2, (uint16_t)n);
+    q += n + 2;
+    n = unhex(r->attrs, q, 2000);
+    put_be16(q - 2, (uint16_t)n);
+    q += n;
+    q += unhex(r->nlri, q, 1024);
+    bgp_header_write(p, (size_t)(q - p), BGP_UPDATE);
+    return (size_t)(q - p);
+}
+
+/* Cut anywhere, a message must not be read behind its end; what it then says does not matter. */
+static void cut(const uint8_t *msg, size_t n, const struct bgp_session_caps *caps)
+{
+    for (size_t at = BGP_HEADER; at < n; at++) {
+        uint8_t *exact = malloc(at);
+        struct bgp_error e;
+        struct strbuf s;
+        strbuf_init(&s, 1 << 16);
+        memcpy(exact, msg, at);
+        bgp_update_parse(exact, at, caps, &record_ops, &s, &e);
+        assert_true(at >= BGP_HEADER + 4 || e.action == BGP_RESET);
+        strbuf_free(&s);
+        free(exact);
+    }
+}
+
+static void check_rows(const struct row *rows, unsigned n, const struct bgp_session_caps *caps)
+{
+    for (unsigned i = 0; i < n; i++) {
+        uint8_t msg[5000];
+        struct bgp_error e;
+        struct strbuf s;
+        strbuf_init(&s, 1 << 16);
+        size_t len = update_message(&rows[i], msg);
+        int rc = bgp_update_parse(msg, len, caps, &record_ops, &s, &e);
+        if (strcmp(strbuf_cstr(&s), rows[i].expect) != 0)
+            fail_msg("%s: got\n  %s\nnot\n  %s", rows[i].what, strbuf_cstr(&s), rows[i].expect);
+        if (rc != (rows[i].action == BGP_RESET ? -1 : 0) || e.action != rows[i].action ||
+            e.subcode != rows[i].subcode || e.attr != rows[i].attr)
+            fail_msg("%s: %d, action %d, 3/%u, attribute %u: %s", rows[i].what, rc, e.action, e.subcode,
+                     e.attr, e.what);
+        assert_true((e.what != NULL) == (e.action != BGP_NO_FAULT));
+        strbuf_free(&s);
+        cut(msg, len, caps);
+    }
+}
+#define CHECK(rows, caps) check_rows(rows, sizeof(rows) / sizeof((rows)[0]), caps)
+
+static const struct bgp_session_caps plain = { .as4 = true, .families = BGP_ALL_FAMILIES };
+
+static void ipv4_unicast(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        { "one route", "", OHP, ROUTE, ATTRS " / + 1/1 10.1.2.0/24", 0, 0, 0 },
+        { "all lengths", "", OHP, "00 080a 090aff 20 01020304 1f 01020305 11 0102ff",
+          ATTRS " / + 1/1 0.0.0.0/0 / + 1/1 10.0.0.0/8 / + 1/1 10.128.0.0/9 / + 1/1 1.2.3.4/32 / + 1/1 "
+                "1.2.3.4/31 / + 1/1 1.2.128.0/17",
+          0, 0, 0 },
+        { "withdrawn", "18 0a0102 00 20 01020304", "", "",
+          "- 1/1 10.1.2.0/24 / - 1/1 0.0.0.0/0 / - 1/1 1.2.3.4/32", 0, 0, 0 },
+        { "both", "18 0a0102", OHP, "18 0a0102", "- 1/1 10.1.2.0/24 / " ATTRS " / + 1/1 10.1.2.0/24", 0, 0,
+          0 },
+        { "end of RIB", "", "", "", "end 1/1", 0, 0, 0 },
+        { "attributes alone", "", OHP, "", "", 0, 0, 0 },
+        { "33 bits", "", OHP, "21 0102030405", ATTRS, BGP_RESET, 10, 0 },
+        { "a route cut off", "", OHP, "18 0a0102 18 0a01", ATTRS " / + 1/1 10.1.2.0/24", BGP_RESET, 10, 0 },
+        { "33 bits withdrawn", "21 0102030405", "", "", "", BGP_RESET, 10, 0 },
+        { "a withdrawn one cut off", "18 0a01", "", "", "", BGP_RESET, 10, 0 },
+        { "all that is taken", "",
+          ORIGIN "400214 0202 0000fde9 00010000 0102 00000001 00000002" HOP "800404 00000005 400504 00000064"
+                 "c00808 fde80001 ffff029a c01008 0002fde800000001 c0200c 000000010000000200000003 801a0b 01 "
+                 "000b 0000000000000064"
+                 "c02304 0000fde8 c0280a 01 0007 00 0000 00000005",
+          ROUTE,
+          "attrs origin=0 path=65001 65536 {1,2} hop=192.0.2.1 med=5 pref=100 comms=65000:1 65535:666 "
+          "ext=RT:65000:1 large=1:2:3 "
+          "aigp=100 index=5 otc=65000 others=c0280a01000700000000000005 / + 1/1 10.1.2.0/24",
+          0, 0, 0 },
+        { "an empty path (iBGP)", "", ORIGIN "400200" HOP, ROUTE,
+          "attrs origin=0 path= hop=192.0.2.1 / + 1/1 10.1.2.0/24", 0, 0, 0 },
+        { "extended lengths", "", "50010001 00 50020006 0201 0000fde9 50030004 c0000201", ROUTE,
+          ATTRS " / + 1/1 10.1.2.0/24", 0, 0, 0 },
+        { "partial bits", "", "600101 00 600206 0201 0000fde9 600304 c0000201", ROUTE,
+          ATTRS " / + 1/1 10.1.2.0/24", 0, 0, 0 },
+        { "kept in a row", "", OHP "c06301 ff c06402 0102", ROUTE,
+          ATTRS " others=c06301ffc064020102 / + 1/1 10.1.2.0/24", 0, 0, 0 },
+        { "kept, not in a row", "", "c06301 ff" ORIGIN "c06402 0102" PATH "806500" HOP, ROUTE,
+          ATTRS " others=c06301ffc064020102806500 / + 1/1 10.1.2.0/24", 0, 0, 0 },
+        { "deprecated ones", "", OHP "c00b01 ff c01401 ff 801e00", ROUTE,
+          ATTRS " others=801e00 / + 1/1 10.1.2.0/24", 0, 0, 0 },
+    };
+    CHECK(rows, &plain);
+}
+
+#define REACH6 "800e1e 0002 01 10 20010db8000000000000000000000001 00 40 20010db800010002"
+#define ATTRS6 "attrs origin=0 path=65001 hop=2001:db8::1"
+
+static void ipv6_unicast(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        { "one route", "", REACH6 ORIGIN PATH, "", ATTRS6 " / + 2/1 2001:db8:1:2::/64", 0, 0, 0 },
+        { "next hop with link-local", "",
+          ORIGIN PATH "800e2a 0002 01 20 20010db8000000000000000000000001 fe800000000000000000000000000001 "
+                      "00 20 20010db8",
+          "", ATTRS6 " / + 2/1 2001:db8::/32", 0, 0, 0 },
+        { "link-local alone in the second place", "",
+          ORIGIN PATH "800e2a 0002 01 20 00000000000000000000000000000000 fe800000000000000000000000000001 "
+                      "00 20 20010db8",
+          "", "attrs origin=0 path=65001 hop=fe80::1 / + 2/1 2001:db8::/32", 0, 0, 0 },
+        { "both families", "", REACH6 OHP, ROUTE,
+          ATTRS6 " / + 2/1 2001:db8:1:2::/64 / " ATTRS " / + 1/1 10.1.2.0/24", 0, 0, 0 },
+        { "withdrawn", "", "800f08 0002 01 20 20010db8", "", "- 2/1 2001:db8::/32", 0, 0, 0 },
+        { "end of RIB", "", "800f03 0002 01", "", "end 2/1", 0, 0, 0 },
+        { "withdrawn and announced", "", "800f08 0002 01 20 20010db8" REACH6 ORIGIN PATH, "",
+          "- 2/1 2001:db8::/32 / " ATTRS6 " / + 2/1 2001:db8:1:2::/64", 0, 0, 0 },
+        { "host bits", "", ORIGIN PATH "800e1b 0002 01 10 20010db8000000000000000000000001 00 25 20010db8ff",
+          "", ATTRS6 " / + 2/1 2001:db8:f800::/37", 0, 0, 0 },
+        { "next hop of 12", "", ORIGIN PATH "800e16 0002 01 0c 20010db80000000000000000 00 20 20010db8", "",
+          "", BGP_RESET, 9, 14 },
+        { "next hop cut off", "", ORIGIN PATH "800e08 0002 01 10 20010db8", "", "", BGP_RESET, 9, 14 },
+        { "129 bits", "",
+          ORIGIN PATH
+          "800e27 0002 01 10 20010db8000000000000000000000001 00 81 2001000000000000000000000000000000",
+          "", ATTRS6, BGP_RESET, 10, 0 },
+        { "MP_UNREACH of 2 octets", "", "800f02 0002", "", "", BGP_RESET, 9, 15 },
+        { "MP_REACH twice", "", REACH6 REACH6 ORIGIN PATH, "", "", BGP_RESET, 1, 14 },
+        { "NEXT_HOP beside MP_REACH alone does not matter", "", REACH6 ORIGIN PATH "400304 00000000", "",
+          ATTRS6 " / + 2/1 2001:db8:1:2::/64", 0, 0, 0 },
+        { "a family that nobody knows", "", ORIGIN PATH "800e0b 0063 01 04 c0000201 00 0102", "", "",
+          BGP_DISCARD, 9, 0 },
+        { "withdrawn of such a one", "", "800f05 0063 01 0102", "", "", BGP_DISCARD, 9, 0 },
+        { "end of RIB of such a one", "", "800f03 0063 01", "", "end 99/1", 0, 0, 0 },
+    };
+    CHECK(rows, &plain);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ipv4_unicast),
+        cmocka_unit_test(ipv6_unicast),
+    };
+    return cmocka_run_group_tests_name("bgp_update", tests, NULL, NULL);
+}
