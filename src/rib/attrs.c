@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Sets of attributes, each stored once: packed to octets that are equal when the sets are, found by a seeded
+ * hash in an open-addressing table of numbers. A number leads to its set through a directory of two levels,
+ * which readers may read while it grows. */
+#include "rib/pool.h"
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include "base/hash.h"
+
+enum {
+    PAGE_BITS = 12, /* numbers a page of the directory */
+    PAGES = 1 << 17,
+    PACKED_MAX = 64 + 5 * 65537,
+    HOP_V4 = 1 << 30, /* in a packed `has`: the next hop has 4 octets */
+};
+
+struct set {
+    uint32_t refs;
+    uint32_t waits; /* how often it stands in the queue of what is to be freed */
+    uint32_t hash, size;
+    _Atomic(void *) note;
+    uint8_t body[];
+};
+
+struct page {
+    struct set *_Atomic set[1 << PAGE_BITS];
+};
+
+struct slot {
+    uint32_t hash, id; /* id 0: empty */
+};
+
+struct rib_pool {
+    struct slab *slab;
+    struct epoch *epoch;
+    struct epoch_queue queue;
+    uint64_t seed;
+    struct slot *slots;
+    size_t mask, count;
+    uint32_t *free; /* numbers to give out again */
+    size_t free_count, free_room;
+    uint32_t next; /* the first number never given out */
+    size_t pages;
+    uint8_t packed[PACKED_MAX];
+    struct page *_Atomic page[PAGES];
+};
+
+struct rib_pool *pool_new(struct slab *slab, struct epoch *e)
+{
+    struct rib_pool *p = calloc(1, sizeof(*p));
+    if (!p)
+        return NULL;
+    p->slab = slab;
+    p->epoch = e;
+    p->next = 1;
+    p->mask = 255;
+    p->slots = calloc(p->mask + 1, sizeof(*p->slots));
+    if (!p->slots) {
+        free(p);
+        return NULL;
+    }
+    if (getrandom(&p->seed, sizeof(p->seed), GRND_NONBLOCK) < 0)
+        p->seed = (uintptr_t)p;
+    return p;
+}
+
+static struct set *set_of(const struct rib_pool *p, uint32_t id)
+{
+    struct page *page = atomic_load_explicit(&p->page[id >> PAGE_BITS], memory_order_acquire);
+    return atomic_load_explicit(&page->set[id & ((1 << PAGE_BITS) - 1)], memory_order_acquire);
+}
+
+void pool_free(struct rib_pool *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i <= p->mask; i++)
+        if (p->slots[i].id) {
+            struct set *s = set_of(p, p->slots[i].id);
+            free(atomic_load(&s->note));
+            slab_free(p->slab, s, sizeof(*s) + s->size);
+        }
+    for (size_t i = 0; i < p->pages; i++)
+        free(atomic_load(&p->page[i]));
+    free(p->queue.items);
+    free(p->slots);
+    free(p->free);
+    free(p);
+}
+
+uint64_t pool_sets(const struct rib_pool *p) { return p->count; }
+uint64_t pool_waiting(const struct rib_pool *p) { return p->queue.count; }
+
+uint64_t pool_index_octets(const struct rib_pool *p)
+{
+    return (p->mask + 1) * sizeof(struct slot) + p->pages * sizeof(struct page) +
+           p->free_room * sizeof(uint32_t);
+}
+
+/* --- packing: `has`, then what is there in the order of the bits, octets at the end */
+
+struct member {
+    uint32_t bit;
+    size_t at, size;
+};
+
+static const struct member scalars[] = {
+    { RIB_ORIGIN, offsetof(struct rib_attrs, origin), 1 },
+    { RIB_MED, offsetof(struct rib_attrs, med), 4 },
+    { RIB_LOCAL_PREF, offsetof(struct rib_attrs, local_pref), 4 },
+    { RIB_OTC, offsetof(struct rib_attrs, otc), 4 },
+    { RIB_LABEL_INDEX, offsetof(struct rib_attrs, label_index), 4 },
+    { RIB_AIGP, offsetof(struct rib_attrs, aigp), 8 },
+};
+
+static const struct member strings[] = {
+    { RIB_AS_PATH, offsetof(struct rib_attrs, as_path), 0 },
+    { RIB_COMMS, offsetof(struct rib_attrs, comms), 0 },
+    { RIB_EXT_COMMS, offsetof(struct rib_attrs, ext_comms), 0 },
+    { RIB_LRG_COMMS, offsetof(struct rib_attrs, lrg_comms), 0 },
+    { RIB_OTHERS, offsetof(struct rib_attrs, others), 0 },
+};
+
+enum { SCALARS = sizeof(scalars) / sizeof(scalars[0]), STRINGS = sizeof(strings) / sizeof(strings[0]) };
+
+/* Constant sizes, so that no call is made. */
+static inline void copy_scalar(uint8_t *to, const uint8_t *from, size_t size)
+{
+    if (size == 4)
+        memcpy(to, from, 4);
+    else if (size == 8)
+        memcpy(to, from, 8);
+    else
+        *to = *from;
+}
+
+static size_t pack(uint8_t *to, const struct rib_attrs *a)
+{
+    const uint8_t *from = (const uint8_t *)a;
+    uint32_t has = a->has;
+    uint8_t *p = to + sizeof(has);
+    if (has & RIB_NEXT_HOP) {
+        bool v4 = addr_is_v4(&a->next_hop);
+        has |= v4 ? HOP_V4 : 0;
+        memcpy(p, a->next_hop.b + (v4 ? 12 : 0), v4 ? 4 : 16);
+        p += v4 ? 4 : 16;
+    }
+    memcpy(to, &has, sizeof(has));
+    for (unsigned i = 0; i < SCALARS; i++)
+        if (has & scalars[i].bit) {
+            copy_scalar(p, from + scalars[i].at, scalars[i].size);
+            p += scalars[i].size;
+        }
+    for (unsigned i = 0; i < STRINGS; i++)
+        if (has & strings[i].bit) {
+            const struct rib_octets *o = (const struct rib_octets *)(const void *)(from + strings[i].at);
+            if (o->len > UINT16_MAX)
+                return 0;
+            uint16_t len = (uint16_t)o->len;
+            memcpy(p, &len, sizeof(len));
+            if (len)
+                memcpy(p + sizeof(len), o->p, len);
+            p += sizeof(len) + len;
+        }
+    return (size_t)(p - to);
+}
+
+void rib_attrs_get(const struct rib_pool *pool, uint32_t id, struct rib_attrs *a)
+{
+    memset(a, 0, sizeof(*a));
+    if (!id)
+        return;
+    const uint8_t *p = set_of(pool, id)->body;
+    uint32_t has;
+    memcpy(&has, p, sizeof(has));
+    p += sizeof(has);
+    a->has = has & ~(uint32_t)HOP_V4;
+    if (has & HOP_V4)
+        addr_set_v4(&a->next_hop, p);
+    else if (has & RIB_NEXT_HOP)
+        memcpy(a->next_hop.b, p, 16);
+    p += has & HOP_V4 ? 4 : has & RIB_NEXT_HOP ? 16 : 0;
+    uint8_t *to = (uint8_t *)a;
+    for (unsigned i = 0; i < SCALARS; i++)
+        if (has & scalars[i].bit) {
+            copy_scalar(to + scalars[i].at, p, scalars[i].size);
+            p += scalars[i].size;
+        }
+    for (unsigned i = 0; i < STRINGS; i++)
+        if (has & strings[i].bit) {
+            struct rib_octets *o = (struct rib_octets *)(void *)(to + strings[i].at);
+            uint16_t len;
+            memcpy(&len, p, sizeof(len));
+            *o = (struct rib_octets){ p + sizeof(len), len };
+            p += sizeof(len) + len;
+        }
+}
+
+/* --- the table */
+
+static void insert_slot(struct slot *slots, size_t mask, struct slot s)
+{
+    size_t i = s.hash & mask;
+    while (slots[i].id)
+        i = (i + 1) & mask;
+    slots[i] = s;
+}
+
+static int grow(struct rib_pool *p)
+{
+    if (p->count + 1 <= p->mask - p->mask / 4)
+        return 0;
+    size_t mask = p->mask * 2 + 1;
+    struct slot *slots = calloc(mask + 1, sizeof(*slots));
+    if (!slots)
+        return -1;
+    for (size_t i = 0; i <= p->mask; i++)
+        if (p->slots[i].id)
+            insert_slot(slots, mask, p->slots[i]);
+    free(p->slots);
+    p->slots = slots;
+    p->mask = mask;
+    return 0;
+}
+
+/* Gives memory back after a flood of sets has gone. */
+static void shrink(struct rib_pool *p)
+{
+    size_t mask = p->mask / 2;
+    if (p->mask <= 255 || p->count > mask / 4)
+        return;
+    struct slot *slots = calloc(mask + 1, sizeof(*slots));
+    if (!slots)
+        return;
+    for (size_t i = 0; i <= p->mask; i++)
+        if (p->slots[i].id)
+            insert_slot(slots, mask, p->slots[i]);
+    free(p->slots);
+    p->slots = slots;
+    p->mask = mask;
+}
+
+static uint32_t find(const struct rib_pool *p, uint32_t hash, const uint8_t *body, size_t size)
+{
+    for (size_t i = hash & p->mask; p->slots[i].id; i = (i + 1) & p->mask) {
+        if (p->slots[i].hash != hash)
+            continue;
+        const struct set *s = set_of(p, p->slots[i].id);
+        if (s->size == size && !memcmp(s->body, body, size))
+            return p->slots[i].id;
+    }
+    return 0;
+}
+
+/* Takes a number out of the table; those behind it move up, so that no marks of the dead are needed. */
+static void remove_slot(struct rib_pool *p, uint32_t hash, uint32_t id)
+{
+    size_t i = hash & p->mask;
+    while (p->slots[i].id != id)
+        i = (i + 1) & p->mask;
+    for (size_t k = (i + 1) & p->mask; p->slots[k].id; k = (k + 1) & p->mask)
+        if (((k - p->slots[k].hash) & p->mask) >= ((k - i) & p->mask)) {
+            p->slots[i] = p->slots[k];
+            i = k;
+        }
+    p->slots[i].id = 0;
+    p->count--;
+}
+
+/* A number with its place in the directory; 0: no memory. */
+static uint32_t take_number(struct rib_pool *p)
+{
+    if (p->free_count)
+        return p->free[--p->free_count];
+    uint32_t at = p->next >> PAGE_BITS;
+    if (at >= PAGES)
+        return 0;
+    if (at >= p->pages) {
+        struct page *page = calloc(1, sizeof(*page));
+        if (!page)
+            return 0;
+        atomic_store_explicit(&p->page[at], page, memory_order_release);
+        p->pages = at + 1;
+    }
+    return p->next++;
+}
+
+/* Room for every number to come back, so that freeing cannot fail; and for one to wait. */
+static int make_room(struct rib_pool *p)
+{
+    if (epoch_room(&p->queue, 1) || grow(p))
+        return -1;
+    if (p->free_room >= p->count + p->free_count + 1)
+        return 0;
+    size_t room = p->free_room ? p->free_room * 2 : 256;
+    uint32_t *more = realloc(p->free, room * sizeof(*more));
+    if (!more)
+        return -1;
+    p->free = more;
+    p->free_room = room;
+    return 0;
+}
+
+static uint32_t add(struct rib_pool *p, uint32_t hash, const uint8_t *body, size_t size)
+{
+    if (make_room(p))
+        return 0;
+    struct set *s = slab_alloc(p->slab, sizeof(*s) + size);
+    uint32_t id = s ? take_number(p) : 0;
+    if (!id) {
+        if (s)
+            slab_free(p->slab, s, sizeof(*s) + size);
+        return 0;
+    }
+    *s = (struct set){ .refs = 1, .hash = hash, .size = (uint32_t)size };
+    memcpy(s->body, body, size);
+    struct page *page = atomic_load_explicit(&p->page[id >> PAGE_BITS], memory_order_relaxed);
+    /* Release: who finds the number in a trie finds the set (pairs with the acquire in set_of). */
+    atomic_store_explicit(&page->set[id & ((1 << PAGE_BITS) - 1)], s, memory_order_release);
+    insert_slot(p->slots, p->mask, (struct slot){ hash, id });
+    p->count++;
+    return id;
+}
+
+uint32_t rib_attrs_intern(struct rib_pool *p, const struct rib_attrs *a)
+{
+    size_t size = pack(p->packed, a);
+    if (!size)
+        return 0;
+    uint32_t hash = (uint32_t)XXH3_64bits_withSeed(p->packed, size, p->seed);
+    uint32_t id = find(p, hash, p->packed, size);
+    if (!id)
+        return add(p, hash, p->packed, size);
+    rib_attrs_ref(p, id);
+    return id;
+}
+
+void rib_attrs_ref(struct rib_pool *p, uint32_t id)
+{
+    if (id)
+        set_of(p, id)->refs++;
+}
+
+void rib_attrs_put(struct rib_pool *p, uint32_t id)
+{
+    struct set *s = id ? set_of(p, id) : NULL;
+    if (!s || --s->refs)
+        return;
+    if (epoch_room(&p->queue, 1))
+        return; /* stays, findable: somebody may want it again */
+    s->waits++;
+    epoch_retire(p->epoch, &p->queue, s, id, 0);
+}
+
+bool pool_tend(struct rib_pool *p, uint64_t safe, unsigned n)
+{
+    struct epoch_item item;
+    while (n-- && epoch_next(&p->queue, safe, &item)) {
+        struct set *s = item.p;
+        if (--s->waits || s->refs)
+            continue;
+        uint32_t id = item.size;
+        remove_slot(p, s->hash, id);
+        p->free[p->free_count++] = id;
+        free(atomic_load_explicit(&s->note, memory_order_acquire));
+        slab_free(p->slab, s, sizeof(*s) + s->size);
+    }
+    shrink(p);
+    return p->queue.count;
+}
+
+void *rib_attrs_note(const struct rib_pool *p, uint32_t id)
+{
+    return id ? atomic_load_explicit(&set_of(p, id)->note, memory_order_acquire) : NULL;
+}
+
+void *rib_attrs_set_note(const struct rib_pool *p, uint32_t id, void *made)
+{
+    void *none = NULL;
+    if (atomic_compare_exchange_strong_explicit(&set_of(p, id)->note, &none, made, memory_order_acq_rel,
+                                                memory_order_acquire))
+        return made;
+    return none;
+}
