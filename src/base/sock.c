@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* UDP sockets, made at start by inputs and probes. */
+/* UDP sockets and TCP listeners, made at start by inputs, services and probes. */
 #include "base/sock.h"
 
 #include <errno.h>
@@ -73,6 +73,16 @@ static size_t enlarge(int fd, int option, int force, size_t wanted)
 
 /* ---- listeners */
 
+/* struct sock_udp and struct sock_tcp. */
+struct listener {
+    bool tcp;
+    const char *ip, *interface, *mcast_groups;
+    uint16_t port;
+    bool v6_only;
+    size_t rcvbuf;
+    int tos;
+};
+
 static bool is_group(const struct sockaddr *sa)
 {
     if (sa->sa_family == AF_INET)
@@ -97,7 +107,7 @@ static int join_group(int fd, const char *text, const char *interface, struct er
     return 0;
 }
 
-static int join_groups(int fd, const struct sock_udp *want, struct err *e)
+static int join_groups(int fd, const struct listener *want, struct err *e)
 {
     unsigned n = 0;
     for (const char *at = want->mcast_groups; at && *at;) {
@@ -116,10 +126,14 @@ static int join_groups(int fd, const struct sock_udp *want, struct err *e)
     return 0;
 }
 
-static int set_options(int fd, const struct sock_udp *want, int family, struct err *e)
+static int set_options(int fd, const struct listener *want, int family, struct err *e)
 {
-    if (set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) == -1 || set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1) == -1)
+    if (set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) == -1 ||
+        (!want->tcp && set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1) == -1))
         return err_sys(e, "cannot share the port");
+    if (want->tos && (set_int(fd, IPPROTO_IP, IP_TOS, want->tos) == -1 ||
+                      (family == AF_INET6 && set_int(fd, IPPROTO_IPV6, IPV6_TCLASS, want->tos) == -1)))
+        return err_sys(e, "cannot set the precedence");
     if (family == AF_INET6 && set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, want->v6_only) == -1)
         return err_sys(e, "cannot set IPV6_V6ONLY");
     if (want->interface && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, want->interface,
@@ -128,16 +142,21 @@ static int set_options(int fd, const struct sock_udp *want, int family, struct e
     return 0;
 }
 
-static int open_listener(const struct sock_udp *want, const struct sockaddr *sa, socklen_t len, struct err *e)
+static int open_listener(const struct listener *want, const struct sockaddr *sa, socklen_t len, struct err *e)
 {
-    int fd = socket(sa->sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(sa->sa_family, (want->tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd == -1)
-        return err_sys(e, "cannot make a UDP socket");
+        return err_sys(e, "cannot make a %s socket", want->tcp ? "TCP" : "UDP");
     int rc = set_options(fd, want, sa->sa_family, e);
     if (rc == 0 && bind(fd, sa, len) == -1)
         rc = refuse(e, "listen on", sa);
     if (rc == 0)
         rc = join_groups(fd, want, e);
+    if (rc == 0 && want->tcp) { /* sessions inherit the buffer: the window is agreed on when they begin */
+        enlarge(fd, SO_RCVBUF, SO_RCVBUFFORCE, want->rcvbuf);
+        if (listen(fd, SOMAXCONN) == -1)
+            rc = refuse(e, "listen on", sa);
+    }
     if (rc == 0)
         return fd;
     int why = errno;
@@ -146,7 +165,7 @@ static int open_listener(const struct sock_udp *want, const struct sockaddr *sa,
     return -1;
 }
 
-static int listen_any(const struct sock_udp *want, struct err *e)
+static int listen_any(const struct listener *want, struct err *e)
 {
     struct sockaddr_storage ss;
     struct addr any6, unset = { { 0 } };
@@ -159,24 +178,45 @@ static int listen_any(const struct sock_udp *want, struct err *e)
     return open_listener(want, (struct sockaddr *)&ss, len, e);
 }
 
-int sock_udp_listen(const struct sock_udp *want, size_t *rcvbuf, struct err *e)
+static int listen_on(const struct listener *want, struct err *e)
 {
     int fd = -1;
-    if (!want->ip) {
-        fd = listen_any(want, e);
-    } else {
-        struct addrinfo *list = resolve(want->ip, want->port, AF_UNSPEC, true, e);
-        for (const struct addrinfo *at = list; at && fd == -1; at = at->ai_next)
-            fd = open_listener(want, at->ai_addr, at->ai_addrlen, e);
-        if (list)
-            freeaddrinfo(list);
-    }
+    if (!want->ip)
+        return listen_any(want, e);
+    struct addrinfo *list = resolve(want->ip, want->port, AF_UNSPEC, true, e);
+    for (const struct addrinfo *at = list; at && fd == -1; at = at->ai_next)
+        fd = open_listener(want, at->ai_addr, at->ai_addrlen, e);
+    if (list)
+        freeaddrinfo(list);
+    return fd;
+}
+
+int sock_udp_listen(const struct sock_udp *want, size_t *rcvbuf, struct err *e)
+{
+    const struct listener l = { .ip = want->ip,
+                                .port = want->port,
+                                .interface = want->interface,
+                                .v6_only = want->v6_only,
+                                .mcast_groups = want->mcast_groups };
+    const int fd = listen_on(&l, e);
     if (fd == -1)
         return -1;
     size_t got = enlarge(fd, SO_RCVBUF, SO_RCVBUFFORCE, want->rcvbuf);
     if (rcvbuf)
         *rcvbuf = got;
     return fd;
+}
+
+int sock_tcp_listen(const struct sock_tcp *want, struct err *e)
+{
+    const struct listener l = { .tcp = true,
+                                .ip = want->ip,
+                                .port = want->port,
+                                .interface = want->interface,
+                                .v6_only = want->v6_only,
+                                .rcvbuf = want->rcvbuf,
+                                .tos = want->tos };
+    return listen_on(&l, e);
 }
 
 int sock_mem(int fd, struct sock_mem *m)

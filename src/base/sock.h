@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* UDP sockets: the listeners of collectors and the connected sockets of exporters. */
+/* Sockets: the listeners of collectors (UDP) and of services (TCP), the connected ones of exporters (UDP). */
 #ifndef BASE_SOCK_H
 #define BASE_SOCK_H
 
@@ -26,6 +26,19 @@ struct sock_udp {
  * that ask for it too (SO_REUSEADDR, SO_REUSEPORT). *rcvbuf (may be NULL) gets the buffer's size as the
  * kernel accounts for it. Beyond net.core.rmem_max only with CAP_NET_ADMIN. Returns the descriptor, or -1. */
 int sock_udp_listen(const struct sock_udp *want, size_t *rcvbuf, struct err *e);
+
+struct sock_tcp {
+    const char *ip; /* as in struct sock_udp */
+    uint16_t port;
+    const char *interface;
+    bool v6_only;
+    size_t rcvbuf; /* octets of receive buffer that sessions get, 0: as the kernel sizes it */
+    int tos;       /* octet of IPv4 ToS or IPv6 traffic class of the sessions, 0: as it is */
+};
+
+/* Opens a non-blocking, close-on-exec listener that has the port for itself; sessions are accepted with
+ * accept4. Returns the descriptor, or -1. */
+int sock_tcp_listen(const struct sock_tcp *want, struct err *e);
 
 struct sock_mem {
     uint32_t queued; /* octets that wait, as the kernel accounts for them */

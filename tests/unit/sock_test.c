@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* UDP sockets over loopback: families, sharing, counted drops, marks of exporters, host:port. */
+/* Sockets over loopback: families, sharing, counted drops, marks of exporters, sessions, host:port. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>
@@ -200,12 +200,44 @@ static void test_split(void **state)
     }
 }
 
+/* One session: a port is one process's alone, and sessions get what the listener was told. */
+static void test_sessions(void **state)
+{
+    struct err e;
+    (void)state;
+    struct sock_tcp want = { .ip = "127.0.0.1", .rcvbuf = 300000, .tos = 0xc0 };
+    const int fd = sock_tcp_listen(&want, &e);
+    assert_true(fd != -1);
+    want.port = port_of(fd);
+    assert_int_equal(sock_tcp_listen(&want, &e), -1);
+    assert_non_null(strstr(e.text, "cannot listen on 127.0.0.1 port"));
+
+    struct sockaddr_storage ss;
+    struct addr a;
+    addr_parse("127.0.0.1", &a);
+    const socklen_t len = addr_to_sockaddr(&a, want.port, false, &ss);
+    const int out = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(out, (struct sockaddr *)&ss, len), 0);
+    const int in = accept(fd, NULL, NULL);
+    assert_true(in != -1);
+    int value = 0;
+    socklen_t size = sizeof(value);
+    assert_int_equal(getsockopt(in, IPPROTO_IP, IP_TOS, &value, &size), 0);
+    assert_int_equal(value, 0xc0);
+    assert_int_equal(getsockopt(in, SOL_SOCKET, SO_RCVBUF, &value, &size), 0);
+    assert_true(value >= 300000);
+    close(in);
+    close(out);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_families), cmocka_unit_test(test_sharing),
         cmocka_unit_test(test_refused),  cmocka_unit_test(test_buffer_and_drops),
         cmocka_unit_test(test_marks),    cmocka_unit_test(test_split),
+        cmocka_unit_test(test_sessions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
