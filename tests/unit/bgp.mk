@@ -9,3 +9,8 @@ tests_unit_bgp_text_test_SOURCES = tests/unit/bgp_text_test.c tests/unit/hex.h
 tests_unit_bgp_text_test_LDADD = $(BGP_WIRE_LIBS)
 tests_unit_bgp_update_test_SOURCES = tests/unit/bgp_update_test.c tests/unit/bgp_record.h tests/unit/hex.h
 tests_unit_bgp_update_test_LDADD = $(BGP_WIRE_LIBS)
+
+check_PROGRAMS += tests/unit/bgp_route_json_test
+TESTS += tests/unit/bgp_route_json_test
+tests_unit_bgp_route_json_test_SOURCES = tests/unit/bgp_route_json_test.c
+tests_unit_bgp_route_json_test_LDADD = libbgp.a libformat.a libcore.a libconfig.a libbase.a $(TEST_LIBS)
