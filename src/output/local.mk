@@ -6,7 +6,7 @@ libformat_a_SOURCES = src/output/format.h src/output/format_impl.h src/output/fo
 liboutput_a_SOURCES = src/output/purge.h src/output/purge.c src/output/bins.h src/output/bins.c src/output/prorate.h src/output/prorate.c src/output/names.c \
 	src/output/trigger.h src/output/trigger.c src/output/sink_file.h src/output/sink_file.c \
 	src/output/msglog.h src/output/msglog.c src/output/msglog_file.h src/output/msglog_file.c \
-	src/output/msglog_queue.h src/output/msglog_queue.c src/output/msglog_amqp.h src/output/msglog_kafka.h \
+	src/output/msglog_chunks.h src/output/msglog_chunks.c src/output/msglog_queue.h src/output/msglog_queue.c src/output/msglog_amqp.h src/output/msglog_kafka.h \
 	src/output/preprocess.h src/output/preprocess.c src/output/spooled.h src/output/spooled.c \
 	src/output/sqltext.h src/output/sqltext.c src/output/sqldialect.c src/output/sink_sqlite3.h
 liboutput_a_SOURCES += src/output/body.h src/output/body.c src/output/style.h src/output/style.c src/output/writerid.h src/output/writerid.c
@@ -29,6 +29,8 @@ if WITH_SQLITE3
 liboutput_a_SOURCES += src/output/sink_sqlite3.c
 endif
 
-noinst_PROGRAMS += bench/micro_format
+noinst_PROGRAMS += bench/micro_format bench/micro_msglog
+bench_micro_msglog_SOURCES = bench/micro_msglog.c
+bench_micro_msglog_LDADD = liboutput.a libformat.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
 bench_micro_format_SOURCES = bench/micro_format.c
 bench_micro_format_LDADD = libformat.a libcore.a libconfig.a libbase.a -lm

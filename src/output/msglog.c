@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/clock.h"
+#include "base/hash.h"
 #include "output/msglog_amqp.h"
 #include "output/msglog_file.h"
 #include "output/msglog_kafka.h"
@@ -28,18 +30,31 @@ const struct msglog_sink_ops msglog_kafka = { .name = "kafka",
 static const struct msglog_sink_ops *const all[] = { &msglog_file, &msglog_amqp, &msglog_kafka };
 enum { N_ALL = sizeof(all) / sizeof(all[0]) };
 
+enum { REMEMBERED = 256 };
+
 struct sink {
     const struct msglog_sink_ops *ops;
     void *state;
     struct msglog_counts counts;
+    uint64_t progress; /* when it had no room */
+    int64_t stuck_us;  /* since when it has made none; 0: it had room */
     struct log_limit say_lost;
+};
+
+struct msglog_target {
+    struct msglog_topic topic; /* addresses lead to those below */
+    struct addr peer, router;
+    void *own[N_ALL]; /* of each sink */
 };
 
 struct msglog {
     const char *name;
     const struct log *log;
+    bool utc;
+    int64_t fixed_us; /* msglog_set_time */
     struct sink sink[N_ALL];
     unsigned n;
+    struct msglog_target *remembered[REMEMBERED]; /* of msglog_write, by their hash */
 };
 
 /* ---- names */
@@ -183,6 +198,7 @@ struct msglog *msglog_open(const struct msglog_conf *c, const struct log *l, str
     }
     m->name = c->name;
     m->log = l;
+    m->utc = c->file.utc;
     for (unsigned i = 0; i < N_ALL; i++)
         if (all[i]->wanted(c) && open_sink(m, all[i], c, e) == -1) {
             msglog_close(m);
@@ -191,24 +207,156 @@ struct msglog *msglog_open(const struct msglog_conf *c, const struct log *l, str
     return m;
 }
 
-bool msglog_write(struct msglog *m, const struct msglog_topic *t, const char *text, size_t len)
+/* ---- targets */
+
+struct msglog_target *msglog_target_new(struct msglog *m, const struct msglog_topic *topic)
+{
+    struct msglog_target *t = calloc(1, sizeof(*t));
+    if (!t)
+        return NULL;
+    t->topic = *topic;
+    if (topic->peer_src_ip) {
+        t->peer = *topic->peer_src_ip;
+        t->topic.peer_src_ip = &t->peer;
+    }
+    if (topic->bmp_router) {
+        t->router = *topic->bmp_router;
+        t->topic.bmp_router = &t->router;
+    }
+    for (unsigned i = 0; i < m->n; i++) {
+        t->own[i] = calloc(1, m->sink[i].ops->target_size);
+        if (!t->own[i] || !m->sink[i].ops->resolve(m->sink[i].state, t->own[i], &t->topic)) {
+            msglog_target_free(m, t);
+            return NULL;
+        }
+    }
+    return t;
+}
+
+void msglog_target_free(struct msglog *m, struct msglog_target *t)
+{
+    for (unsigned i = 0; t && i < m->n && t->own[i]; i++) {
+        m->sink[i].ops->release(m->sink[i].state, t->own[i]);
+        free(t->own[i]);
+    }
+    free(t);
+}
+
+static bool same_addr(const struct addr *a, const struct addr *b)
+{
+    return a && b ? addr_equal(a, b) : a == b;
+}
+
+static bool same_topic(const struct msglog_topic *a, const struct msglog_topic *b)
+{
+    return same_addr(a->peer_src_ip, b->peer_src_ip) && a->peer_src_port == b->peer_src_port &&
+           same_addr(a->bmp_router, b->bmp_router) && a->bmp_router_port == b->bmp_router_port &&
+           a->peer_as == b->peer_as;
+}
+
+static struct msglog_target *remember(struct msglog *m, const struct msglog_topic *topic)
+{
+    const struct addr *const a = topic->peer_src_ip ? topic->peer_src_ip : topic->bmp_router;
+    const uint64_t hash = (a ? hash_bytes(a, sizeof(*a)) : 0) + topic->peer_src_port + topic->bmp_router_port;
+    struct msglog_target **t = &m->remembered[hash % REMEMBERED];
+    if (*t && same_topic(&(*t)->topic, topic))
+        return *t;
+    msglog_target_free(m, *t);
+    return *t = msglog_target_new(m, topic);
+}
+
+static void lose(struct msglog *m, struct sink *s)
+{
+    s->counts.lost++;
+    log_limited(m->log, &s->say_lost, LOG_LV_WARN,
+                "%s: messages to %s are dropped and counted: it does not keep up or is away (%llu so far)",
+                m->name, s->ops->name, (unsigned long long)s->counts.lost);
+}
+
+bool msglog_put(struct msglog *m, struct msglog_target *t, const char *text, size_t len)
 {
     bool taken = m->n > 0;
     for (unsigned i = 0; i < m->n; i++) {
         struct sink *s = &m->sink[i];
-        if (s->ops->write(s->state, t, text, len)) {
+        if (t && s->ops->write(s->state, t->own[i], text, len)) {
             s->counts.written++;
             continue;
         }
         taken = false;
-        s->counts.lost++;
-        log_limited(
-            m->log, &s->say_lost, LOG_LV_WARN,
-            "%s: messages to %s are dropped and counted: it does not keep up or is away (%llu so far)",
-            m->name, s->ops->name, (unsigned long long)s->counts.lost);
+        lose(m, s);
     }
     return taken;
 }
+
+bool msglog_write(struct msglog *m, const struct msglog_topic *t, const char *text, size_t len)
+{
+    return msglog_put(m, remember(m, t), text, len);
+}
+
+/* ---- room */
+
+static bool sink_room(struct sink *s)
+{
+    if (s->ops->room(s->state)) {
+        s->stuck_us = 0;
+        return true;
+    }
+    const uint64_t progress = s->ops->progress(s->state);
+    const int64_t now = clock_mono_us();
+    if (!s->stuck_us || progress != s->progress) {
+        s->stuck_us = now;
+        s->progress = progress;
+    }
+    return now - s->stuck_us > MSGLOG_PATIENCE_US;
+}
+
+bool msglog_room(struct msglog *m)
+{
+    bool room = true;
+    for (unsigned i = 0; i < m->n; i++)
+        room &= sink_room(&m->sink[i]);
+    return room;
+}
+
+/* ---- dumps */
+
+void msglog_set_time(struct msglog *m, int64_t wall_us)
+{
+    m->fixed_us = wall_us;
+    for (unsigned i = 0; i < m->n; i++)
+        if (m->sink[i].ops->set_time)
+            m->sink[i].ops->set_time(m->sink[i].state, wall_us);
+}
+
+static bool link_name(const struct msglog *m, const struct msglog_target *t, const char *pattern,
+                      struct strbuf *out)
+{
+    char timed[4096];
+    const int64_t us = m->fixed_us ? m->fixed_us : clock_wall_us();
+    if (strchr(pattern, '%')) {
+        if (!time_strftime(timed, sizeof(timed), pattern, us, m->utc))
+            return false;
+        pattern = timed;
+    }
+    msglog_expand(out, pattern, &t->topic, true);
+    return !out->failed;
+}
+
+void msglog_finish(struct msglog *m, struct msglog_target *t, const char *link)
+{
+    struct strbuf name;
+    strbuf_init(&name, 4096);
+    if (link && !link_name(m, t, link, &name)) {
+        log_warn(m->log, "%s: the name of the link '%s' gets too long", m->name, link);
+        link = NULL;
+    }
+    for (unsigned i = 0; t && i < m->n; i++)
+        if (m->sink[i].ops->finish)
+            m->sink[i].ops->finish(m->sink[i].state, t->own[i], link ? strbuf_cstr(&name) : NULL);
+    strbuf_free(&name);
+}
+
+/* ---- the rest */
 
 void msglog_flush(struct msglog *m)
 {
@@ -275,6 +423,8 @@ struct msglog_counts msglog_counts(const struct msglog *m)
 
 void msglog_close(struct msglog *m)
 {
+    for (unsigned i = 0; m && i < REMEMBERED; i++)
+        msglog_target_free(m, m->remembered[i]);
     for (unsigned i = 0; m && i < m->n; i++) {
         m->sink[i].ops->close(m->sink[i].state);
         free(m->sink[i].state);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The message log: one JSON object a line, or a message, as things happen (sFlow counters; BGP, BMP and
- * telemetry events): into files, to RabbitMQ, to Kafka, or several of them. Runs in the core, so nothing here
- * waits: what a sink cannot take at once is kept for a moment, then dropped and counted. */
+ * telemetry events): into files, to RabbitMQ, to Kafka, or several of them. It belongs to one event loop, so
+ * nothing here waits: what a sink cannot take at once is kept for a moment, then dropped and counted. Who
+ * reads from TCP need not lose anything: it stops reading while msglog_room says no. */
 #ifndef OUTPUT_MSGLOG_H
 #define OUTPUT_MSGLOG_H
 
@@ -27,9 +28,14 @@ struct msglog_topic {
 /* The keys of one stream; strings are the configuration's and outlive the log. */
 struct msglog_conf {
     const char *name; /* of the stream, for messages: "sfacctd_counter" */
+    /* Called in a thread of the log's when there is room again after msglog_room has said no: wakes the loop
+     * (uv_async_send). NULL: nobody asks for room. */
+    void (*has_room)(void *arg);
+    void *room_arg;
     struct {
         const char *path;        /* *_file, NULL: none; strftime conversions and $ variables */
         bool utc;                /* conversions in UTC */
+        bool empty;              /* a file is emptied when it is first opened; again after msglog_set_time */
         unsigned max_open;       /* files kept open at a time; 0: 256 */
         struct file_modes modes; /* of files and directories that are made */
     } file;
@@ -54,14 +60,23 @@ struct msglog_sink_ops {
     size_t state_size;
     /* Does the configuration ask for it? */
     bool (*wanted)(const struct msglog_conf *c);
+    size_t target_size;
     /* state: zeroed. Must not wait for a server: what is away now is tried again in tick. -1: the
      * configuration is wrong, e says how. */
     int (*open)(void *state, const struct msglog_conf *c, const struct log *l, struct err *e);
+    /* Fills the names of a topic into *target (target_size octets, zeroed); the topic lives as long. */
+    bool (*resolve)(void *state, void *target, const struct msglog_topic *t);
+    void (*release)(void *state, void *target); /* also after resolve has failed */
     /* Takes a copy of the text, or says false: the message is lost and counted. Must not wait. */
-    bool (*write)(void *state, const struct msglog_topic *t, const char *text, size_t len);
-    void (*flush)(void *state);                 /* end of a batch of writes. May be NULL */
-    void (*tick)(void *state, int64_t mono_us); /* each second or so. May be NULL */
-    void (*reopen)(void *state);                /* SIGHUP. May be NULL */
+    bool (*write)(void *state, void *target, const char *text, size_t len);
+    /* See msglog_room; and a number that changes while messages go out. */
+    bool (*room)(void *state);
+    uint64_t (*progress)(const void *state);
+    void (*set_time)(void *state, int64_t wall_us);              /* msglog_set_time. May be NULL */
+    void (*finish)(void *state, void *target, const char *link); /* msglog_finish. May be NULL */
+    void (*flush)(void *state);                                  /* end of a batch of writes. May be NULL */
+    void (*tick)(void *state, int64_t mono_us);                  /* each second or so. May be NULL */
+    void (*reopen)(void *state);                                 /* SIGHUP. May be NULL */
     /* What was taken and is lost after all since the last call. May be NULL */
     uint64_t (*lost_later)(void *state);
     uint64_t (*waiting)(const void *state); /* what was taken and is not confirmed so far. May be NULL */
@@ -77,6 +92,27 @@ bool msglog_wanted(const struct msglog_conf *c);
 
 /* One message: text without a newline at its end. False: a sink did not take it, or there is none. */
 bool msglog_write(struct msglog *m, const struct msglog_topic *t, const char *text, size_t len);
+
+/* The same for who writes more than one message of a topic: names are filled in once, and when the time that
+ * stands in them has changed. The target copies the topic; NULL: no memory. It is freed before the log is
+ * closed. */
+struct msglog_target;
+struct msglog_target *msglog_target_new(struct msglog *m, const struct msglog_topic *t);
+void msglog_target_free(struct msglog *m, struct msglog_target *t); /* NULL is fine */
+bool msglog_put(struct msglog *m, struct msglog_target *t, const char *text, size_t len);
+
+/* False: no sink should be given more than a few thousand messages until there is room again (conf.has_room,
+ * or ask again). A sink that has not got rid of anything for MSGLOG_PATIENCE_US holds up nobody any longer:
+ * what it does not take is lost and counted. */
+bool msglog_room(struct msglog *m);
+#define MSGLOG_PATIENCE_US 30000000
+
+/* For dumps: names get this time (0: that of the clock), and all files begin anew (conf.file.empty). */
+void msglog_set_time(struct msglog *m, int64_t wall_us);
+
+/* The file of this target, if there is one, is complete: it is written out, closed, and `link` (a pattern
+ * like the file's; NULL: none) made to point to it. More may follow. */
+void msglog_finish(struct msglog *m, struct msglog_target *t, const char *link);
 
 /* Fills the variables of a name in; `file`: addresses without characters that file names should not have. */
 void msglog_expand(struct strbuf *out, const char *pattern, const struct msglog_topic *t, bool file);

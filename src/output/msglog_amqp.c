@@ -11,7 +11,8 @@
 
 enum {
     NAME_OCTETS = 4096,
-    HELD_MAX = 16 << 20, /* octets without confirmation */
+    HELD_MAX = 40 << 20, /* octets without confirmation */
+    HELD_SOFT = 8 << 20, /* so many, and the rest stays in the queue; one queue full fits in beside them */
     CONNECT_MS = 5000,
     CONFIRM_MS = 20, /* new messages wait that long at most for the confirmation of others */
     IDLE_MS = 1000,  /* heartbeats, and the end of a connection nobody uses */
@@ -40,7 +41,12 @@ struct publisher {
 struct amqp_state {
     struct publisher *p;
     unsigned turn;
+};
+
+/* The routing key, filled in. */
+struct target {
     struct strbuf name;
+    size_t name_len; /* without the number of routing_key_rr */
 };
 
 /* ---- the thread: what is held */
@@ -228,6 +234,12 @@ static void send_item(void *arg, const struct msglog_item *it)
                 p->keys.host, p->keys.port);
 }
 
+static bool full(const void *arg)
+{
+    const struct publisher *p = arg;
+    return p->octets > HELD_SOFT;
+}
+
 static void end(void *arg, int ms)
 {
     struct publisher *p = arg;
@@ -255,14 +267,17 @@ static void publisher_free(void *arg)
 
 static bool amqp_wanted(const struct msglog_conf *c) { return c->amqp.routing_key != NULL; }
 
-static int publisher_start(struct publisher *p, struct err *e)
+static int publisher_start(struct publisher *p, const struct msglog_conf *c, struct err *e)
 {
     const struct msglog_job job = { .what = p->keys.routing_key,
                                     .item = send_item,
+                                    .full = full,
                                     .idle = keep_going,
                                     .end = end,
                                     .free = publisher_free,
-                                    .arg = p };
+                                    .arg = p,
+                                    .has_room = c->has_room,
+                                    .room_arg = c->room_arg };
     p->client = amqp_client_new(&p->keys);
     if (!p->client)
         return err_sys(e, "no memory for AMQP");
@@ -278,27 +293,56 @@ static int amqp_open(void *state, const struct msglog_conf *c, const struct log 
         return err_sys(e, "no memory for AMQP");
     p->log = l;
     p->keys = c->amqp;
-    if (publisher_start(p, e) == -1) {
+    if (publisher_start(p, c, e) == -1) {
         publisher_free(p);
         return -1;
     }
     a->p = p;
-    strbuf_init(&a->name, NAME_OCTETS);
     return 0;
 }
 
-static bool amqp_write(void *state, const struct msglog_topic *t, const char *text, size_t len)
+static bool amqp_resolve(void *state, void *target, const struct msglog_topic *topic)
+{
+    const struct amqp_state *a = state;
+    struct target *t = target;
+    strbuf_init(&t->name, NAME_OCTETS);
+    msglog_expand(&t->name, a->p->keys.routing_key, topic, true);
+    t->name_len = t->name.len;
+    return true;
+}
+
+static void amqp_release(void *state, void *target)
+{
+    struct target *t = target;
+    (void)state;
+    strbuf_free(&t->name);
+}
+
+static bool amqp_write(void *state, void *target, const char *text, size_t len)
 {
     struct amqp_state *a = state;
+    struct target *t = target;
     const struct amqp_keys *k = &a->p->keys;
-    strbuf_clear(&a->name);
-    msglog_expand(&a->name, k->routing_key, t, true);
-    if (k->routing_key_rr)
-        strbuf_printf(&a->name, "_%u", a->turn++ % (unsigned)k->routing_key_rr);
+    if (k->routing_key_rr) {
+        t->name.len = t->name_len;
+        strbuf_printf(&t->name, "_%u", a->turn++ % (unsigned)k->routing_key_rr);
+    }
     const struct msglog_item it = {
-        .name = a->name.p, .name_len = (uint32_t)a->name.len, .text = text, .text_len = (uint32_t)len
+        .name = t->name.p, .name_len = (uint32_t)t->name.len, .text = text, .text_len = (uint32_t)len
     };
-    return !a->name.failed && msglog_queue_put(a->p->queue, &it);
+    return !t->name.failed && msglog_queue_put(a->p->queue, &it);
+}
+
+static bool amqp_room(void *state)
+{
+    const struct amqp_state *a = state;
+    return msglog_queue_room(a->p->queue);
+}
+
+static uint64_t amqp_progress(const void *state)
+{
+    const struct amqp_state *a = state;
+    return msglog_queue_progress(a->p->queue);
 }
 
 static void amqp_flush(void *state)
@@ -321,17 +365,21 @@ static uint64_t amqp_waiting(const void *state)
 
 static void amqp_close(void *state)
 {
-    struct amqp_state *a = state;
-    strbuf_free(&a->name);
+    const struct amqp_state *a = state;
     msglog_queue_stop(a->p->queue);
 }
 
 const struct msglog_sink_ops msglog_amqp = {
     .name = "amqp",
     .state_size = sizeof(struct amqp_state),
+    .target_size = sizeof(struct target),
     .wanted = amqp_wanted,
     .open = amqp_open,
+    .resolve = amqp_resolve,
+    .release = amqp_release,
     .write = amqp_write,
+    .room = amqp_room,
+    .progress = amqp_progress,
     .flush = amqp_flush,
     .lost_later = amqp_lost_later,
     .waiting = amqp_waiting,

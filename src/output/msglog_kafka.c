@@ -7,7 +7,12 @@
 #include "output/kafka_client.h"
 #include "output/msglog_queue.h"
 
-enum { NAME_OCTETS = 4096, POLL_MS = 20, IDLE_MS = 1000 };
+enum {
+    NAME_OCTETS = 4096,
+    POLL_MS = 20,
+    IDLE_MS = 1000,
+    WAITING_MAX = 50000, /* messages without confirmation: half of what librdkafka takes by default */
+};
 
 /* The thread's, but for what never changes. */
 struct sender {
@@ -23,7 +28,12 @@ struct kafka_state {
     struct sender *s;
     const char *topic, *key; /* patterns */
     unsigned rr, turn;
-    struct strbuf name, key_text;
+};
+
+/* Topic and key, filled in. */
+struct target {
+    struct strbuf name, key;
+    size_t name_len; /* without the number of topic_rr */
 };
 
 /* ---- the thread */
@@ -67,6 +77,12 @@ static int poll_reports(void *arg)
     return kafka_client_waiting(s->client) ? 0 : IDLE_MS;
 }
 
+static bool full(const void *arg)
+{
+    const struct sender *s = arg;
+    return kafka_client_waiting(s->client) > WAITING_MAX;
+}
+
 static void end(void *arg, int ms)
 {
     struct sender *s = arg;
@@ -98,10 +114,13 @@ static int sender_start(struct sender *s, const struct msglog_conf *c, struct er
                                             .log = s->log };
     const struct msglog_job job = { .what = c->kafka.topic,
                                     .item = send_item,
+                                    .full = full,
                                     .idle = poll_reports,
                                     .end = end,
                                     .free = sender_free,
-                                    .arg = s };
+                                    .arg = s,
+                                    .has_room = c->has_room,
+                                    .room_arg = c->room_arg };
     s->client = kafka_client_new(&conf, e);
     if (s->client)
         s->queue = msglog_queue_start(&job, s->log, e);
@@ -125,28 +144,57 @@ static int kafka_open(void *state, const struct msglog_conf *c, const struct log
     *k = (struct kafka_state){
         .s = s, .topic = c->kafka.topic, .key = c->kafka.partition_key, .rr = (unsigned)c->kafka.topic_rr
     };
-    strbuf_init(&k->name, NAME_OCTETS);
-    strbuf_init(&k->key_text, NAME_OCTETS);
     return 0;
 }
 
-static bool kafka_write(void *state, const struct msglog_topic *t, const char *text, size_t len)
+static bool kafka_resolve(void *state, void *target, const struct msglog_topic *topic)
+{
+    const struct kafka_state *k = state;
+    struct target *t = target;
+    strbuf_init(&t->name, NAME_OCTETS);
+    strbuf_init(&t->key, NAME_OCTETS);
+    msglog_expand(&t->name, k->topic, topic, true);
+    t->name_len = t->name.len;
+    if (k->key)
+        msglog_expand(&t->key, k->key, topic, false);
+    return true;
+}
+
+static void kafka_release(void *state, void *target)
+{
+    struct target *t = target;
+    (void)state;
+    strbuf_free(&t->name);
+    strbuf_free(&t->key);
+}
+
+static bool kafka_write(void *state, void *target, const char *text, size_t len)
 {
     struct kafka_state *k = state;
-    strbuf_clear(&k->name);
-    strbuf_clear(&k->key_text);
-    msglog_expand(&k->name, k->topic, t, true);
-    if (k->rr)
-        strbuf_printf(&k->name, "_%u", k->turn++ % k->rr);
-    if (k->key)
-        msglog_expand(&k->key_text, k->key, t, false);
-    const struct msglog_item it = { .name = k->name.p,
-                                    .key = k->key_text.p,
+    struct target *t = target;
+    if (k->rr) {
+        t->name.len = t->name_len;
+        strbuf_printf(&t->name, "_%u", k->turn++ % k->rr);
+    }
+    const struct msglog_item it = { .name = t->name.p,
+                                    .key = t->key.p,
                                     .text = text,
-                                    .name_len = (uint32_t)k->name.len,
-                                    .key_len = (uint32_t)k->key_text.len,
+                                    .name_len = (uint32_t)t->name.len,
+                                    .key_len = (uint32_t)t->key.len,
                                     .text_len = (uint32_t)len };
-    return !k->name.failed && !k->key_text.failed && msglog_queue_put(k->s->queue, &it);
+    return !t->name.failed && !t->key.failed && msglog_queue_put(k->s->queue, &it);
+}
+
+static bool kafka_room(void *state)
+{
+    const struct kafka_state *k = state;
+    return msglog_queue_room(k->s->queue);
+}
+
+static uint64_t kafka_progress(const void *state)
+{
+    const struct kafka_state *k = state;
+    return msglog_queue_progress(k->s->queue);
 }
 
 static void kafka_flush(void *state)
@@ -169,18 +217,21 @@ static uint64_t kafka_waiting(const void *state)
 
 static void kafka_close(void *state)
 {
-    struct kafka_state *k = state;
-    strbuf_free(&k->name);
-    strbuf_free(&k->key_text);
+    const struct kafka_state *k = state;
     msglog_queue_stop(k->s->queue);
 }
 
 const struct msglog_sink_ops msglog_kafka = {
     .name = "kafka",
     .state_size = sizeof(struct kafka_state),
+    .target_size = sizeof(struct target),
     .wanted = kafka_wanted,
     .open = kafka_open,
+    .resolve = kafka_resolve,
+    .release = kafka_release,
     .write = kafka_write,
+    .room = kafka_room,
+    .progress = kafka_progress,
     .flush = kafka_flush,
     .lost_later = kafka_lost_later,
     .waiting = kafka_waiting,

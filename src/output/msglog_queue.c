@@ -15,6 +15,8 @@
 
 enum {
     QUEUE_MAX = 16 << 20, /* octets of messages that wait */
+    QUEUE_SOFT = 8 << 20, /* from here on it is better to put in no more */
+    FULL_MS = 5,          /* until one that is full is asked again, at least */
     CLOSE_WAIT_MS = 2000,
     END_MS = 1500, /* of these, for `end` */
 };
@@ -26,8 +28,8 @@ struct msglog_queue {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    struct strbuf queue; /* items: struct head, name, key, text */
-    bool stop, woken;
+    struct strbuf queue;       /* items: struct head, name, key, text */
+    bool stop, woken, starved; /* starved: msglog_queue_room has said no */
     _Atomic uint64_t put, done, lost;
     uint64_t lost_said; /* the core's */
     struct strbuf work; /* the thread's */
@@ -71,9 +73,34 @@ static struct timespec in_ms(int ms, clockid_t clock)
     return t;
 }
 
+static void tell_room(struct msglog_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    const bool tell = q->starved && q->queue.len < QUEUE_SOFT;
+    q->starved = q->starved && !tell;
+    pthread_mutex_unlock(&q->lock);
+    if (tell && q->job.has_room)
+        q->job.has_room(q->job.room_arg);
+}
+
+/* What is queued waits until there is room behind it; false: it is the end. */
+static bool wait_for_idle(struct msglog_queue *q, int wait_ms)
+{
+    const struct timespec until = in_ms(wait_ms > FULL_MS ? wait_ms : FULL_MS, CLOCK_MONOTONIC);
+    int rc = 0;
+    pthread_mutex_lock(&q->lock);
+    while (!q->stop && wait_ms && rc != ETIMEDOUT)
+        rc = pthread_cond_timedwait(&q->wake, &q->lock, &until);
+    const bool stop = q->stop;
+    pthread_mutex_unlock(&q->lock);
+    return !stop;
+}
+
 /* Takes what there is to do, waits for it for so long; false: nothing any more. */
 static bool take_work(struct msglog_queue *q, int wait_ms)
 {
+    if (q->job.full && q->job.full(q->job.arg) && wait_for_idle(q, wait_ms))
+        return true;
     const struct timespec until = in_ms(wait_ms > 0 ? wait_ms : 0, CLOCK_MONOTONIC);
     int rc = wait_ms ? 0 : ETIMEDOUT;
     pthread_mutex_lock(&q->lock);
@@ -94,6 +121,7 @@ static void *run(void *arg)
     struct msglog_queue *q = arg;
     int wait_ms = 0;
     while (take_work(q, wait_ms)) {
+        tell_room(q);
         do_work(q);
         wait_ms = q->job.idle(q->job.arg);
     }
@@ -168,6 +196,15 @@ bool msglog_queue_put(struct msglog_queue *q, const struct msglog_item *it)
     return fits;
 }
 
+bool msglog_queue_room(struct msglog_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    const bool room = q->queue.len < QUEUE_SOFT;
+    q->starved |= !room;
+    pthread_mutex_unlock(&q->lock);
+    return room;
+}
+
 void msglog_queue_wake(struct msglog_queue *q)
 {
     pthread_mutex_lock(&q->lock);
@@ -193,10 +230,15 @@ uint64_t msglog_queue_lost(struct msglog_queue *q)
     return fresh;
 }
 
+uint64_t msglog_queue_progress(const struct msglog_queue *q)
+{
+    return atomic_load_explicit(&q->done, memory_order_relaxed) +
+           atomic_load_explicit(&q->lost, memory_order_relaxed);
+}
+
 uint64_t msglog_queue_waiting(const struct msglog_queue *q)
 {
-    const uint64_t gone = atomic_load_explicit(&q->done, memory_order_relaxed) +
-                          atomic_load_explicit(&q->lost, memory_order_relaxed);
+    const uint64_t gone = msglog_queue_progress(q);
     return atomic_load_explicit(&q->put, memory_order_relaxed) - gone;
 }
 

@@ -20,6 +20,9 @@ struct msglog_item {
 struct msglog_job {
     const char *what; /* where messages go, for the log: lives as long as the queue */
     void (*item)(void *arg, const struct msglog_item *it);
+    /* Is there as much on its way as it can hold? Then nothing is taken from the queue until the next time
+     * that it is idle. NULL: never. */
+    bool (*full)(const void *arg);
     /* After each queue full, and when the time is up that it asked for the last time: milliseconds until it
      * wants to be called again, -1: not before there is something. */
     int (*idle)(void *arg);
@@ -27,6 +30,8 @@ struct msglog_job {
     void (*end)(void *arg, int ms);
     void (*free)(void *arg); /* NULL: nothing to free */
     void *arg;
+    void (*has_room)(void *room_arg); /* called in the thread when there is room again; may be NULL */
+    void *room_arg;
 };
 
 struct msglog_queue;
@@ -36,6 +41,9 @@ struct msglog_queue *msglog_queue_start(const struct msglog_job *job, const stru
 
 /* Core: takes a copy. False: there is no room. Never waits. */
 bool msglog_queue_put(struct msglog_queue *q, const struct msglog_item *it);
+
+/* Core: would it be better to put in no more for now? Half of the queue is left when it says no. */
+bool msglog_queue_room(struct msglog_queue *q);
 
 /* Core: there is something to do now. */
 void msglog_queue_wake(struct msglog_queue *q);
@@ -47,6 +55,7 @@ void msglog_queue_lose(struct msglog_queue *q, uint64_t n);
 /* Core: lost since the last call; neither written nor lost so far. */
 uint64_t msglog_queue_lost(struct msglog_queue *q);
 uint64_t msglog_queue_waiting(const struct msglog_queue *q);
+uint64_t msglog_queue_progress(const struct msglog_queue *q); /* written or lost so far */
 
 /* Core: waits two seconds at most for what is there, says how much is lost. A thread that hangs in a system
  * call keeps its memory. */

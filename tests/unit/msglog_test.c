@@ -4,6 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,6 +178,161 @@ static void pipe_full(void **state)
     msglog_close(m);
 }
 
+static void note_room(void *arg)
+{
+    atomic_int *told = arg;
+    atomic_fetch_add(told, 1);
+}
+
+/* What a reader of the pipe has seen: lines, each one more than the one before. */
+struct reader {
+    int fd;
+    char rest[64];
+    size_t len;
+    unsigned next;
+};
+
+static void read_numbers(struct reader *r, size_t most)
+{
+    char buf[65536];
+    struct pollfd p = { .fd = r->fd, .events = POLLIN };
+    assert_int_equal(poll(&p, 1, 10000), 1);
+    const ssize_t n = read(r->fd, buf, most);
+    assert_true(n > 0);
+    for (ssize_t i = 0; i < n; i++) {
+        if (buf[i] != '\n') {
+            r->rest[r->len++] = buf[i];
+            assert_true(r->len < sizeof(r->rest));
+            continue;
+        }
+        r->rest[r->len] = '\0';
+        assert_int_equal(strtoul(r->rest, NULL, 10), r->next);
+        r->next++;
+        r->len = 0;
+    }
+}
+
+/* Who asks for room loses nothing, however slow the reader is, and is told when there is room again. */
+static void nothing_lost_with_room(void **state)
+{
+    enum { MESSAGES = 2000000 };
+    char path[256], text[64];
+    atomic_int told = 0;
+    struct log l;
+    struct err e;
+    (void)state;
+    snprintf(path, sizeof(path), "%s/slow", dir);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    struct msglog_conf c = conf(path);
+    c.has_room = note_room;
+    c.room_arg = &told;
+    log_init(&l, NULL, "default", "core", false);
+    struct msglog *m = msglog_open(&c, &l, &e);
+    assert_non_null(m);
+    struct msglog_target *t = msglog_target_new(m, &(struct msglog_topic){ 0 });
+    struct reader r = { .fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) };
+    unsigned refused = 0;
+    for (unsigned i = 0; i < MESSAGES;) {
+        if (!msglog_room(m)) {
+            refused++;
+            for (const int seen = told; seen == told && !msglog_room(m);)
+                read_numbers(&r, 65536);
+            continue;
+        }
+        for (unsigned k = 0; k < 1000 && i < MESSAGES; k++, i++) {
+            const int n = snprintf(text, sizeof(text), "%u      ", i);
+            assert_true(msglog_put(m, t, text, (size_t)n));
+        }
+        msglog_flush(m);
+        read_numbers(&r, 4096);
+    }
+    msglog_tick(m, clock_mono_us());
+    while (r.next < MESSAGES)
+        read_numbers(&r, 65536);
+    assert_true(refused > 0 && told > 0);
+    assert_int_equal(msglog_counts(m).lost, 0);
+    assert_int_equal(msglog_counts(m).written, MESSAGES);
+    msglog_target_free(m, t);
+    msglog_close(m);
+    close(r.fd);
+}
+
+/* Two targets of one file: their lines stand in the order in which they were written. */
+static void targets_of_one_file(void **state)
+{
+    char path[256], want[4096] = "", text[16];
+    struct addr a, b;
+    (void)state;
+    addr_parse("192.0.2.1", &a);
+    addr_parse("192.0.2.2", &b);
+    snprintf(path, sizeof(path), "%s/both", dir);
+    struct msglog *m = open_log(path);
+    struct msglog_target *t[2] = { msglog_target_new(m, &(struct msglog_topic){ .peer_src_ip = &a }),
+                                   msglog_target_new(m, &(struct msglog_topic){ .peer_src_ip = &b }) };
+    for (unsigned i = 0; i < 100; i++) {
+        const int n = snprintf(text, sizeof(text), "{%u}", i);
+        assert_true(msglog_put(m, t[i % 3 == 0], text, (size_t)n));
+        if (i % 7 == 0)
+            msglog_flush(m);
+        strcat(want, text); /* NOLINT */
+        strcat(want, "\n"); /* NOLINT */
+    }
+    msglog_target_free(m, t[0]);
+    msglog_target_free(m, t[1]);
+    msglog_close(m);
+    assert_file("both", want);
+}
+
+/* Dumps: names have the time of the dump, each begins anew, and the link leads to one that is whole. */
+static void dumps(void **state)
+{
+    static const int64_t times[] = { 1700000000, 1700000060, 1700000060 };
+    char path[256], link[256], want[64];
+    struct log l;
+    struct err e;
+    struct addr a;
+    (void)state;
+    addr_parse("192.0.2.1", &a);
+    snprintf(path, sizeof(path), "%s/dump-$peer_src_ip-%%s", dir);
+    snprintf(link, sizeof(link), "%s/latest-$peer_src_ip", dir);
+    struct msglog_conf c = conf(path);
+    c.file.empty = true;
+    log_init(&l, NULL, "default", "core", false);
+    struct msglog *m = msglog_open(&c, &l, &e);
+    struct msglog_target *t = msglog_target_new(m, &(struct msglog_topic){ .peer_src_ip = &a });
+    for (unsigned i = 0; i < 3; i++) {
+        msglog_set_time(m, times[i] * US_PER_S);
+        snprintf(want, sizeof(want), "{%u}", i);
+        assert_true(msglog_put(m, t, want, 3));
+        assert_true(msglog_put(m, t, want, 3));
+        msglog_finish(m, t, link);
+    }
+    msglog_target_free(m, t);
+    msglog_close(m);
+    assert_file("dump-192_0_2_1-1700000000", "{0}\n{0}\n");
+    assert_file("dump-192_0_2_1-1700000060", "{2}\n{2}\n");
+    assert_file("latest-192_0_2_1", "{2}\n{2}\n");
+}
+
+/* A message that is longer than a chunk, between others. */
+static void long_messages(void **state)
+{
+    enum { LONG = 3 << 20 };
+    (void)state;
+    char *text = malloc(LONG);
+    memset(text, 'y', LONG);
+    struct msglog *m = open_log(path_of("long"));
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(msglog_write(m, &(struct msglog_topic){ 0 }, "{}", 2));
+        assert_true(msglog_write(m, &(struct msglog_topic){ 0 }, text, LONG));
+    }
+    msglog_close(m);
+    struct stat st;
+    assert_int_equal(stat(path_of("long"), &st), 0);
+    assert_int_equal(st.st_size, 3 * (LONG + 1 + 3));
+    free(text);
+}
+
 /* A folder that goes away meanwhile: lost and counted. */
 static void cannot_open(void **state)
 {
@@ -290,10 +448,13 @@ static void names_of_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_of_keys), cmocka_unit_test(one_file_a_peer), cmocka_unit_test(appends),
-        cmocka_unit_test(time_in_names), cmocka_unit_test(reopened),        cmocka_unit_test(many_files),
-        cmocka_unit_test(pipe_full),     cmocka_unit_test(cannot_open),     cmocka_unit_test(wrong_names),
-        cmocka_unit_test(expands),
+        cmocka_unit_test(names_of_keys), cmocka_unit_test(one_file_a_peer),
+        cmocka_unit_test(appends),       cmocka_unit_test(time_in_names),
+        cmocka_unit_test(reopened),      cmocka_unit_test(many_files),
+        cmocka_unit_test(pipe_full),     cmocka_unit_test(cannot_open),
+        cmocka_unit_test(wrong_names),   cmocka_unit_test(expands),
+        cmocka_unit_test(dumps),         cmocka_unit_test(targets_of_one_file),
+        cmocka_unit_test(long_messages), cmocka_unit_test(nothing_lost_with_room),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
