@@ -12,7 +12,11 @@ enum { ROWS = 4096, ROUNDS = 256, SLOT = 256 };
 static const struct {
     const char *name;
     enum format_kind kind;
-} kinds[] = { { "csv", FORMAT_CSV }, { "json", FORMAT_JSON }, { "table", FORMAT_TABLE } };
+} kinds[] = { { "csv", FORMAT_CSV },
+              { "json", FORMAT_JSON },
+              { "table", FORMAT_TABLE },
+              { "avro", FORMAT_AVRO },
+              { "avro_json", FORMAT_AVRO_JSON } };
 
 /* A record as the core makes it, in SLOT octets. */
 static void fill(uint8_t *slot, const struct projection *p, bool v6)
@@ -56,7 +60,7 @@ static void measure(const struct layout *l, const uint8_t *slots, const char *wh
         octets += out.len;
     }
     double ns = (double)(clock_mono_us() - start) * 1000 / ROWS / ROUNDS;
-    printf("format %-6s %-5s %6.1f ns a row, %zu octets\n", kinds[kind].name, what, ns,
+    printf("format %-9s %-5s %6.1f ns a row, %zu octets\n", kinds[kind].name, what, ns,
            octets / ROWS / ROUNDS);
     strbuf_free(&out);
     format_free(f);
@@ -81,7 +85,7 @@ int main(void)
     for (int v6 = 0; v6 < 2; v6++) {
         for (size_t i = 0; i < ROWS; i++)
             fill(slots + i * SLOT, &p, v6);
-        for (int kind = 0; kind < 3; kind++)
+        for (int kind = 0; kind < (int)(sizeof(kinds) / sizeof(kinds[0])); kind++)
             measure(&l, slots, v6 ? "IPv6" : "IPv4", kind);
     }
     free(slots);

@@ -117,6 +117,9 @@ struct config {
     const char *print_output_file, *print_output_lock_file, *print_output_separator, *print_latest_file;
     bool print_output_file_append, print_markers, print_write_empty_file;
 
+    const char *avro_schema_file;
+    int avro_buffer_size; /* a hint: records are never cut by it */
+
     const char *spool_dir;  /* NULL: the default directory where that exists */
     int64_t spool_max_size; /* octets, 0: 1 GiB */
 

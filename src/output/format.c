@@ -7,9 +7,9 @@
 #include <stdlib.h>
 
 static const struct format_ops *const ops_of[] = {
-    [FORMAT_TABLE] = &format_table,
-    [FORMAT_CSV] = &format_csv,
-    [FORMAT_JSON] = &format_json,
+    [FORMAT_TABLE] = &format_table,         [FORMAT_CSV] = &format_csv,
+    [FORMAT_JSON] = &format_json,           [FORMAT_AVRO] = &format_avro,
+    [FORMAT_AVRO_JSON] = &format_avro_json,
 };
 
 const uint8_t *fcol_bytes(struct fcol *c, const struct format *f, const struct row *r, uint32_t *len)
@@ -148,7 +148,7 @@ struct format *format_new(const struct layout *l, const struct format_style *sty
     unsigned n = style->all_columns
                      ? every_column(f, order)
                      : layout_order(l,
-                                    style->kind == FORMAT_JSON && style->order == ORDER_CSV ? ORDER_JSON
+                                    style->kind >= FORMAT_JSON && style->order == ORDER_CSV ? ORDER_JSON
                                                                                             : style->order,
                                     order);
     for (unsigned i = 0; i < n; i++)
@@ -180,6 +180,17 @@ void format_set_updated(struct format *f, int64_t updated_us)
 {
     struct time_cache tc = { 0 };
     f->updated_len = (uint8_t)time_text(updated_us, &f->st.time, false, &tc, f->updated);
+}
+
+bool format_set_writer_id(struct format *f, const char *id)
+{
+    const size_t before = f->tail_len;
+    if (!f->ops->tail)
+        return true;
+    const bool done = f->ops->tail(f, id);
+    f->row_max += f->tail_len;
+    f->row_max -= before;
+    return done;
 }
 
 void format_header(struct format *f, struct strbuf *out)

@@ -107,4 +107,4 @@ static void csv_row(struct format *f, const struct row *r, struct strbuf *out)
     out->len = (size_t)(p - out->p) + !f->n;
 }
 
-const struct format_ops format_csv = { csv_prepare, csv_header, csv_row };
+const struct format_ops format_csv = { csv_prepare, csv_header, csv_row, NULL };

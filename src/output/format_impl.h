@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Shared by the formats (format.c, format_text.c, format_table.c, format_csv.c, format_json.c) and by nobody
- * else. A format is an array of output columns, each with the function that writes its kind, made once by
- * format_new. */
+/* Shared by the formats (format.c, format_text.c, format_table.c, format_csv.c, format_json.c, format_avro.c,
+ * format_avro_json.c) and by nobody else. A format is an array of output columns, each with the function that
+ * writes its kind, made once by format_new. */
 #ifndef OUTPUT_FORMAT_IMPL_H
 #define OUTPUT_FORMAT_IMPL_H
 
@@ -20,9 +20,9 @@ enum where {
     IN_ROW,
     NOWHERE
 }; /* IN_TAIL: an address; NOWHERE: not asked for (client -a): zeros */
-enum hide { HIDE_NEVER, HIDE_ON_EVENT, HIDE_UNBINNED };
+enum hide { HIDE_NEVER, HIDE_ON_EVENT, HIDE_UNBINNED, HIDE_ALWAYS };
 
-enum { PREFIX_MAX = 96, PREFIX_STEP = 32 };
+enum { PREFIX_MAX = 128, PREFIX_STEP = 32 };
 
 struct fcol {
     put_fn *put; /* NULL: put_var */
@@ -38,10 +38,17 @@ struct fcol {
     bool check;  /* csv: may hold what has to be quoted */
     uint8_t prefix_len;
     struct time_cache tc;
-    struct addr addr; /* of the row in hand */
+    struct addr addr;   /* of the row in hand */
+    uint8_t type;       /* Avro: enum avro_type */
+    bool optional, own; /* Avro: a union with null; a member of custom_primitives */
+    bool ascii;         /* Avro: put_var writes text whose length has to go before it */
+    uint8_t null_len;   /* Avro: octets of the prefix that stand before null */
     char title[64];
     char prefix[PREFIX_MAX]; /* JSON: `, "name": `; copied in steps of PREFIX_STEP */
 };
+
+/* What a field of an Avro record is (Avro 1.11, "Schema Declaration"). Arrays and maps are of strings. */
+enum avro_type { AVRO_INT, AVRO_LONG, AVRO_DOUBLE, AVRO_STRING, AVRO_ARRAY, AVRO_MAP };
 
 struct proto_text {
     char text[15];
@@ -53,8 +60,10 @@ struct format_ops {
     int (*prepare)(struct format *f); /* -1: out of memory */
     void (*header)(struct format *f, struct strbuf *out);
     void (*row)(struct format *f, const struct row *r, struct strbuf *out);
+    /* Makes the tail anew, for another writer_id (NULL: none). False: out of memory. NULL: there is none. */
+    bool (*tail)(struct format *f, const char *writer_id);
 };
-extern const struct format_ops format_table, format_csv, format_json;
+extern const struct format_ops format_table, format_csv, format_json, format_avro, format_avro_json;
 
 enum { FORMAT_COLS = FIELD_MAX * 2 + CUSTOM_MAX + 8 };
 
@@ -92,6 +101,46 @@ put_var_fn text_as_path_client;
 void fcol_init(struct fcol *fc, const struct format *f, const struct column *c);
 /* Adds a column; a coordinate becomes two. Returns the first. */
 struct fcol *format_add(struct format *f, const struct column *c);
+/* The columns of the layout in the order of an Avro record, with names (title) and types, then stamps and
+ * counters; puts are still those of JSON. Returns how many of them are members of custom_primitives. */
+unsigned avro_columns(struct format *f);
+
+/* ---- JSON's, which Avro shares (format_json.c) */
+
+/* How a kind is written where kind_text does not say it. */
+void json_kind(const struct format_style *st, struct fcol *c);
+put_fn json_rd_origin;
+put_var_fn json_plain;
+/* What a row starts and ends with. -1: out of memory. */
+int json_ends(struct format *f);
+bool json_tail(struct format *f, const char *writer_id);
+/* Is this column left out of this row, or null in it? */
+bool column_hidden(const struct format *f, const struct fcol *c, const struct row *r);
+
+/* Labels as pairs, "k1%v1,k2%v2", both signs separating alike; an odd rest is left out. */
+struct pairs {
+    const uint8_t *p, *end;
+};
+/* Those of a label. */
+static inline struct pairs pairs_of(const uint8_t *v, uint32_t len)
+{
+    return (struct pairs){ len ? v : NULL, v + len };
+}
+/* The next key and value, of those that come again the last ones only; false: none is left. */
+bool pairs_next(struct pairs *x, const uint8_t *word[2], uint32_t len[2]);
+
+/* The next word of a list with blanks between; false: none is left. */
+bool words_next(const uint8_t **at, const uint8_t *end, const uint8_t **word, uint32_t *len);
+
+/* A prefix goes out in steps that need no loop; behind it there is room (row_max). */
+static inline char *put_prefix(const struct fcol *c, unsigned skip, char *p)
+{
+    memcpy(p, c->prefix + skip, PREFIX_STEP);
+    if (__builtin_expect(c->prefix_len > PREFIX_STEP, 0))
+        memcpy(p, c->prefix + skip, c->prefix_len - skip);
+    return p + c->prefix_len - skip;
+}
+
 /* Adds a counter of struct row. */
 struct fcol *format_add_counter(struct format *f, const char *title, uint16_t off, uint16_t width);
 void format_add_counters(struct format *f);

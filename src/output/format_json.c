@@ -69,7 +69,7 @@ char *text_fwd_status(struct fcol *c, const struct format *f, const uint8_t *v, 
     return p + n;
 }
 
-static char *json_rd_origin(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
+char *json_rd_origin(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
 {
     static const char words[][8] = { "unknown", "map", "bgp", "bmp", "flow" };
     (void)c, (void)f;
@@ -78,7 +78,7 @@ static char *json_rd_origin(struct fcol *c, const struct format *f, const uint8_
     return p + strlen(word);
 }
 
-static void json_plain(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
+void json_plain(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
 {
     (void)f;
     json_chars(out, v, len);
@@ -97,22 +97,32 @@ static void json_class(const struct format *f, const uint8_t *v, uint32_t len, s
         strbuf_lit(out, "unknown");
 }
 
+bool words_next(const uint8_t **at, const uint8_t *end, const uint8_t **word, uint32_t *len)
+{
+    while (*at < end && **at == ' ')
+        ++*at;
+    if (*at == end)
+        return false;
+    const uint8_t *blank = memchr(*at, ' ', (size_t)(end - *at));
+    *word = *at;
+    *at = blank ? blank : end;
+    *len = (uint32_t)(*at - *word);
+    return true;
+}
+
 /* Words between blanks become an array. */
 static void json_words(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
 {
     (void)f;
+    const uint8_t *at = v, *word;
+    uint32_t n;
     bool first = true;
     strbuf_char(out, '[');
-    for (uint32_t i = 0; i < len;) {
-        const uint8_t *blank = memchr(v + i, ' ', len - i);
-        uint32_t n = blank ? (uint32_t)(blank - (v + i)) : len - i;
-        if (n) {
-            if (!first)
-                strbuf_lit(out, ", ");
-            json_string(out, (const char *)v + i, n);
-            first = false;
-        }
-        i += n + 1;
+    while (words_next(&at, v + len, &word, &n)) {
+        if (!first)
+            strbuf_lit(out, ", ");
+        json_string(out, (const char *)word, n);
+        first = false;
     }
     strbuf_char(out, ']');
 }
@@ -154,11 +164,6 @@ static void json_segments(const struct format *f, const uint8_t *v, uint32_t len
     strbuf_char(out, ']');
 }
 
-/* Labels as pairs, "k1%v1,k2%v2", both signs separating alike. */
-struct pairs {
-    const uint8_t *p, *end;
-};
-
 static bool pairs_word(struct pairs *x, const uint8_t **word, uint32_t *len)
 {
     if (!x->p)
@@ -172,7 +177,7 @@ static bool pairs_word(struct pairs *x, const uint8_t **word, uint32_t *len)
     return true;
 }
 
-static bool pairs_next(struct pairs *x, const uint8_t *word[2], uint32_t len[2])
+static bool pairs_step(struct pairs *x, const uint8_t *word[2], uint32_t len[2])
 {
     return pairs_word(x, &word[0], &len[0]) && pairs_word(x, &word[1], &len[1]);
 }
@@ -182,8 +187,17 @@ static bool pairs_again(struct pairs rest, const uint8_t *key, uint32_t n)
 {
     const uint8_t *word[2];
     uint32_t len[2];
-    while (pairs_next(&rest, word, len)) {
+    while (pairs_step(&rest, word, len)) {
         if (len[0] == n && !memcmp(word[0], key, n))
+            return true;
+    }
+    return false;
+}
+
+bool pairs_next(struct pairs *x, const uint8_t *word[2], uint32_t len[2])
+{
+    while (pairs_step(x, word, len)) {
+        if (!pairs_again(*x, word[0], len[0]))
             return true;
     }
     return false;
@@ -192,14 +206,12 @@ static bool pairs_again(struct pairs rest, const uint8_t *key, uint32_t n)
 static void json_map(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
 {
     (void)f;
-    struct pairs x = { len ? v : NULL, v + len };
+    struct pairs x = pairs_of(v, len);
     const uint8_t *word[2];
     uint32_t n[2];
     bool first = true;
     strbuf_char(out, '{');
     while (pairs_next(&x, word, n)) {
-        if (pairs_again(x, word[0], n[0]))
-            continue;
         if (!first)
             strbuf_lit(out, ", ");
         first = false;
@@ -212,8 +224,7 @@ static void json_map(const struct format *f, const uint8_t *v, uint32_t len, str
 
 /* ---- columns */
 
-/* How a kind is written here where kind_text does not say it. */
-static void json_kind(const struct format_style *st, struct fcol *c)
+void json_kind(const struct format_style *st, struct fcol *c)
 {
     switch (c->column->field->kind) {
     case FK_TCPFLAGS:
@@ -329,7 +340,7 @@ static char *keep(struct strbuf *s, size_t *len)
     return p;
 }
 
-static bool json_tail(struct format *f, const char *writer_id)
+bool json_tail(struct format *f, const char *writer_id)
 {
     struct strbuf s;
     free(f->tail);
@@ -343,16 +354,7 @@ static bool json_tail(struct format *f, const char *writer_id)
     return f->tail != NULL;
 }
 
-bool format_set_writer_id(struct format *f, const char *id)
-{
-    const size_t before = f->tail_len;
-    const bool done = json_tail(f, id);
-    f->row_max += f->tail_len;
-    f->row_max -= before;
-    return done;
-}
-
-static int json_ends(struct format *f)
+int json_ends(struct format *f)
 {
     struct strbuf s;
     strbuf_init(&s, 4096);
@@ -393,18 +395,12 @@ static int json_prepare(struct format *f)
 
 /* ---- rows */
 
-static inline char *put_prefix(const struct fcol *c, unsigned skip, char *p)
-{
-    memcpy(p, c->prefix + skip, PREFIX_STEP);
-    if (__builtin_expect(c->prefix_len > PREFIX_STEP, 0))
-        memcpy(p, c->prefix + skip, c->prefix_len - skip);
-    return p + c->prefix_len - skip;
-}
-
-static bool hidden(const struct format *f, const struct fcol *c, const struct row *r)
+bool column_hidden(const struct format *f, const struct fcol *c, const struct row *r)
 {
     if (c->hide == HIDE_ON_EVENT)
         return r->kind != FLOW_TRAFFIC;
+    if (c->hide == HIDE_ALWAYS)
+        return true;
     int64_t bin;
     memcpy(&bin, r->key + f->layout->bin_off, sizeof(bin));
     return bin == 0;
@@ -420,7 +416,7 @@ static void json_row(struct format *f, const struct row *r, struct strbuf *out)
     memcpy(p, f->head, f->head_len);
     p += f->head_len;
     for (struct fcol *c = f->col, *end = f->col + f->n; c < end; c++) {
-        if (c->hide && hidden(f, c, r))
+        if (c->hide && column_hidden(f, c, r))
             continue;
         p = put_prefix(c, skip, p);
         skip = 0;
@@ -444,4 +440,4 @@ static void json_row(struct format *f, const struct row *r, struct strbuf *out)
     out->len = (size_t)(p - out->p) + f->tail_len;
 }
 
-const struct format_ops format_json = { json_prepare, NULL, json_row };
+const struct format_ops format_json = { json_prepare, NULL, json_row, json_tail };

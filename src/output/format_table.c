@@ -72,4 +72,4 @@ static void table_row(struct format *f, const struct row *r, struct strbuf *out)
     out->len = (size_t)(p - out->p);
 }
 
-const struct format_ops format_table = { table_prepare, table_header, table_row };
+const struct format_ops format_table = { table_prepare, table_header, table_row, NULL };

@@ -2,8 +2,7 @@
 /* Strings of JSON (RFC 8259 §7), for rows (format_json.c) and for message logs. */
 #include "output/json.h"
 
-/* Octets of the UTF-8 sequence at p (RFC 3629 §4), or 0 when it is none. */
-static unsigned utf8_len(const uint8_t *p, size_t left)
+unsigned utf8_len(const uint8_t *p, size_t left)
 {
     unsigned n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
     if (p[0] < 0xc2 || p[0] > 0xf4 || left < n)

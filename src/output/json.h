@@ -13,6 +13,10 @@ void json_string(struct strbuf *out, const char *p, size_t len);
 /* As json_string, without the quotes. */
 void json_chars(struct strbuf *out, const uint8_t *p, size_t len);
 
+/* Octets of the UTF-8 sequence at p, of which the first is 0x80 or more (RFC 3629 §4), or 0 when it is none.
+ */
+unsigned utf8_len(const uint8_t *p, size_t left);
+
 /* Names are those of the suite: they need no escapes. */
 static inline void json_first(struct strbuf *s, const char *name)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Writes batches as text: to stdout, or into files whose names may depend on time and row. A file gets all of
- * its rows or, where that can be undone, none: what fails is written again with the next purge. Called by the
- * purge engine for the print plugin. */
+/* Writes batches as text or Avro: to stdout, or into files whose names may depend on time and row. A file
+ * gets all of its rows or, where that can be undone, none: what fails is written again with the next purge.
+ * Called by the purge engine for the print plugin. */
 #include "output/sink_file.h"
 
 #include <errno.h>
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "output/avro_file.h"
 #include "output/format.h"
 #include "output/style.h"
 
@@ -29,18 +30,21 @@ struct sink_file {
     struct names *latest; /* of the link, or NULL */
     struct file_modes modes;
     struct strbuf text;
-    bool json;
-    bool stdout_headed; /* the header has been printed */
+    struct strbuf schema, head; /* Avro container files: schema; what goes before the records of a block */
+    bool json;                  /* markers are objects */
+    bool container;             /* files are Avro's object container files */
+    bool stdout_headed;         /* the header has been printed */
 };
 
 /* One file as it is written. */
 struct out {
     const char *path; /* for messages */
     int fd;
-    off_t undo; /* length to cut back to on failure; -1: cannot be undone */
-    bool fresh; /* what is written is the beginning */
-    uint64_t rows;
+    off_t undo;             /* length to cut back to on failure; -1: cannot be undone */
+    bool fresh;             /* what is written is the beginning */
+    uint64_t rows, flushed; /* flushed: those among them that are written */
     int64_t began_us;
+    uint8_t sync[AVRO_SYNC];
 };
 
 /* ---- writing */
@@ -62,12 +66,24 @@ static int write_all(struct out *o, const char *p, size_t n, struct err *e)
     return 0;
 }
 
+/* The records that wait become a block. */
+static int write_block(struct sink_file *s, struct out *o, struct err *e)
+{
+    if (o->rows != o->flushed)
+        avro_file_block(&s->head, o->rows - o->flushed, s->text.len);
+    if (write_all(o, s->head.p, s->head.len, e) == -1 || write_all(o, s->text.p, s->text.len, e) == -1)
+        return -1;
+    return o->rows == o->flushed ? 0 : write_all(o, (const char *)o->sync, AVRO_SYNC, e);
+}
+
 static int flush(struct sink_file *s, struct out *o, struct err *e)
 {
     if (s->text.failed)
         return err_set(e, ERR_LIMIT, "'%s': a row is too long", o->path);
-    int rc = write_all(o, s->text.p, s->text.len, e);
+    int rc = s->container ? write_block(s, o, e) : write_all(o, s->text.p, s->text.len, e);
     strbuf_clear(&s->text);
+    strbuf_clear(&s->head);
+    o->flushed = o->rows;
     return rc;
 }
 
@@ -81,7 +97,7 @@ static int put_row(struct sink_file *s, struct out *o, const struct agg_entry *e
 
 static void put_open_marker(struct sink_file *s, const struct plugin *pl, const struct batch *b)
 {
-    if (!pl->c->print_markers)
+    if (!pl->c->print_markers || s->container)
         return;
     if (s->json)
         strbuf_printf(&s->text, "{\"event_type\": \"purge_init\", \"writer_id\": \"%s/%" PRId64 "\"}\n",
@@ -93,7 +109,7 @@ static void put_open_marker(struct sink_file *s, const struct plugin *pl, const 
 static void put_close_marker(struct sink_file *s, const struct plugin *pl, const struct batch *b,
                              const struct out *o)
 {
-    if (!pl->c->print_markers)
+    if (!pl->c->print_markers || s->container)
         return;
     if (s->json)
         strbuf_printf(&s->text,
@@ -132,7 +148,20 @@ static int out_close(struct sink_file *s, struct out *o, int rc, struct err *e)
     if (close(o->fd) == -1 && rc == 0)
         rc = err_sys(e, "cannot close '%s'", o->path); /* a full disk or quota may come to light only now */
     strbuf_clear(&s->text);
+    strbuf_clear(&s->head);
     return rc;
+}
+
+/* The head of a container, or the marker of the one that gets more blocks. */
+static int begin_container(struct sink_file *s, struct out *o, struct err *e)
+{
+    if (!s->container)
+        return 0;
+    if (!o->fresh)
+        return avro_file_joins(o->path, s->schema.p, s->schema.len, o->sync, e);
+    avro_file_sync(o->sync);
+    avro_file_head(&s->head, s->schema.p, s->schema.len, o->sync);
+    return 0;
 }
 
 static void put_header(struct sink_file *s, const struct batch *b, const struct out *o)
@@ -146,9 +175,9 @@ static int write_file(struct sink_file *s, const struct plugin *pl, struct batch
                       size_t n, struct err *e)
 {
     struct out o;
-    int rc = 0;
     if (out_open(s, pl, g->name, &o, e) == -1)
         return -1;
+    int rc = begin_container(s, &o, e);
     put_open_marker(s, pl, b);
     put_header(s, b, &o);
     for (size_t i = 0; i < n; i++) {
@@ -249,14 +278,20 @@ static char separator(const char *text)
     return text[0];
 }
 
+/* Avro without a file is read by people: its JSON encoding. */
+static enum format_kind kind_of(const struct config *c)
+{
+    static const enum format_kind kind[] = {
+        [PRINT_FORMATTED] = FORMAT_TABLE,       [PRINT_CSV] = FORMAT_CSV,       [PRINT_JSON] = FORMAT_JSON,
+        [PRINT_EVENT_FORMATTED] = FORMAT_TABLE, [PRINT_EVENT_CSV] = FORMAT_CSV, [PRINT_AVRO] = FORMAT_AVRO,
+        [PRINT_AVRO_JSON] = FORMAT_AVRO_JSON,
+    };
+    return c->print_output == PRINT_AVRO && !c->print_output_file ? FORMAT_AVRO_JSON : kind[c->print_output];
+}
+
 static struct format_style style_of(const struct config *c)
 {
-    static const enum format_kind kinds[] = { [PRINT_FORMATTED] = FORMAT_TABLE,
-                                              [PRINT_CSV] = FORMAT_CSV,
-                                              [PRINT_JSON] = FORMAT_JSON,
-                                              [PRINT_EVENT_FORMATTED] = FORMAT_TABLE,
-                                              [PRINT_EVENT_CSV] = FORMAT_CSV };
-    struct format_style st = style_of_config(c, kinds[c->print_output]);
+    struct format_style st = style_of_config(c, kind_of(c));
     st.events = c->print_output == PRINT_EVENT_CSV || c->print_output == PRINT_EVENT_FORMATTED;
     st.separator = separator(c->print_output_separator);
     return st;
@@ -286,17 +321,30 @@ static void sink_file_close(void *state)
     names_free(s->name);
     names_free(s->latest);
     strbuf_free(&s->text);
+    strbuf_free(&s->schema);
+    strbuf_free(&s->head);
+}
+
+static int save_schema(struct sink_file *s, const struct plugin *pl, struct err *e)
+{
+    const char *path = pl->c->avro_schema_file;
+    return s->schema.len && path ? avro_schema_save(path, &s->schema, &s->modes, e) : 0;
 }
 
 static int sink_file_open(void *state, struct plugin *pl, struct err *e)
 {
     struct sink_file *s = state;
     struct format_style style = style_of(pl->c);
-    s->json = style.kind == FORMAT_JSON;
+    s->json = style.kind == FORMAT_JSON || style.kind == FORMAT_AVRO_JSON;
+    s->container = style.kind == FORMAT_AVRO;
     s->modes = file_modes_of(pl->c->files_umask, pl->c->files_uid, pl->c->files_gid);
     strbuf_init(&s->text, TEXT_MAX);
+    strbuf_init(&s->schema, AVRO_SCHEMA_MAX);
+    strbuf_init(&s->head, TEXT_MAX);
     s->format = format_new(pl->layout, &style);
-    if (s->format && open_names(s, pl, e) == 0)
+    if (s->format)
+        format_schema(s->format, &s->schema);
+    if (s->format && open_names(s, pl, e) == 0 && save_schema(s, pl, e) == 0)
         return 0;
     int rc = s->format ? -1 : err_set(e, ERR_SYS, "out of memory");
     sink_file_close(s);

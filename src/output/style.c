@@ -6,7 +6,7 @@ struct format_style style_of_config(const struct config *c, enum format_kind kin
 {
     return (struct format_style){
         .kind = kind,
-        .order = kind == FORMAT_JSON ? ORDER_JSON : ORDER_CSV,
+        .order = kind >= FORMAT_JSON ? ORDER_JSON : ORDER_CSV,
         .num_protos = c->num_protos,
         .time = { .utc = c->timestamps_utc,
                   .secs = c->timestamps_secs,

@@ -32,9 +32,9 @@ static int print_check(const struct config_set *set, const struct plugin_conf *p
 {
     const struct config *c = &pc->c;
     char at[256];
-    if (c->print_output > PRINT_EVENT_CSV)
+    if (c->print_output == PRINT_CUSTOM)
         return err_set(e, ERR_UNSUPPORTED,
-                       "%s: print_output: not supported by this build: use formatted, csv or json",
+                       "%s: print_output: not supported by this build: use formatted, csv, json or avro",
                        config_where(set, "print_output", pc->name, at, sizeof(at)));
     const struct field *var = formatted(c) ? first_variable(spec) : NULL;
     if (var)

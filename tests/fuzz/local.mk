@@ -19,6 +19,7 @@ include tests/fuzz/bmp.mk
 include tests/fuzz/config.mk
 include tests/fuzz/memory.mk
 include tests/fuzz/netflow.mk
+include tests/fuzz/output.mk
 include tests/fuzz/packet.mk
 include tests/fuzz/sflow.mk
 include tests/fuzz/uacctd.mk

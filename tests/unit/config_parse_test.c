@@ -88,9 +88,11 @@ static const struct {
     { "plugins: print\nprint_refresh_time: 10m\n", "",
       ":2] print_refresh_time: bad value '10m': allowed: whole seconds", ENDS },
     { "plugins: print\nprint_output: xml\n", "",
-      ":2] print_output: bad value 'xml': allowed: formatted, csv, json, event_formatted or event_csv",
+      ":2] print_output: bad value 'xml': allowed: formatted, csv, json, event_formatted, event_csv, "
+      "avro, avro_bin or avro_json",
       ENDS },
-    { "plugins: print\nprint_output: avro\n", "", "known, but not supported by this build (brokers)", ENDS },
+    { "plugins: print\nprint_output: custom\n", "", "known, but not supported by this build (brokers)",
+      ENDS },
     { "plugins: print\ndebug:\n", "", ":2] debug: no value is given", ENDS },
     { "plugins: print\ndebug: true ! really\n", "", "comments stand on lines of their own", ENDS },
     { "plugins: print\nprint_output[x]: xml\n", "", "bad value 'xml'", ENDS },

@@ -27,7 +27,8 @@ static void test_check(void **state)
         { "src_host, as_path", NULL, PRINT_EVENT_FORMATTED, false, "'as_path' is of variable length" },
         { "src_host, label", NULL, PRINT_EVENT_CSV, false, NULL },
         { "src_host, label", NULL, PRINT_JSON, false, NULL },
-        { "src_host", NULL, PRINT_AVRO, false, "not supported" },
+        { "src_host, label", NULL, PRINT_AVRO, false, NULL },
+        { "src_host", NULL, PRINT_CUSTOM, false, "not supported" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
