@@ -16,6 +16,7 @@ endif
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/README.md
 
 include tests/fuzz/bmp.mk
+include tests/fuzz/bgp.mk
 include tests/fuzz/config.mk
 include tests/fuzz/memory.mk
 include tests/fuzz/netflow.mk
