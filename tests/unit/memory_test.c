@@ -28,8 +28,8 @@ struct served {
     uv_async_t stop;
     uv_timer_t tick, feed;
     pthread_t thread;
-    uint32_t next;    /* number of the next new entry */
-    unsigned feeding; /* new entries each millisecond */
+    _Atomic uint32_t next; /* number of the next new entry */
+    unsigned feeding;      /* new entries each millisecond */
     char dir[64], path[96];
 };
 
@@ -386,9 +386,11 @@ static void readers_of_erased_tables_are_limited(void **state)
     enum { N = sizeof(k) / sizeof(k[0]) };
     struct served *s = serve(100000, 500);
     for (unsigned i = 0; i < N; i++) {
+        const uint32_t before = s->next;
         meet(s, &k[i]);
         ask(&k[i], IMT_OP_TABLE, IMT_F_ERASE);
-        usleep(200000); /* it grows by more than sockets hold */
+        while (s->next - before < 120000) /* it grows by more than sockets hold */
+            usleep(1000);
     }
     assert_int_equal(rows_of(&k[0], s), -1);
     assert_true(rows_of(&k[N - 1], s) > 0);
