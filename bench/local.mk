@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The generators of benchmarks and system tests. Not installed.
-noinst_PROGRAMS += bench/flowgen bench/micro_maps bench/pktmix bench/sink bench/source tests/system/framegen tests/system/mutgen
+noinst_PROGRAMS += bench/flowgen bench/micro_maps bench/micro_rib bench/pktmix bench/sink bench/source tests/system/framegen tests/system/mutgen
 tests_system_framegen_SOURCES = tests/system/framegen.c
 tests_system_mutgen_SOURCES = tests/system/mutgen.c tests/fuzz/mutate.h
 if WITH_KAFKA
@@ -10,6 +10,8 @@ tests_system_kafkamock_LDADD = $(DAEMON_LIBS)
 endif
 bench_micro_maps_SOURCES = bench/micro_maps.c
 bench_micro_maps_LDADD = libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
+bench_micro_rib_SOURCES = bench/micro_rib.c
+bench_micro_rib_LDADD = librib.a libbase.a $(DAEMON_LIBS)
 bench_flowgen_SOURCES = bench/flowgen.c
 bench_pktmix_SOURCES = bench/pktmix.c
 bench_sink_SOURCES = bench/sink.c

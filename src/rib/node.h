@@ -39,9 +39,9 @@ struct kid_map {
 
 typedef struct trie_node *_Atomic trie_link;
 
-/* Where its parts begin. */
+/* Where its parts begin. What a search reads first lies in front: in most nodes, the first cache line. */
 struct shape {
-    uint32_t routes_at, kids_at, links, values, numbers, octets, size;
+    uint32_t kids_at, routes_at, links, values, size; /* kids_at, routes_at: bitmap or list */
 };
 
 static inline uint32_t value_size(unsigned flags) { return flags & NODE_WIDE ? 8 : 4; }
@@ -49,13 +49,13 @@ static inline uint32_t value_size(unsigned flags) { return flags & NODE_WIDE ? 8
 static inline struct shape shape_of(const struct trie_node *h)
 {
     struct shape s;
-    s.routes_at = (uint32_t)(sizeof(*h) + ((h->skip + 7u) & ~7u));
-    s.kids_at = s.routes_at + (h->flags & NODE_ROUTES ? (uint32_t)sizeof(struct route_map) : 0);
-    s.links = s.kids_at + (h->flags & NODE_KIDS ? (uint32_t)sizeof(struct kid_map) : 0);
+    s.kids_at = (uint32_t)sizeof(*h) + ((h->skip + 7u) & ~7u);
+    s.routes_at =
+        s.kids_at + (h->flags & NODE_KIDS ? (uint32_t)sizeof(struct kid_map) : (h->kids + 7u) & ~7u);
+    s.links = s.routes_at +
+              (h->flags & NODE_ROUTES ? (uint32_t)sizeof(struct route_map) : (2u * h->routes + 7u) & ~7u);
     s.values = s.links + 8u * h->kids;
-    s.numbers = s.values + value_size(h->flags) * h->routes;
-    s.octets = s.numbers + (h->flags & NODE_ROUTES ? 0 : 2u * h->routes);
-    s.size = s.octets + (h->flags & NODE_KIDS ? 0 : h->kids);
+    s.size = s.values + value_size(h->flags) * h->routes;
     return s;
 }
 
@@ -77,7 +77,7 @@ static inline const struct kid_map *kid_map(const struct trie_node *n, const str
 
 static inline const uint16_t *numbers_of(const struct trie_node *n, const struct shape *s)
 {
-    return (const uint16_t *)(const void *)at(n, s->numbers);
+    return (const uint16_t *)(const void *)at(n, s->routes_at);
 }
 
 static inline trie_link *links_of(struct trie_node *n, const struct shape *s)
@@ -135,7 +135,7 @@ static inline unsigned kid_place(const struct trie_node *n, const struct shape *
         *there = bit_of(m->bits, octet);
         return rank_of(m->bits, m->rank, octet);
     }
-    const uint8_t *octets = at(n, s->octets);
+    const uint8_t *octets = at(n, s->kids_at);
     unsigned i = 0;
     while (i < n->kids && octets[i] < octet)
         i++;
@@ -147,7 +147,7 @@ static inline unsigned kid_place(const struct trie_node *n, const struct shape *
 static inline unsigned kid_octet(const struct trie_node *n, const struct shape *s, unsigned place)
 {
     if (!(n->flags & NODE_KIDS))
-        return at(n, s->octets)[place];
+        return at(n, s->kids_at)[place];
     const struct kid_map *m = kid_map(n, s);
     unsigned w = 3;
     while (m->rank[w] > place)
@@ -188,5 +188,45 @@ static inline unsigned number_of(const uint8_t *addr, unsigned bits)
 }
 
 static inline unsigned number_bits(unsigned number) { return 31u - (unsigned)__builtin_clz(number); }
+
+/* The longest prefix in this node that covers the octet: its place, or -1. */
+static inline int longest(const struct trie_node *n, const struct shape *s, unsigned octet, unsigned *bits)
+{
+    unsigned host = 256 | octet;
+    if (n->flags & NODE_ROUTES) {
+        const struct route_map *m = route_map(n, s);
+        for (unsigned l = 9; l-- > 0;) {
+            unsigned number = host >> (8 - l);
+            if (bit_of(m->bits, number)) {
+                *bits = l;
+                return (int)rank_of(m->bits, m->rank, number);
+            }
+        }
+        return -1;
+    }
+    const uint16_t *numbers = numbers_of(n, s);
+    for (unsigned i = n->routes; i-- > 0;) {
+        unsigned l = number_bits(numbers[i]);
+        if (host >> (8 - l) == numbers[i]) {
+            *bits = l;
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+/* The number of the prefix at place i, where that of the one before is `last` (0: none). */
+static inline unsigned next_number(const struct trie_node *n, const struct shape *s, unsigned i,
+                                   unsigned last)
+{
+    if (!(n->flags & NODE_ROUTES))
+        return numbers_of(n, s)[i];
+    const struct route_map *m = route_map(n, s);
+    unsigned w = (last + 1) >> 6;
+    uint64_t left = m->bits[w] & ~UINT64_C(0) << ((last + 1) & 63);
+    while (!left)
+        left = m->bits[++w];
+    return w * 64 + (unsigned)__builtin_ctzll(left);
+}
 
 #endif

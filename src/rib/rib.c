@@ -28,10 +28,26 @@ struct rib *rib_new(void)
 
 struct rib_pool *rib_pool(struct rib *rib) { return rib->pool; }
 
+static void free_fast(struct rib *rib, struct table *t)
+{
+    struct fast *f = atomic_load_explicit(&t->fast, memory_order_relaxed);
+    if (f) {
+        fast_clear(f, &rib->memory);
+        free(f);
+        rib->fast_ways--;
+    }
+    for (struct table **at = &rib->stale; t->is_stale && *at; at = &(*at)->next_stale)
+        if (*at == t) {
+            *at = t->next_stale;
+            break;
+        }
+}
+
 /* Nodes and lists of paths go with the slab. */
 static void free_view(struct rib *rib, struct view *v)
 {
     for (uint32_t i = 0; i < v->tables; i++) {
+        free_fast(rib, v->list[i]);
         opaque_clear(&v->list[i]->opaque, &rib->routes_slab);
         free(v->list[i]);
     }
@@ -284,6 +300,22 @@ static void count(struct rib *rib, struct view *v, struct table *t, int more)
     t->routes += (uint64_t)(int64_t)more;
     v->routes += (uint64_t)(int64_t)more;
     rib->routes += (uint64_t)(int64_t)more;
+    if (t->routes == FAST_LEAST && atomic_load_explicit(&t->wanted, memory_order_relaxed))
+        atomic_store_explicit(&rib->wanting, true, memory_order_relaxed);
+}
+
+/* A prefix of the table has changed: the fast way has to be told. */
+static void touch(struct rib *rib, struct table *t, const struct rib_key *key)
+{
+    struct fast *f = atomic_load_explicit(&t->fast, memory_order_relaxed);
+    if (!f)
+        return;
+    fast_touch(f, key->addr, key->bits);
+    if (t->is_stale)
+        return;
+    t->is_stale = true;
+    t->next_stale = rib->stale;
+    rib->stale = t;
 }
 
 static void retire_list(struct rib *rib, uint64_t value)
@@ -329,6 +361,7 @@ static int announce_narrow(struct rib *rib, struct table *t, const struct rib_ke
         return -1;
     was->attrs = (uint32_t)old;
     was->labels_len = 0;
+    touch(rib, t, key);
     return !old;
 }
 
@@ -402,6 +435,8 @@ static int withdraw_narrow(struct rib *rib, struct table *t, const struct rib_ke
         return -1;
     was->attrs = (uint32_t)old;
     was->labels_len = 0;
+    if (old)
+        touch(rib, t, key);
     return old != 0;
 }
 
@@ -521,11 +556,47 @@ static bool drain_view(struct rib *rib, struct view *v, unsigned n)
     return v->drained == v->tables;
 }
 
+/* Gives a fast way to tables that have become worth it. */
+static void make_fast(struct rib *rib)
+{
+    const struct views *views = atomic_load_explicit(&rib->views, memory_order_relaxed);
+    for (uint32_t i = 0; views && i < views->count; i++) {
+        struct view *v = atomic_load_explicit(&views->v[i], memory_order_relaxed);
+        struct table *t = v ? atomic_load_explicit(&v->quick[0], memory_order_relaxed) : NULL;
+        if (!t || t->routes < FAST_LEAST || atomic_load_explicit(&t->fast, memory_order_relaxed) ||
+            !atomic_load_explicit(&t->wanted, memory_order_relaxed))
+            continue;
+        struct fast *f = fast_new();
+        if (!f)
+            return;
+        t->is_stale = true;
+        t->next_stale = rib->stale;
+        rib->stale = t;
+        rib->fast_ways++;
+        atomic_store_explicit(&t->fast, f, memory_order_release); /* pairs with the acquire in rib_lookup */
+    }
+}
+
+/* Returns whether places are left that are stale. */
+static bool tend_fast(struct rib *rib, unsigned n)
+{
+    if (atomic_load_explicit(&rib->wanting, memory_order_relaxed) &&
+        atomic_exchange_explicit(&rib->wanting, false, memory_order_relaxed))
+        make_fast(rib);
+    struct table *t = rib->stale;
+    if (t && !fast_tend(atomic_load_explicit(&t->fast, memory_order_relaxed), &t->trie, &rib->memory, n)) {
+        rib->stale = t->next_stale;
+        t->is_stale = false;
+    }
+    return rib->stale;
+}
+
 bool rib_tend(struct rib *rib, unsigned n)
 {
     n = n < SLICE_LEAST ? SLICE_LEAST : n;
     uint64_t safe = epoch_safe(&rib->epoch);
     bool full = free_waiting(rib, safe, n * 4);
+    bool stale = tend_fast(rib, n);
     struct view *v = rib->dying;
     if (v && drain_view(rib, v, n)) {
         rib->dying = v->next;
@@ -538,7 +609,7 @@ bool rib_tend(struct rib *rib, unsigned n)
     }
     bool more = pool_tend(rib->pool, safe, n * 4) || rib->queue.count;
     bool nobody_reads = safe == atomic_load_explicit(&rib->epoch.now, memory_order_relaxed);
-    return rib->dying || full || (more && nobody_reads);
+    return rib->dying || full || stale || (more && nobody_reads);
 }
 
 void rib_counts(const struct rib *rib, struct rib_counts *c)
@@ -548,10 +619,12 @@ void rib_counts(const struct rib *rib, struct rib_counts *c)
         .tables = rib->tables,
         .routes = rib->routes,
         .nodes = rib->memory.nodes,
+        .fast_ways = rib->fast_ways,
         .sets = pool_sets(rib->pool),
         .octets_routes = rib->routes_slab.used,
         .octets_sets = rib->sets_slab.used + pool_index_octets(rib->pool),
-        .octets_held = rib->routes_slab.held + rib->sets_slab.held + pool_index_octets(rib->pool),
+        .octets_held = rib->routes_slab.held + rib->sets_slab.held + pool_index_octets(rib->pool) +
+                       rib->fast_ways * sizeof(struct fast),
         .waiting = rib->queue.count + pool_waiting(rib->pool),
     };
 }

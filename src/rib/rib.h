@@ -135,7 +135,8 @@ bool rib_lookup(const struct rib_reader *r, uint32_t peer, uint8_t safi, const u
 
 /* --- counts, exact at any time; for the writing thread */
 struct rib_counts {
-    uint64_t peers, tables, routes, paths_in_lists, nodes, opaque;
+    uint64_t peers, tables, routes, nodes;
+    uint64_t fast_ways;                  /* tables with a second way in, for flows */
     uint64_t sets;                       /* of attributes */
     uint64_t octets_routes, octets_sets; /* in use */
     uint64_t octets_held;                /* from the system */

@@ -3,6 +3,7 @@
 #ifndef RIB_RIB_IMPL_H
 #define RIB_RIB_IMPL_H
 
+#include "rib/fast.h"
 #include "rib/opaque.h"
 #include "rib/paths.h"
 #include "rib/pool.h"
@@ -19,6 +20,10 @@ struct table {
     struct rib_key shown; /* family, RD, path ids: what the keys of its routes begin with */
     bool is_opaque;
     struct trie trie;
+    struct fast *_Atomic fast; /* NULL: none, or not yet */
+    _Atomic bool wanted;       /* flows have been looked up here */
+    struct table *next_stale;  /* among those whose fast way has stale places */
+    bool is_stale;
     struct opaque opaque;
     uint64_t routes;
 };
@@ -68,10 +73,12 @@ struct rib {
     struct rib_pool *pool;
     struct views *_Atomic views; /* by number */
     _Atomic uint32_t generation;
-    uint8_t *taken;     /* numbers in use, those of peers that are being removed too */
-    struct view *dying; /* no reader sees them */
-    size_t queue_mark;  /* when to look whether what waits may go */
-    uint64_t peers, tables, routes;
+    uint8_t *taken;       /* numbers in use, those of peers that are being removed too */
+    struct view *dying;   /* no reader sees them */
+    struct table *stale;  /* whose fast way is to be tended */
+    _Atomic bool wanting; /* a table may have become worth a fast way */
+    size_t queue_mark;    /* when to look whether what waits may go */
+    uint64_t peers, tables, routes, fast_ways;
 };
 
 struct rib_reader {

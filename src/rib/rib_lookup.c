@@ -67,8 +67,8 @@ static void choose(const struct rib *rib, uint64_t value, const struct addr *wan
     }
 }
 
-static const struct table *table_to_read(const struct view *v, uint16_t afi, uint8_t safi, const uint8_t *rd,
-                                         bool add_path)
+static struct table *table_to_read(const struct view *v, uint16_t afi, uint8_t safi, const uint8_t *rd,
+                                   bool add_path)
 {
     int quick = quick_place(afi, safi, rd != NULL, add_path);
     if (quick >= 0)
@@ -80,6 +80,26 @@ static const struct table *table_to_read(const struct view *v, uint16_t afi, uin
     return find_table(v, &k);
 }
 
+/* The value of the longest match in a table. */
+static uint64_t match(const struct rib_reader *r, struct table *t, const uint8_t *octets, bool v4,
+                      unsigned *bits)
+{
+    if (v4 && !t->trie.wide) {
+        const struct fast *f = atomic_load_explicit(&t->fast, memory_order_acquire);
+        uint32_t found = f ? fast_match(f, octets) : (uint32_t)FAST_DEEP << FAST_SHIFT;
+        *bits = found >> FAST_SHIFT;
+        if (*bits < FAST_DEEP)
+            return found & FAST_ID_MAX;
+        if (*bits == FAST_NOTHING)
+            return 0;
+        if (!f && !atomic_load_explicit(&t->wanted, memory_order_relaxed)) {
+            atomic_store_explicit(&t->wanted, true, memory_order_relaxed);
+            atomic_store_explicit(&r->rib->wanting, true, memory_order_relaxed);
+        }
+    }
+    return trie_match(&t->trie, octets, v4 ? 4 : 16, bits);
+}
+
 bool rib_lookup(const struct rib_reader *r, uint32_t peer, uint8_t safi, const uint8_t *rd,
                 const struct addr *a, const struct addr *want, struct rib_match *m)
 {
@@ -88,9 +108,9 @@ bool rib_lookup(const struct rib_reader *r, uint32_t peer, uint8_t safi, const u
     const uint8_t *octets = a->b + (v4 ? 12 : 0);
     bool found = false;
     for (unsigned add_path = 0; v && add_path < 2; add_path++) {
-        const struct table *t = table_to_read(v, v4 ? RIB_IPV4 : RIB_IPV6, safi, rd, add_path);
+        struct table *t = table_to_read(v, v4 ? RIB_IPV4 : RIB_IPV6, safi, rd, add_path);
         unsigned bits = 0;
-        uint64_t value = t ? trie_match(&t->trie, octets, v4 ? 4 : 16, &bits) : 0;
+        uint64_t value = t ? match(r, t, octets, v4, &bits) : 0;
         if (!value || (found && bits <= m->bits))
             continue;
         found = true;

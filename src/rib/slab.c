@@ -14,7 +14,14 @@
 #define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
 #endif
 
-enum { CHUNK = 1 << 16, REGION = 64 * CHUNK, IDLE_MAX = 16, HEADER = 64 };
+enum {
+    CHUNK = 1 << 16,
+    HUGE_PAGE = 1 << 21,
+    REGION = 2 * HUGE_PAGE,
+    FEW_REGIONS = 2, /* before huge pages are asked for: who has little should take little */
+    IDLE_MAX = 16,
+    HEADER = 64,
+};
 
 struct piece {
     struct piece *next;
@@ -49,8 +56,8 @@ void slab_clear(struct slab *s)
     while (s->regions) {
         struct slab_region *r = s->regions;
         s->regions = r->next;
-        ASAN_UNPOISON_MEMORY_REGION(r->mapped, REGION + CHUNK);
-        munmap(r->mapped, REGION + CHUNK);
+        ASAN_UNPOISON_MEMORY_REGION(r->mapped, REGION + HUGE_PAGE);
+        munmap(r->mapped, REGION + HUGE_PAGE);
         free(r);
     }
     slab_init(s);
@@ -80,7 +87,7 @@ static int map_region(struct slab *s)
     struct slab_region *r = malloc(sizeof(*r));
     if (!r)
         return -1;
-    r->mapped = mmap(NULL, REGION + CHUNK, PROT_READ | PROT_WRITE,
+    r->mapped = mmap(NULL, REGION + HUGE_PAGE, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (r->mapped == MAP_FAILED) {
         free(r);
@@ -88,7 +95,9 @@ static int map_region(struct slab *s)
     }
     r->next = s->regions;
     s->regions = r;
-    uintptr_t at = ((uintptr_t)r->mapped + CHUNK - 1) & ~(uintptr_t)(CHUNK - 1);
+    uintptr_t at = ((uintptr_t)r->mapped + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
+    if (++s->region_count > FEW_REGIONS)
+        madvise((void *)at, REGION, MADV_HUGEPAGE); /* lookups go all over it; refused: no harm */
     /* Only the first is linked: each links the next when it is taken, so that none is touched before its
      * time. */
     struct slab_chunk *c = (struct slab_chunk *)at;

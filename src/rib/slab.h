@@ -17,7 +17,7 @@ struct slab {
     struct slab_chunk *idle;               /* empty, with memory */
     struct slab_chunk *away;               /* empty, memory given back */
     struct slab_region *regions;
-    unsigned idle_count;
+    unsigned idle_count, region_count;
     uint64_t used; /* octets asked for, rounded up to 16 */
     uint64_t held; /* octets from the system */
 };

@@ -64,14 +64,14 @@ static void copy_routes(struct trie_node *n, const struct shape *s, const struct
     const uint64_t *old_bits = old->flags & NODE_ROUTES ? route_map(old, o)->bits : NULL;
     if (n->flags & NODE_ROUTES) {
         struct route_map *m = (struct route_map *)(void *)((uint8_t *)n + s->routes_at);
-        to_bits(m->bits, 8, old_bits, at(old, o->numbers), true, old->routes, e->routes, number);
+        to_bits(m->bits, 8, old_bits, at(old, o->routes_at), true, old->routes, e->routes, number);
         make_ranks(m->bits, m->rank, 8);
     } else if (!old_bits)
-        splice((uint8_t *)n + s->numbers, at(old, o->numbers), old->routes, 2, e->routes, e->route_at,
+        splice((uint8_t *)n + s->routes_at, at(old, o->routes_at), old->routes, 2, e->routes, e->route_at,
                &number);
     else {
         uint64_t bits[8];
-        uint16_t *to = (uint16_t *)(void *)((uint8_t *)n + s->numbers);
+        uint16_t *to = (uint16_t *)(void *)((uint8_t *)n + s->routes_at);
         to_bits(bits, 8, old_bits, NULL, true, 0, e->routes, number);
         for (unsigned w = 0; w < 8; w++)
             for (uint64_t left = bits[w]; left; left &= left - 1)
@@ -87,13 +87,13 @@ static void copy_kids(struct trie_node *n, const struct shape *s, const struct e
     const uint64_t *old_bits = old->flags & NODE_KIDS ? kid_map(old, o)->bits : NULL;
     if (n->flags & NODE_KIDS) {
         struct kid_map *m = (struct kid_map *)(void *)((uint8_t *)n + s->kids_at);
-        to_bits(m->bits, 4, old_bits, at(old, o->octets), false, old->kids, e->kids, octet);
+        to_bits(m->bits, 4, old_bits, at(old, o->kids_at), false, old->kids, e->kids, octet);
         make_ranks(m->bits, m->rank, 4);
     } else if (!old_bits)
-        splice((uint8_t *)n + s->octets, at(old, o->octets), old->kids, 1, e->kids, e->kid_at, &octet);
+        splice((uint8_t *)n + s->kids_at, at(old, o->kids_at), old->kids, 1, e->kids, e->kid_at, &octet);
     else {
         uint64_t bits[4];
-        uint8_t *to = (uint8_t *)n + s->octets;
+        uint8_t *to = (uint8_t *)n + s->kids_at;
         to_bits(bits, 4, old_bits, NULL, false, 0, e->kids, octet);
         for (unsigned w = 0; w < 4; w++)
             for (uint64_t left = bits[w]; left; left &= left - 1)
@@ -165,56 +165,31 @@ uint64_t trie_find(const struct trie *t, const uint8_t *addr, unsigned bits)
     return 0;
 }
 
-/* The longest prefix in this node that covers the octet: its place, or -1. */
-static int longest(const struct trie_node *n, const struct shape *s, unsigned octet, unsigned *bits)
-{
-    unsigned host = 256 | octet;
-    if (n->flags & NODE_ROUTES) {
-        const struct route_map *m = route_map(n, s);
-        for (unsigned l = 9; l-- > 0;) {
-            unsigned number = host >> (8 - l);
-            if (bit_of(m->bits, number)) {
-                *bits = l;
-                return (int)rank_of(m->bits, m->rank, number);
-            }
-        }
-        return -1;
-    }
-    const uint16_t *numbers = numbers_of(n, s);
-    for (unsigned i = n->routes; i-- > 0;) {
-        unsigned l = number_bits(numbers[i]);
-        if (host >> (8 - l) == numbers[i]) {
-            *bits = l;
-            return (int)i;
-        }
-    }
-    return -1;
-}
-
 uint64_t trie_match(const struct trie *t, const uint8_t *addr, unsigned octets, unsigned *bits)
 {
-    const struct trie_node *best = NULL;
-    unsigned best_place = 0;
-    struct trie_node *n = follow(&t->root);
-    while (n && n->depth < octets) {
-        struct shape s = shape_of(n);
+    const struct trie_node *way[TRIE_DEPTH];
+    unsigned deep = 0;
+    for (struct trie_node *n = follow(&t->root); n && n->depth < octets;) {
         if (n->skip && memcmp(skipped(n), addr + n->depth - n->skip, n->skip) != 0)
             break;
-        unsigned l = 0, octet = addr[n->depth];
-        int place = longest(n, &s, octet, &l);
-        if (place >= 0) {
-            best = n;
-            best_place = (unsigned)place;
-            *bits = n->depth * 8u + l;
-        }
+        way[deep++] = n;
+        struct shape s = shape_of(n);
         bool there;
-        unsigned kid = kid_place(n, &s, octet, &there);
+        unsigned kid = kid_place(n, &s, addr[n->depth], &there);
         n = there ? follow(&links_of(n, &s)[kid]) : NULL;
     }
-    if (!best)
-        return 0;
-    struct shape s = shape_of(best);
-    return value_at(best, &s, best_place);
+    /* Down first, since most matches are at the end of the way: what lies above is not even read. */
+    while (deep-- > 0) {
+        const struct trie_node *n = way[deep];
+        struct shape s = shape_of(n);
+        unsigned l;
+        int place = n->routes ? longest(n, &s, addr[n->depth], &l) : -1;
+        if (place >= 0) {
+            *bits = n->depth * 8u + l;
+            return value_at(n, &s, (unsigned)place);
+        }
+    }
+    return 0;
 }
 
 /* --- putting */

@@ -41,7 +41,7 @@ static void make_order(struct order *o, const struct trie_node *n, const struct 
                 mark(o, w * 64 + (unsigned)__builtin_ctzll(left), ORDER_CHILD);
     } else
         for (unsigned i = 0; i < n->kids; i++)
-            mark(o, at(n, s->octets)[i], ORDER_CHILD);
+            mark(o, at(n, s->kids_at)[i], ORDER_CHILD);
 }
 
 struct walk {

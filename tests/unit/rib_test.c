@@ -386,6 +386,73 @@ static void put4(struct rib *rib, uint32_t peer, uint32_t addr, unsigned bits, u
     rib_attrs_put(rib_pool(rib), id);
 }
 
+/* The longest match, found by asking for every length. */
+static void check_against_finding(struct rib *rib, struct rib_reader *r, uint32_t peer, uint32_t addr)
+{
+    struct rib_route route;
+    struct rib_match m;
+    struct addr a;
+    int bits = 32;
+    for (struct rib_key k; bits >= 0; bits--) {
+        k = key4(addr, (unsigned)bits);
+        if (rib_find(rib, peer, &k, &route))
+            break;
+    }
+    addr_set_v4(&a, (uint8_t[4]){ (uint8_t)(addr >> 24), (uint8_t)(addr >> 16), (uint8_t)(addr >> 8),
+                                  (uint8_t)addr });
+    assert_int_equal(rib_lookup(r, peer, RIB_UNICAST, NULL, &a, NULL, &m), bits >= 0);
+    if (bits < 0)
+        return;
+    assert_int_equal(m.bits, bits);
+    assert_int_equal(m.route.attrs, route.attrs);
+}
+
+/* A prefix in 2.0.0.0/7, of any length from 6 on. */
+static struct rib_key random_in_big_table(void)
+{
+    unsigned bits = rnd(20) ? 15 + rnd(10) : rnd(3) ? 25 + rnd(8) : 6 + rnd(10);
+    uint32_t addr = 0x02000000u | rnd(3) << 16 | rnd(2) << 24 | rnd(256) << 8 | rnd(256);
+    return key4(addr & (uint32_t)(~UINT64_C(0) << (32 - bits)), bits);
+}
+
+static void the_fast_way_says_what_the_trie_says(void **state)
+{
+    (void)state;
+    struct rib *rib = rib_new();
+    struct rib_reader *r = rib_reader_new(rib);
+    uint32_t peer = rib_peer_add(rib, &(struct rib_peer_info){ 0 });
+    struct rib_counts c;
+    for (uint32_t i = 0; i < 4500; i++)
+        put4(rib, peer, 0x03800000u + i * 256, 24, i);
+    rib_reader_online(r);
+    check_against_finding(rib, r, peer, 0x03800001); /* flows come: it is wanted */
+    for (uint32_t i = 0; i < 60000; i++) {
+        struct rib_key k = random_in_big_table();
+        if (rnd(3) == 0)
+            rib_withdraw(rib, peer, &k, NULL);
+        else if (rnd(200) == 0) {
+            put4(rib, peer, 0, rnd(3), i);
+        } else
+            put4(rib, peer,
+                 (uint32_t)k.addr[0] << 24 | (uint32_t)k.addr[1] << 16 | (uint32_t)k.addr[2] << 8 | k.addr[3],
+                 k.bits, rnd(1000));
+        check_against_finding(rib, r, peer,
+                              0x02000000u | rnd(5) << 16 | rnd(2) << 24 | rnd(256) << 8 | rnd(256));
+        if (rnd(100) == 0)
+            check_against_finding(rib, r, peer, rnd(UINT32_MAX));
+        rib_reader_quiescent(r);
+        if (i < 30000 ? rnd(4) == 0 : rnd(100) == 0)
+            rib_tend(rib, rnd(3000));
+    }
+    rib_counts(rib, &c);
+    assert_int_equal(c.fast_ways, 1);
+    rib_reader_offline(r);
+    rib_peer_remove(rib, peer, NULL, NULL, NULL);
+    expect_nothing(rib);
+    rib_reader_free(r);
+    rib_free(rib);
+}
+
 static bool in_order(void *arg, const struct rib_key *key, const struct rib_route *route)
 {
     struct rib_key *last = arg;
@@ -573,6 +640,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_kinds_of_routes_against_a_list),
+        cmocka_unit_test(the_fast_way_says_what_the_trie_says),
         cmocka_unit_test(a_walk_is_in_order_and_stands_changes),
         cmocka_unit_test(the_wanted_next_hop_chooses_the_path),
         cmocka_unit_test(sets_are_stored_once_and_go_with_the_last_route),

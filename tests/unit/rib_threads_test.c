@@ -12,7 +12,7 @@
 #include <string.h>
 #include "rib/rib.h"
 
-enum { READERS = 2, ROUNDS = 60, PREFIXES = 3000 };
+enum { READERS = 2, ROUNDS = 6, PREFIXES = 40000 };
 
 struct shared {
     struct rib *rib;
@@ -33,7 +33,7 @@ static struct rib_key key_of(uint32_t n)
 {
     struct rib_key k = { .afi = RIB_IPV4, .safi = n % 3 ? RIB_UNICAST : RIB_VPN };
     k.addr[0] = 10;
-    k.addr[1] = (uint8_t)(n % 7);
+    k.addr[1] = (uint8_t)(n % 7 + n / 7 / 256 * 7);
     k.addr[2] = (uint8_t)(n / 7);
     k.bits = n % 11 == 0 ? 8 : n % 11 == 1 ? 16 : n % 11 == 2 ? 28 : 24;
     k.has_rd = k.safi == RIB_VPN;
@@ -91,7 +91,7 @@ static void *reader(void *arg)
 static void write_round(struct rib *rib, uint32_t *peer, uint64_t *state)
 {
     static const uint8_t label[3] = { 1, 2, 1 };
-    for (unsigned i = 0; i < 4000; i++) {
+    for (unsigned i = 0; i < 20000; i++) {
         struct rib_key k = key_of(rnd(state, PREFIXES));
         uint32_t p = peer[rnd(state, 3)];
         if (rnd(state, 3) == 0)
@@ -121,17 +121,22 @@ static void readers_see_only_what_is_whole(void **state)
         peer[i] = rib_peer_add(s.rib, &(struct rib_peer_info){ 0 });
     for (unsigned i = 0; i < READERS; i++)
         assert_int_equal(pthread_create(&thread[i], NULL, reader, &s), 0);
-    for (unsigned i = 0; i < ROUNDS || atomic_load(&s.found) < 1000; i++)
+    struct rib_counts c = { 0 };
+    uint64_t most = 0; /* tables with the fast way */
+    for (unsigned i = 0; i < ROUNDS || ((atomic_load(&s.found) < 1000 || !most) && i < 100 * ROUNDS); i++) {
         write_round(s.rib, peer, &seed);
+        rib_counts(s.rib, &c);
+        most = c.fast_ways > most ? c.fast_ways : most;
+    }
     atomic_store(&s.stop, true);
     for (unsigned i = 0; i < READERS; i++)
         pthread_join(thread[i], NULL);
     assert_int_equal(atomic_load(&s.wrong), 0);
+    assert_true(most > 0);
     for (unsigned i = 0; i < 3; i++)
         rib_peer_remove(s.rib, peer[i], NULL, NULL, NULL);
     while (rib_tend(s.rib, 1000))
         ;
-    struct rib_counts c;
     rib_counts(s.rib, &c);
     assert_int_equal(c.routes, 0);
     assert_int_equal(c.sets, 0);
