@@ -56,6 +56,7 @@ struct kafka_keys {
     const char *partition_key; /* NULL: none; $ variables */
     const char *config_file;
     int broker_port, partition, topic_rr, retry_s; /* partition -1: the partitioner chooses */
+    const char *registry;                          /* URL of the schema registry, NULL: none */
 };
 
 /* Strings are owned by the struct config_set they came with; NULL when not set and without default. Every
@@ -118,7 +119,7 @@ struct config {
     bool print_output_file_append, print_markers, print_write_empty_file;
 
     const char *avro_schema_file;
-    int avro_buffer_size; /* a hint: records are never cut by it */
+    int avro_buffer_size; /* octets of a message with several records */
 
     const char *spool_dir;  /* NULL: the default directory where that exists */
     int64_t spool_max_size; /* octets, 0: 1 GiB */

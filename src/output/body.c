@@ -11,7 +11,9 @@
 #include "output/json.h"
 #include "output/style.h"
 
-static const struct body_ops *const kinds[BODY_KINDS] = { [BODY_JSON] = &body_json };
+static const struct body_ops *const kinds[BODY_KINDS] = {
+    [BODY_JSON] = &body_json, [BODY_AVRO] = &body_avro, [BODY_AVRO_JSON] = &body_avro_json
+};
 
 const struct body_ops *body_ops_of(int kind) { return kinds[kind]; }
 
@@ -60,17 +62,23 @@ static void json_end(void *state, uint64_t rows, struct strbuf *out)
         out->len--;
 }
 
-static void json_marker(void *state, enum body_marker what, const struct body_totals *t, struct strbuf *out)
+void body_json_marker(struct strbuf *out, enum body_marker what, const struct body_totals *t,
+                      const char *writer_id)
 {
-    const struct json *j = state;
     strbuf_printf(
         out, "{\"event_type\": \"%s\", \"writer_id\": ", what == BODY_INIT ? "purge_init" : "purge_close");
-    json_string(out, j->writer_id, strlen(j->writer_id));
+    json_string(out, writer_id, strlen(writer_id));
     if (what == BODY_CLOSE)
         strbuf_printf(
             out, ", \"purged_entries\": %" PRIu64 ", \"total_entries\": %" PRIu64 ", \"duration\": %" PRId64,
             t->purged, t->total, t->seconds);
     strbuf_char(out, '}');
+}
+
+static void json_marker(void *state, enum body_marker what, const struct body_totals *t, struct strbuf *out)
+{
+    const struct json *j = state;
+    body_json_marker(out, what, t, j->writer_id);
 }
 
 static void json_close(void *state)

@@ -4,3 +4,7 @@ check_PROGRAMS += tests/fuzz/fuzz_avro
 TESTS += tests/fuzz/fuzz_avro
 tests_fuzz_fuzz_avro_SOURCES = tests/fuzz/fuzz_avro.c
 tests_fuzz_fuzz_avro_LDADD = $(FUZZ_LIBS) liboutput.a libformat.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
+check_PROGRAMS += tests/fuzz/fuzz_registry
+TESTS += tests/fuzz/fuzz_registry
+tests_fuzz_fuzz_registry_SOURCES = tests/fuzz/fuzz_registry.c
+tests_fuzz_fuzz_registry_LDADD = $(FUZZ_LIBS) liboutput.a libformat.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
