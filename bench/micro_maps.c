@@ -85,41 +85,63 @@ static void tags(unsigned kind, unsigned rows)
     free(text);
 }
 
-static void networks(void)
+enum { ASKED = 1 << 20 };
+
+/* A prefix as text, and an address in it. The lengths are about those of the routes of the Internet. */
+static int prefix_v4(char *to, struct addr *inside)
 {
-    static uint32_t base[PREFIXES];
-    static struct addr ask[1 << 20];
+    static const uint8_t lens[] = { 24, 24, 24, 24, 24, 24, 23, 22, 20, 16 };
+    const unsigned len = lens[rnd(10)];
+    const uint32_t net = (rnd(224) << 24 | rnd(1 << 24)) & ~UINT32_C(0) << (32 - len);
+    const uint32_t host = htonl(net | rnd(256));
+    addr_set_v4(inside, &host);
+    return sprintf(to, "%u.%u.%u.%u/%u", net >> 24, net >> 16 & 255, net >> 8 & 255, net & 255, len);
+}
+
+/* Those of 10,000 networks in eight blocks of the registries. */
+static int prefix_v6(char *to, struct addr *inside)
+{
+    static const uint16_t blocks[] = { 0x2001, 0x2a00, 0x2a01, 0x2400, 0x2600, 0x2800, 0x2c0f, 0x2409 };
+    static const uint8_t lens[] = { 48, 48, 48, 48, 48, 32, 32, 44, 40, 64 };
+    const unsigned len = lens[rnd(10)], who = rnd(10000);
+    uint16_t part[8] = { blocks[who % 8], (uint16_t)(who * 40503u), (uint16_t)rnd(65536),
+                         (uint16_t)rnd(65536) };
+    char text[ADDR_TEXT];
+    for (unsigned i = 0; i < 8; i++)
+        part[i] = htons(part[i]);
+    addr_set_v6(inside, part);
+    struct addr net = *inside;
+    addr_mask(&net, len);
+    return sprintf(to, "%s/%u", addr_str(&net, text), len);
+}
+
+static void networks(const char *family, int (*prefix)(char *to, struct addr *inside))
+{
+    static struct addr inside[PREFIXES], ask[ASKED];
     struct err e = { 0 };
-    char *text = malloc(PREFIXES * 40u), *at = text;
+    char *text = malloc(PREFIXES * 64u), *at = text;
     must(text, &e);
     for (unsigned i = 0; i < PREFIXES; i++) {
-        const unsigned kind = rnd(10), len = kind < 6   ? 24
-                                             : kind < 7 ? 23
-                                             : kind < 8 ? 22
-                                             : kind < 9 ? 20
-                                                        : 16;
-        const uint32_t a = base[i] = (rnd(224) << 24 | rnd(1 << 24)) & ~(uint32_t)0 << (32 - len);
-        at += sprintf(at, "%u,%u.%u.%u.%u/%u\n", 1 + i % 65000, a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255,
-                      len);
+        at += sprintf(at, "%u,", 1 + i % 65000);
+        at += prefix(at, &inside[i]);
+        *at++ = '\n';
     }
     double t = now();
     struct networks *n = networks_parse("bench", text, (size_t)(at - text), &e);
     must(n, &e);
     const double load = now() - t;
-    for (unsigned i = 0; i < 1 << 20; i++) {
-        const uint32_t a = base[rnd(PREFIXES)] | rnd(256);
-        const uint8_t octets[4] = { (uint8_t)(a >> 24), (uint8_t)(a >> 16), (uint8_t)(a >> 8), (uint8_t)a };
-        addr_set_v4(&ask[i], octets);
-    }
-    for (unsigned mask = (1 << 20) - 1; mask >= 1023; mask >>= 10) {
+    for (unsigned i = 0; i < ASKED; i++)
+        ask[i] = inside[rnd(PREFIXES)];
+    for (unsigned mask = ASKED - 1; mask >= 1023; mask >>= 10) {
         uint64_t sum = 0;
         t = now();
-        for (unsigned i = 0; i < 4 << 20; i++) {
-            const struct network *hit = networks_find(n, &ask[i & mask]);
+        for (unsigned i = 0; i < 4 * ASKED; i++) {
+            const struct network *hit = networks_find(n, &ask[i & mask]).of;
             sum += hit ? hit->as : 0;
         }
-        printf("networks_file of %d prefixes: loaded in %.2f s, %.1f ns a lookup over %u addresses (%llu)\n",
-               PREFIXES, load, (now() - t) * 1e9 / (4 << 20), mask + 1, (unsigned long long)sum);
+        printf(
+            "networks_file of %d %s prefixes: loaded in %.2f s, %.1f ns a lookup over %u addresses (%llu)\n",
+            PREFIXES, family, load, (now() - t) * 1e9 / (4 * ASKED), mask + 1, (unsigned long long)sum);
     }
     networks_free(n);
     free(text);
@@ -131,6 +153,7 @@ int main(void)
     for (unsigned kind = 0; kind < 3; kind++)
         for (unsigned i = 0; i < 3; i++)
             tags(kind, rows[i]);
-    networks();
+    networks("IPv4", prefix_v4);
+    networks("IPv6", prefix_v6);
     return 0;
 }

@@ -11,8 +11,10 @@ libbase_a_SOURCES = \
 	src/base/files.c src/base/files.h \
 	src/base/hash.h \
 	src/base/log.c src/base/log.h \
+	src/base/lpm.c src/base/lpm.h \
 	src/base/msg.c src/base/msg.h \
 	src/base/nearest.c src/base/nearest.h \
+	src/base/pages.h \
 	src/base/sock.c src/base/sock.h \
 	src/base/spool.c src/base/spool.h \
 	src/base/strbuf.c src/base/strbuf.h \

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* networks_file: prefixes with AS numbers and next hops, and the longest match for an address. IPv4 and IPv6
- * each have a poptrie (Asai and Ohara, SIGCOMM 2015): a table over the first 18 bits, then nodes of 6 bits,
- * whose children and values are found by counting bits. Built once when a file is loaded. */
+/* networks_file: prefixes with AS numbers and next hops, and the longest match for an address (base/lpm.h).
+ * Built once when a file is loaded. */
 #ifndef CORE_NETWORKS_H
 #define CORE_NETWORKS_H
 
 #include "base/addr.h"
 #include "base/err.h"
 
+/* What a file says of a prefix. Small, and without its length, so that the different ones stay in the caches.
+ */
 struct network {
-    struct addr next_hop; /* not set: none given */
     uint32_t as, peer_as;
-    uint8_t len; /* of the prefix: 0..32 or 0..128 */
+    uint32_t hop; /* for networks_hop */
+};
+
+/* What was found: of NULL nothing, len 0..32 or 0..128. */
+struct network_hit {
+    const struct network *of;
+    unsigned len;
 };
 
 struct networks;
@@ -25,7 +31,13 @@ void networks_free(struct networks *n);
 /* Prefixes that were read. */
 uint64_t networks_count(const struct networks *n);
 
-/* The longest prefix that holds the address, NULL: none does. */
-const struct network *networks_find(const struct networks *n, const struct addr *a);
+/* The longest prefix that holds the address. */
+struct network_hit networks_find(const struct networks *n, const struct addr *a);
+
+/* The next hop of what was found; not set: none given. */
+const struct addr *networks_hop(const struct networks *n, const struct network *net);
+
+/* Fetches what looking up this address begins with. */
+void networks_prefetch(const struct networks *n, const struct addr *a);
 
 #endif

@@ -217,11 +217,11 @@ static struct addr any_of(const struct addr *a)
     return any;
 }
 
-static const struct network *find(const struct view *v, const struct addr *host)
+static struct network_hit find(const struct view *v, const struct addr *host)
 {
     struct addr cut = *host;
     if (!v->networks)
-        return NULL;
+        return (struct network_hit){ 0 };
     if (v->sources.mask)
         addr_mask(&cut, v->sources.mask);
     return networks_find(v->networks, &cut);
@@ -243,40 +243,49 @@ static void take_net(const struct side *s, unsigned bits)
         *s->net = any_of(s->host);
 }
 
+static void take_hop(const struct view *v, const struct side *s, const struct network *hit)
+{
+    const struct addr none = { { 0 } }, *hop = hit ? networks_hop(v->networks, hit) : &none;
+    if (v->sources.net == SOURCE_FILE || addr_is_set(hop))
+        *s->next_hop = *hop;
+}
+
 static unsigned bits_within(const struct addr *a, unsigned bits)
 {
     return addr_is_v4(a) && bits > 32 ? 32 : bits;
 }
 
 /* Is the file's prefix the longest there is? */
-static bool file_wins(const struct view *v, const struct network *hit, unsigned flow_bits)
+static bool file_wins(const struct view *v, struct network_hit hit, unsigned flow_bits)
 {
-    return hit && (v->sources.no_lpm || hit->len > flow_bits);
+    return hit.of && (v->sources.no_lpm || hit.len > flow_bits);
 }
 
 static void one_side(const struct view *v, const struct side *s)
 {
     const struct view_sources *from = &v->sources;
-    const struct network *hit = find(v, s->host);
+    const struct network_hit hit = find(v, s->host);
     const unsigned flow_bits = *s->mask;
     const bool wins = file_wins(v, hit, flow_bits);
     if (from->as == SOURCE_FILE || (from->as == SOURCE_LONGEST && wins))
-        take_as(s, hit);
+        take_as(s, hit.of);
     if (from->net == SOURCE_FILE || (from->net == SOURCE_LONGEST && wins)) {
-        take_net(s, hit ? hit->len : 0);
-        if (s->next_hop && (from->net == SOURCE_FILE || addr_is_set(&hit->next_hop)))
-            *s->next_hop = hit ? hit->next_hop : (struct addr){ 0 };
+        take_net(s, hit.len);
+        if (s->next_hop)
+            take_hop(v, s, hit.of);
     } else if (from->net == SOURCE_MASK) {
         take_net(s, bits_within(s->host, from->mask));
     }
     if (from->no_mask_if_zero && *s->mask == 0)
         *s->net = *s->host;
-    if (from->filter && !hit)
+    if (from->filter && !hit.of)
         *s->host = *s->net = any_of(s->host);
 }
 
 void view_networks(const struct view *v, struct flow *f)
 {
+    if (v->networks && v->src && v->dst)
+        networks_prefetch(v->networks, &f->dst_host);
     if (v->src)
         one_side(
             v, &(struct side){ &f->src_host, &f->src_net, &f->src_mask, &f->src_as, &f->peer_src_as, NULL });

@@ -3,22 +3,16 @@
 #include "packet/conversations.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/random.h>
+#include "base/pages.h"
 
-enum { SLOTS_MIN = 64, SLOTS_FIRST = 4096, HUGE_PAGE = 2 << 20 };
+enum { SLOTS_MIN = 64, SLOTS_FIRST = 4096 };
 
-/* Tables are read at random: with huge pages the address costs no second miss. */
 static struct conversation *slots_make(uint64_t n)
 {
     size_t size = n * sizeof(struct conversation);
-    struct conversation *s = aligned_alloc(size >= HUGE_PAGE ? HUGE_PAGE : 64, size);
-    if (!s)
-        return NULL;
-    if (size >= HUGE_PAGE)
-        madvise(s, size, MADV_HUGEPAGE);
-    memset(s, 0, size);
-    return s;
+    struct conversation *s = pages_alloc(size);
+    return s ? memset(s, 0, size) : NULL;
 }
 
 /* Room is made at 5/8: few slots are looked at then. What cannot grow is filled to 7/8. */

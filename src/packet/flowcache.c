@@ -8,14 +8,13 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/pages.h"
 
 enum {
     SPOKES = 1024,
     CHUNK = 16384, /* entries */
-    HUGE_PAGE = 2 << 20,
     SLOTS_MIN = 4096,
     GROUP = 32,   /* records whose memory is fetched together */
     AHEAD = 1024, /* octets of records that are fetched before they are looked at */
@@ -62,20 +61,9 @@ static inline struct flow_entry *entry(const struct flowcache *fc, uint32_t inde
 
 /* ---- table */
 
-/* Both slots and entries are read at random: with huge pages the address costs no second miss. */
-static void *alloc_table(size_t n)
-{
-    const size_t align = n >= HUGE_PAGE ? HUGE_PAGE : 64;
-    n = (n + align - 1) / align * align; /* as aligned_alloc wants it; what nobody touches costs nothing */
-    void *p = aligned_alloc(align, n);
-    if (p && n >= HUGE_PAGE)
-        madvise(p, n, MADV_HUGEPAGE);
-    return p;
-}
-
 static bool table_resize(struct flowcache *fc, uint32_t n)
 {
-    struct slot *slots = alloc_table((size_t)n * sizeof(*slots));
+    struct slot *slots = pages_alloc((size_t)n * sizeof(*slots));
     if (!slots)
         return false;
     memset(slots, 0xff, (size_t)n * sizeof(*slots));
@@ -229,7 +217,7 @@ static bool add_chunk(struct flowcache *fc)
         fc->chunks = chunks;
         fc->cap_chunks = cap;
     }
-    uint8_t *chunk = alloc_table(CHUNK * fc->stride);
+    uint8_t *chunk = pages_alloc(CHUNK * fc->stride);
     if (!chunk)
         return false;
     fc->chunks[fc->n_chunks++] = chunk;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Unit tests of src/base.
-base_tests = tests/unit/addr_test tests/unit/arena_test tests/unit/base64_test tests/unit/clock_test tests/unit/files_test tests/unit/log_test \
+base_tests = tests/unit/addr_test tests/unit/arena_test tests/unit/base64_test tests/unit/clock_test tests/unit/files_test tests/unit/log_test tests/unit/lpm_test \
 	tests/unit/msg_test tests/unit/sock_test tests/unit/spool_test tests/unit/strbuf_test
 check_PROGRAMS += $(base_tests)
 TESTS += $(base_tests)
@@ -16,6 +16,8 @@ tests_unit_files_test_SOURCES = tests/unit/files_test.c
 tests_unit_files_test_LDADD = libbase.a $(TEST_LIBS)
 tests_unit_log_test_SOURCES = tests/unit/log_test.c
 tests_unit_log_test_LDADD = libbase.a $(TEST_LIBS)
+tests_unit_lpm_test_SOURCES = tests/unit/lpm_test.c
+tests_unit_lpm_test_LDADD = libbase.a $(TEST_LIBS)
 tests_unit_msg_test_SOURCES = tests/unit/msg_test.c
 tests_unit_msg_test_LDADD = libbase.a $(TEST_LIBS)
 tests_unit_sock_test_SOURCES = tests/unit/sock_test.c

@@ -22,7 +22,7 @@ static struct networks *parse(const char *text, struct err *e)
     return n;
 }
 
-static const struct network *find(const struct networks *n, const char *text)
+static struct network_hit find(const struct networks *n, const char *text)
 {
     struct addr a;
     assert_int_equal(addr_parse(text, &a), 0);
@@ -42,25 +42,25 @@ static void lines(void **state)
     if (!n)
         fail_msg("%s", e.text);
     assert_int_equal(networks_count(n), 10);
-    assert_int_equal(find(n, "10.9.9.9")->len, 8);
-    assert_int_equal(find(n, "10.9.9.9")->as, 0);
-    assert_int_equal(find(n, "10.1.9.9")->as, 64501);
-    assert_int_equal(find(n, "10.1.1.9")->as, 64503);
-    assert_int_equal(find(n, "10.1.1.9")->peer_as, 64600);
-    assert_int_equal(find(n, "10.1.1.1")->len, 32);
-    assert_int_equal(find(n, "10.1.1.0")->len, 24);
-    assert_int_equal(find(n, "10.1.1.2")->len, 24);
-    assert_string_equal(addr_str(&find(n, "10.2.0.1")->next_hop, hop), "192.0.2.254");
-    assert_int_equal(find(n, "10.2.0.1")->peer_as, 64610);
-    assert_string_equal(addr_str(&find(n, "2001:db8::5")->next_hop, hop), "2001:db8::1");
-    assert_int_equal(find(n, "10.3.0.1")->as, 0);
-    assert_string_equal(addr_str(&find(n, "10.4.0.1")->next_hop, hop), "198.51.100.1");
-    assert_string_equal(addr_str(&find(n, "10.5.0.1")->next_hop, hop), "198.51.100.2");
-    assert_int_equal(find(n, "10.6.0.1")->as, 9); /* host bits are cleared */
-    assert_null(find(n, "11.0.0.0"));
-    assert_null(find(n, "9.255.255.255"));
-    assert_null(find(n, "2001:db9::"));
-    assert_null(networks_find(n, &(struct addr){ 0 }));
+    assert_int_equal(find(n, "10.9.9.9").len, 8);
+    assert_int_equal(find(n, "10.9.9.9").of->as, 0);
+    assert_int_equal(find(n, "10.1.9.9").of->as, 64501);
+    assert_int_equal(find(n, "10.1.1.9").of->as, 64503);
+    assert_int_equal(find(n, "10.1.1.9").of->peer_as, 64600);
+    assert_int_equal(find(n, "10.1.1.1").len, 32);
+    assert_int_equal(find(n, "10.1.1.0").len, 24);
+    assert_int_equal(find(n, "10.1.1.2").len, 24);
+    assert_string_equal(addr_str(networks_hop(n, find(n, "10.2.0.1").of), hop), "192.0.2.254");
+    assert_int_equal(find(n, "10.2.0.1").of->peer_as, 64610);
+    assert_string_equal(addr_str(networks_hop(n, find(n, "2001:db8::5").of), hop), "2001:db8::1");
+    assert_int_equal(find(n, "10.3.0.1").of->as, 0);
+    assert_string_equal(addr_str(networks_hop(n, find(n, "10.4.0.1").of), hop), "198.51.100.1");
+    assert_string_equal(addr_str(networks_hop(n, find(n, "10.5.0.1").of), hop), "198.51.100.2");
+    assert_int_equal(find(n, "10.6.0.1").of->as, 9); /* host bits are cleared */
+    assert_null(find(n, "11.0.0.0").of);
+    assert_null(find(n, "9.255.255.255").of);
+    assert_null(find(n, "2001:db9::").of);
+    assert_null(networks_find(n, &(struct addr){ 0 }).of);
     networks_free(n);
 }
 
@@ -69,19 +69,19 @@ static void defaults(void **state)
     struct err e;
     struct networks *n = parse("1,0.0.0.0/0\n2,::/0\n3,128.0.0.0/1\n", &e);
     (void)state;
-    assert_int_equal(find(n, "1.2.3.4")->as, 1);
-    assert_int_equal(find(n, "0.0.0.0")->as, 1);
-    assert_int_equal(find(n, "255.255.255.255")->as, 3);
-    assert_int_equal(find(n, "::")->as, 2);
-    assert_int_equal(find(n, "ffff::1")->as, 2);
+    assert_int_equal(find(n, "1.2.3.4").of->as, 1);
+    assert_int_equal(find(n, "0.0.0.0").of->as, 1);
+    assert_int_equal(find(n, "255.255.255.255").of->as, 3);
+    assert_int_equal(find(n, "::").of->as, 2);
+    assert_int_equal(find(n, "ffff::1").of->as, 2);
     networks_free(n);
     n = parse("", &e);
     assert_non_null(n);
-    assert_null(find(n, "1.2.3.4"));
-    assert_null(find(n, "::1"));
+    assert_null(find(n, "1.2.3.4").of);
+    assert_null(find(n, "::1").of);
     networks_free(n);
     n = parse("1,10.0.0.0/8\n2,10.0.0.0/8\n", &e); /* the last one counts */
-    assert_int_equal(find(n, "10.0.0.1")->as, 2);
+    assert_int_equal(find(n, "10.0.0.1").of->as, 2);
     networks_free(n);
 }
 
@@ -174,7 +174,7 @@ static void longest_match(void **state)
             struct addr addr;
             random_addr(a, sizeof(a));
             assert_int_equal(addr_parse(a, &addr), 0);
-            const struct network *hit = networks_find(net, &addr);
+            const struct network *hit = networks_find(net, &addr).of;
             if ((hit ? hit->as : 0) != search(p, n, &addr))
                 fail_msg("seed %u: %s gives %u, a search %u", (unsigned)seed, a, hit ? hit->as : 0,
                          search(p, n, &addr));
