@@ -4,7 +4,9 @@ noinst_PROGRAMS += bench/flowgen bench/micro_maps bench/micro_rib bench/pktmix b
 tests_system_framegen_SOURCES = tests/system/framegen.c
 tests_system_mutgen_SOURCES = tests/system/mutgen.c tests/fuzz/mutate.h
 if WITH_KAFKA
-noinst_PROGRAMS += tests/system/kafkamock
+noinst_PROGRAMS += tests/system/kafkamock tests/system/kafkactl
+tests_system_kafkactl_SOURCES = tests/system/kafkactl.c
+tests_system_kafkactl_LDADD = $(DAEMON_LIBS)
 tests_system_kafkamock_SOURCES = tests/system/kafkamock.c
 tests_system_kafkamock_LDADD = $(DAEMON_LIBS)
 endif

@@ -18,6 +18,12 @@ static const char *const plugins[] = {
 #ifdef WITH_MYSQL
     "mysql",
 #endif
+#ifdef WITH_KAFKA
+    "kafka",
+#endif
+#ifdef WITH_RABBITMQ
+    "amqp",
+#endif
 };
 
 static void print_system(void)

@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Connection, publishing and confirms of an AMQP client. The message log uses it from its thread. */
+/* Connection, publishing and confirms of an AMQP client. Message log and amqp plugin use it, each from one
+ * thread. */
 #include "output/amqp_client.h"
 
 #include <amqp.h>
 #include <amqp_tcp_socket.h> /* after it */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 
-enum { CHANNEL = 1, FRAME_MIN = 4096, CLOSE_MS = 500 };
+enum { CHANNEL = 1, FRAME_MIN = 4096, CLOSE_MS = 500, SILENCE_MS = 30000 };
 
 struct amqp_client {
     const struct amqp_keys *keys;
     amqp_connection_state_t conn; /* NULL: not connected */
     uint64_t tag;                 /* of the last message */
+    uint64_t unrouted;
+    bool mandatory;
 };
 
 static struct timeval in_ms(int ms)
@@ -81,6 +87,10 @@ static int open_socket(struct amqp_client *a, const struct timeval *wait, struct
     const int rc = amqp_socket_open_noblock(s, a->keys->host, a->keys->port, wait);
     if (rc != AMQP_STATUS_OK)
         return gone_status(a, e, "connect", rc);
+    /* A server that does not answer, or does not read any more, is not waited for without end. */
+    const int user_timeout_ms = SILENCE_MS;
+    (void)setsockopt(amqp_socket_get_sockfd(s), IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms,
+                     sizeof(user_timeout_ms));
     amqp_set_handshake_timeout(a->conn, wait);
     amqp_set_rpc_timeout(a->conn, wait);
     return 0;
@@ -127,11 +137,19 @@ int amqp_client_publish(struct amqp_client *a, const char *routing_key, const ch
                                             .delivery_mode = a->keys->persistent ? 2 : 1 };
     const amqp_bytes_t body = { .len = len, .bytes = (void *)(uintptr_t)text };
     const int rc = amqp_basic_publish(a->conn, CHANNEL, amqp_cstring_bytes(a->keys->exchange),
-                                      amqp_cstring_bytes(routing_key), false, false, &props, body);
+                                      amqp_cstring_bytes(routing_key), a->mandatory, false, &props, body);
     if (rc != AMQP_STATUS_OK)
         return gone_status(a, e, "publish", rc);
     *tag = ++a->tag;
     return 0;
+}
+
+/* What RabbitMQ closes a channel for on which messages are published, and nothing else is done. */
+static int too_large(struct amqp_client *a, struct err *e, const amqp_method_t *m)
+{
+    gone_closed(a, e, "closed by the server", m);
+    e->code = ERR_LIMIT;
+    return -1;
 }
 
 static int take_frame(struct amqp_client *a, const amqp_frame_t *frame, amqp_client_confirm *f, void *arg,
@@ -151,7 +169,13 @@ static int take_frame(struct amqp_client *a, const amqp_frame_t *frame, amqp_cli
         f(arg, nack->delivery_tag, nack->multiple, false);
         return 0;
     }
+    case AMQP_BASIC_RETURN_METHOD: /* header and body follow, and are passed over */
+        a->unrouted++;
+        return 0;
     case AMQP_CHANNEL_CLOSE_METHOD:
+        if (((const amqp_channel_close_t *)m->decoded)->reply_code == AMQP_PRECONDITION_FAILED)
+            return too_large(a, e, m);
+        return gone_closed(a, e, "closed by the server", m);
     case AMQP_CONNECTION_CLOSE_METHOD:
         return gone_closed(a, e, "closed by the server", m);
     default:
@@ -177,21 +201,31 @@ int amqp_client_confirms(struct amqp_client *a, int ms, amqp_client_confirm *f, 
     return 0;
 }
 
-struct amqp_client *amqp_client_new(const struct amqp_keys *keys)
+struct amqp_client *amqp_client_new(const struct amqp_keys *keys, bool count_unrouted)
 {
     struct amqp_client *a = calloc(1, sizeof(*a));
-    if (a)
+    if (a) {
         a->keys = keys;
+        a->mandatory = count_unrouted;
+    }
     return a;
+}
+
+uint64_t amqp_client_unrouted(const struct amqp_client *a) { return a->unrouted; }
+
+void amqp_client_disconnect(struct amqp_client *a)
+{
+    const struct timeval wait = in_ms(CLOSE_MS);
+    if (!a->conn)
+        return;
+    amqp_set_rpc_timeout(a->conn, &wait);
+    amqp_connection_close(a->conn, AMQP_REPLY_SUCCESS);
+    hang_up(a);
 }
 
 void amqp_client_free(struct amqp_client *a)
 {
-    if (a && a->conn) {
-        const struct timeval wait = in_ms(CLOSE_MS);
-        amqp_set_rpc_timeout(a->conn, &wait);
-        amqp_connection_close(a->conn, AMQP_REPLY_SUCCESS);
-        hang_up(a);
-    }
+    if (a)
+        amqp_client_disconnect(a);
     free(a);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Settings, sending and reports of a Kafka producer. The message log uses it from its thread. */
+/* Settings, sending and reports of a Kafka producer. Message log, kafka and tee plugin use it, each from one
+ * thread. */
 #include "output/kafka_client.h"
 
 #include <ctype.h>
@@ -9,10 +10,12 @@
 #include "output/kafka_conf.h"
 
 enum { BROKERS_MAX = 64 << 10, BACKOFF_MAX_S = 3600, PURGE_MS = 100 };
+#define QUEUE_KBYTES "65536" /* librdkafka's own would be 1 GiB */
 
 struct kafka_client {
     struct kafka_client_conf c;
     rd_kafka_t *rk;
+    rd_kafka_topic_t *topic; /* of the last message, or NULL */
     struct log_limit say_lost, say_error;
 };
 
@@ -61,22 +64,43 @@ void kafka_client_brokers(struct strbuf *out, const char *hosts, int port)
     }
 }
 
+static const char *what(const struct kafka_client *k) { return k->c.what ? k->c.what : ""; }
+
+/* The broker's limits on messages, and on the batches that librdkafka makes of them. */
+static bool says_too_large(rd_kafka_resp_err_t why)
+{
+    return why == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || why == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE ||
+           why == RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE;
+}
+
 static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *arg)
 {
     struct kafka_client *k = arg;
     (void)rk;
-    if (m->err)
-        log_limited(k->c.log, &k->say_lost, LOG_LV_ERROR, "Kafka message delivery failed: %s",
-                    rd_kafka_err2str(m->err));
-    k->c.report(k->c.arg, m->err ? rd_kafka_err2str(m->err) : NULL, m->_private);
+    if (!m->err) {
+        k->c.report(k->c.arg, KAFKA_DELIVERED, NULL, m->_private);
+        return;
+    }
+    log_limited(k->c.log, &k->say_lost, LOG_LV_ERROR, "%sKafka message delivery failed: %s", what(k),
+                rd_kafka_err2str(m->err));
+    k->c.report(k->c.arg, says_too_large(m->err) ? KAFKA_TOO_LARGE : KAFKA_LOST, rd_kafka_err2str(m->err),
+                m->_private);
+}
+
+static int on_stats(rd_kafka_t *rk, char *json, size_t len, void *arg)
+{
+    const struct kafka_client *k = arg;
+    (void)rk;
+    log_info(k->c.log, "%slibrdkafka: %.*s", what(k), (int)len, json);
+    return 0;
 }
 
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *arg)
 {
     struct kafka_client *k = arg;
     (void)rk;
-    log_limited(k->c.log, &k->say_error, LOG_LV_WARN, "Kafka %s: %s (%s)", k->c.broker_host, reason,
-                rd_kafka_err2str((rd_kafka_resp_err_t)code));
+    log_limited(k->c.log, &k->say_error, LOG_LV_WARN, "%sKafka %s: %s (%s)", what(k), k->c.broker_host,
+                reason, rd_kafka_err2str((rd_kafka_resp_err_t)code));
 }
 
 /* librdkafka says what matters through on_error; the rest is for -d. */
@@ -113,7 +137,8 @@ static int set_defaults(rd_kafka_conf_t *conf, struct err *e)
     char why[256];
     (void)rd_kafka_conf_set(conf, "compression.codec", "lz4", why,
                             sizeof(why)); /* where the library has it */
-    if (kafka_conf_set(conf, "enable.idempotence", "true", e) == -1)
+    if (kafka_conf_set(conf, "enable.idempotence", "true", e) == -1 ||
+        kafka_conf_set(conf, "queue.buffering.max.kbytes", QUEUE_KBYTES, e) == -1)
         return -1;
     return kafka_conf_set(conf, "message.timeout.ms", "0", e);
 }
@@ -126,7 +151,9 @@ static rd_kafka_conf_t *conf_of(struct kafka_client *k, struct err *e)
     rd_kafka_conf_set_dr_msg_cb(conf, on_report);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_log_cb(conf, on_log);
+    rd_kafka_conf_set_stats_cb(conf, on_stats);
     if (set_brokers(c, conf, e) == 0 && set_retry(c->retry_s, conf, e) == 0 && set_defaults(conf, e) == 0 &&
+        (!c->partitioner || kafka_conf_set(conf, "partitioner", c->partitioner, e) == 0) &&
         (!c->config_file || kafka_conf_read(conf, c->config_file, e) == 0))
         return conf;
     rd_kafka_conf_destroy(conf);
@@ -147,7 +174,7 @@ static int producer_new(struct kafka_client *k, struct err *e)
     if (kafka_conf_set(conf, "enable.idempotence", "false", e) == 0)
         k->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
     if (k->rk) {
-        log_notice(k->c.log, "Kafka: the producer is not idempotent: %s", why_not);
+        log_notice(k->c.log, "%sKafka: the producer is not idempotent: %s", what(k), why_not);
         return 0;
     }
     rd_kafka_conf_destroy(conf);
@@ -170,27 +197,73 @@ struct kafka_client *kafka_client_new(const struct kafka_client_conf *c, struct 
 
 /* ---- messages */
 
-int kafka_client_send(struct kafka_client *k, const struct kafka_message *m, struct err *e)
+/* The handle of a topic; that of the last message is kept. */
+static rd_kafka_topic_t *topic_of(struct kafka_client *k, const char *name)
 {
-    const size_t key_len = m->key ? strlen(m->key) : 0;
-    if (!k->rk)
-        return err_set(e, ERR_SYS, "the producer failed");
+    if (k->topic && !strcmp(rd_kafka_topic_name(k->topic), name))
+        return k->topic;
+    if (k->topic)
+        rd_kafka_topic_destroy(k->topic);
+    k->topic = rd_kafka_topic_new(k->rk, name, NULL);
+    return k->topic;
+}
+
+static rd_kafka_resp_err_t produce_with_headers(struct kafka_client *k, rd_kafka_topic_t *t,
+                                                const struct kafka_message *m)
+{
+    rd_kafka_headers_t *h = rd_kafka_headers_new(m->n_headers);
+    for (size_t i = 0; i < m->n_headers; i++)
+        rd_kafka_header_add(h, m->headers[i].name, -1, m->headers[i].value, -1);
     const rd_kafka_resp_err_t why = rd_kafka_producev(
-        k->rk, RD_KAFKA_V_TOPIC(m->topic), RD_KAFKA_V_PARTITION(m->partition),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(m->key, key_len),
-        RD_KAFKA_V_VALUE((void *)(uintptr_t)m->text, m->len), RD_KAFKA_V_OPAQUE(m->opaque), RD_KAFKA_V_END);
+        k->rk, RD_KAFKA_V_RKT(t), RD_KAFKA_V_PARTITION(m->partition),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(m->key, m->key ? strlen(m->key) : 0),
+        RD_KAFKA_V_VALUE((void *)(uintptr_t)m->text, m->len), RD_KAFKA_V_HEADERS(h),
+        RD_KAFKA_V_OPAQUE(m->opaque), RD_KAFKA_V_END);
+    if (why)
+        rd_kafka_headers_destroy(h);
+    return why;
+}
+
+static rd_kafka_resp_err_t produce(struct kafka_client *k, const struct kafka_message *m)
+{
+    rd_kafka_topic_t *t = topic_of(k, m->topic);
+    if (!t)
+        return rd_kafka_last_error();
+    if (m->n_headers)
+        return produce_with_headers(k, t, m);
+    if (rd_kafka_produce(t, m->partition, m->given ? RD_KAFKA_MSG_F_FREE : RD_KAFKA_MSG_F_COPY,
+                         (void *)(uintptr_t)m->text, m->len, m->key, m->key ? strlen(m->key) : 0,
+                         m->opaque) == 0)
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+    return rd_kafka_last_error();
+}
+
+enum kafka_taken kafka_client_send(struct kafka_client *k, const struct kafka_message *m, struct err *e)
+{
+    if (!k->rk) {
+        err_set(e, ERR_SYS, "the producer failed");
+        return KAFKA_REFUSED;
+    }
+    const rd_kafka_resp_err_t why = produce(k, m);
     if (!why)
-        return 0;
-    return err_set(e, ERR_SYS, "Failed to produce to topic %s partition %d: %s", m->topic, m->partition,
-                   rd_kafka_err2str(why));
+        return KAFKA_TAKEN;
+    err_set(e, ERR_SYS, "Failed to produce to topic %s partition %d: %s", m->topic, m->partition,
+            rd_kafka_err2str(why));
+    return why == RD_KAFKA_RESP_ERR__QUEUE_FULL ? KAFKA_QUEUE_FULL
+           : says_too_large(why)                ? KAFKA_MESSAGE_TOO_LARGE
+                                                : KAFKA_REFUSED;
 }
 
 static void producer_free(struct kafka_client *k, int ms)
 {
-    rd_kafka_flush(k->rk, ms);
+    if (ms)
+        rd_kafka_flush(k->rk, ms);
     rd_kafka_purge(k->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     while (rd_kafka_outq_len(k->rk) && rd_kafka_poll(k->rk, PURGE_MS))
         ;
+    if (k->topic)
+        rd_kafka_topic_destroy(k->topic);
+    k->topic = NULL;
     rd_kafka_destroy(k->rk);
     k->rk = NULL;
 }
@@ -203,12 +276,24 @@ static void replace(struct kafka_client *k)
     char why[256];
     if (k->rk) {
         rd_kafka_fatal_error(k->rk, why, sizeof(why));
-        log_error(k->c.log, "Kafka %s: %s: what waits is lost and counted, a new producer takes over",
+        log_error(k->c.log, "%sKafka %s: %s: what waits is given up, a new producer takes over", what(k),
                   k->c.broker_host, why);
         producer_free(k, 0);
     }
     if (producer_new(k, &e) == -1)
-        log_limited(k->c.log, &k->say_error, LOG_LV_ERROR, "%s", e.text);
+        log_limited(k->c.log, &k->say_error, LOG_LV_ERROR, "%s%s", what(k), e.text);
+}
+
+/* By a new producer: an idempotent one does not go on well after messages have been taken out of its
+ * sequence. */
+void kafka_client_drop(struct kafka_client *k)
+{
+    struct err e;
+    if (!k->rk || !rd_kafka_outq_len(k->rk))
+        return;
+    producer_free(k, 0);
+    if (producer_new(k, &e) == -1)
+        log_limited(k->c.log, &k->say_error, LOG_LV_ERROR, "%s%s", what(k), e.text);
 }
 
 void kafka_client_poll(struct kafka_client *k, int ms)

@@ -13,36 +13,53 @@
 
 struct kafka_client;
 
+enum kafka_fate { KAFKA_DELIVERED, KAFKA_TOO_LARGE, KAFKA_LOST };
+
 struct kafka_client_conf {
+    const char *what;        /* before what the log says, such as "pool 3: "; NULL: nothing */
     const char *broker_host; /* brokers, comma separated, with or without ports */
     int broker_port;         /* of those without */
     const char *config_file; /* NULL: none; read last, so it overrides everything here */
     int retry_s;             /* the longest pause between two tries to reach a broker; 0: librdkafka's */
-    /* A message was confirmed by the brokers (why NULL), or never will be. Called by kafka_client_poll and
-     * kafka_client_free. */
-    void (*report)(void *arg, const char *why, void *opaque);
+    const char *partitioner; /* NULL: librdkafka's */
+    /* A message was confirmed by the brokers (why NULL), or never will be. Called by kafka_client_poll, _drop
+     * and _free. */
+    void (*report)(void *arg, enum kafka_fate fate, const char *why, void *opaque);
     void *arg;
     const struct log *log; /* outlives the client, as the strings do */
+};
+
+struct kafka_header {
+    const char *name, *value;
 };
 
 /* One message. topic and key end with a NUL. */
 struct kafka_message {
     const char *topic, *key; /* key NULL: none */
     int partition;           /* -1: the partitioner chooses */
-    const char *text;        /* copied */
+    const char *text;        /* copied, or the client's from then on: */
     size_t len;
+    bool given;   /* text comes from malloc; the client frees it, once it has taken the message */
     void *opaque; /* for report */
+    const struct kafka_header *headers; /* NULL: none; not together with given */
+    size_t n_headers;
 };
+
+/* What kafka_client_send says. */
+enum kafka_taken { KAFKA_TAKEN, KAFKA_QUEUE_FULL, KAFKA_MESSAGE_TOO_LARGE, KAFKA_REFUSED };
 
 /* Does not wait for a broker. NULL: settings are wrong, e names file, line and fault. */
 struct kafka_client *kafka_client_new(const struct kafka_client_conf *c, struct err *e);
 
-/* -1: not taken, e says why; report is not called for it. Never waits. */
-int kafka_client_send(struct kafka_client *k, const struct kafka_message *m, struct err *e);
+/* Where it is not KAFKA_TAKEN, e says why, and report is not called for it. Never waits. */
+enum kafka_taken kafka_client_send(struct kafka_client *k, const struct kafka_message *m, struct err *e);
 
 /* Calls report for what has happened, waits for it up to ms milliseconds. A producer that gave up for good is
  * replaced by a new one; what it held is reported as lost. */
 void kafka_client_poll(struct kafka_client *k, int ms);
+
+/* Gives up everything that has no report, which it gets. What was under way may have arrived. */
+void kafka_client_drop(struct kafka_client *k);
 
 /* Messages without a report so far. */
 size_t kafka_client_waiting(const struct kafka_client *k);

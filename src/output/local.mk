@@ -13,6 +13,7 @@ liboutput_a_SOURCES = src/output/purge.h src/output/purge.c src/output/bins.h sr
 	src/output/sqltext.h src/output/sqltext.c src/output/sqldialect.c src/output/sink_sqlite3.h
 liboutput_a_SOURCES += src/output/body.h src/output/body.c src/output/style.h src/output/style.c src/output/writerid.h src/output/writerid.c
 liboutput_a_SOURCES += src/output/members.h src/output/members.c
+liboutput_a_SOURCES += src/output/messages.h src/output/messages.c src/output/sink_kafka.h src/output/sink_amqp.h
 liboutput_a_SOURCES += src/output/sink_sql.h src/output/sink_sql.c src/output/sqlschema.h src/output/sqlschema.c \
 	src/output/sink_pgsql.h src/output/sink_mysql.h
 if WITH_PGSQL
@@ -23,10 +24,10 @@ liboutput_a_SOURCES += src/output/sink_mysql.c
 endif
 if WITH_KAFKA
 liboutput_a_SOURCES += src/output/kafka_conf.c src/output/kafka_conf.h src/output/kafka_client.c src/output/kafka_client.h \
-	src/output/msglog_kafka.c
+	src/output/msglog_kafka.c src/output/sink_kafka.c
 endif
 if WITH_RABBITMQ
-liboutput_a_SOURCES += src/output/amqp_client.c src/output/amqp_client.h src/output/msglog_amqp.c
+liboutput_a_SOURCES += src/output/amqp_client.c src/output/amqp_client.h src/output/msglog_amqp.c src/output/sink_amqp.c
 endif
 if WITH_SQLITE3
 liboutput_a_SOURCES += src/output/sink_sqlite3.c

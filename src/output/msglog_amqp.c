@@ -278,7 +278,7 @@ static int publisher_start(struct publisher *p, const struct msglog_conf *c, str
                                     .arg = p,
                                     .has_room = c->has_room,
                                     .room_arg = c->room_arg };
-    p->client = amqp_client_new(&p->keys);
+    p->client = amqp_client_new(&p->keys, false);
     if (!p->client)
         return err_sys(e, "no memory for AMQP");
     p->queue = msglog_queue_start(&job, p->log, e);

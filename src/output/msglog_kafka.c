@@ -38,11 +38,11 @@ struct target {
 
 /* ---- the thread */
 
-static void on_report(void *arg, const char *why, void *opaque)
+static void on_report(void *arg, enum kafka_fate fate, const char *why, void *opaque)
 {
     struct sender *s = arg;
-    (void)opaque;
-    if (why)
+    (void)opaque, (void)why;
+    if (fate != KAFKA_DELIVERED)
         msglog_queue_lose(s->queue, 1);
     else
         msglog_queue_done(s->queue, 1);
@@ -64,7 +64,7 @@ static void send_item(void *arg, const struct msglog_item *it)
                                      .partition = s->partition,
                                      .text = it->text,
                                      .len = it->text_len };
-    if (kafka_client_send(s->client, &m, &e) == 0)
+    if (kafka_client_send(s->client, &m, &e) == KAFKA_TAKEN)
         return;
     msglog_queue_lose(s->queue, 1);
     log_limited(s->log, &s->say, LOG_LV_WARN, "%s", e.text);

@@ -13,7 +13,19 @@
 
 enum { TEXT_MAX = 65535 /* a table's schema is a name too */, NAME_MAX_OCTETS = 8192, PARTS_MAX = 64 };
 
-enum var_id { VAR_NONE, VAR_PEER_SRC_IP, VAR_TAG, VAR_TAG2, VAR_CONST };
+enum var_id {
+    VAR_NONE,
+    VAR_PEER_SRC_IP,
+    VAR_TAG,
+    VAR_TAG2,
+    VAR_SRC_HOST,
+    VAR_DST_HOST,
+    VAR_SRC_PORT,
+    VAR_DST_PORT,
+    VAR_PROTO,
+    VAR_IN_IFACE,
+    VAR_CONST
+};
 
 /* Longer words first: the first one that fits is taken. */
 static const struct {
@@ -27,6 +39,38 @@ static const struct {
     { "$tag", VAR_TAG },
     { "$ref", VAR_CONST },
     { "$hst", VAR_CONST },
+    { "$src_host", VAR_SRC_HOST },
+    { "$dst_host", VAR_DST_HOST },
+    { "$src_port", VAR_SRC_PORT },
+    { "$dst_port", VAR_DST_PORT },
+    { "$proto", VAR_PROTO },
+    { "$in_iface", VAR_IN_IFACE },
+};
+enum { N_VARS = sizeof(vars) / sizeof(vars[0]), N_COMMON = 7 /* the rest is for keys of messages */ };
+
+/* What a row's value of a variable is made from. */
+static const struct {
+    enum field_id field;
+    const char *absent; /* when the field is not counted by */
+} sources[VAR_CONST] = {
+    [VAR_PEER_SRC_IP] = { FIELD_peer_src_ip, "null" },
+    [VAR_TAG] = { FIELD_tag, "0" },
+    [VAR_TAG2] = { FIELD_tag2, "0" },
+    [VAR_SRC_HOST] = { FIELD_src_host, "null" },
+    [VAR_DST_HOST] = { FIELD_dst_host, "null" },
+    [VAR_SRC_PORT] = { FIELD_src_port, "0" },
+    [VAR_DST_PORT] = { FIELD_dst_port, "0" },
+    [VAR_PROTO] = { FIELD_proto, "-1" },
+    [VAR_IN_IFACE] = { FIELD_in_iface, "0" },
+};
+
+/* What can tell two rows' names apart; what stands behind `peer` only where keys of messages ask for it. */
+struct mark {
+    int64_t bin;
+    uint64_t tag, tag2;
+    struct addr peer;
+    struct addr src, dst;
+    uint64_t src_port, dst_port, proto, in_iface;
 };
 
 struct part {
@@ -39,6 +83,7 @@ struct names {
     bool utc;
     bool timed;                             /* has conversions or $tzone */
     bool binned;                            /* and they follow the bin of the row */
+    uint16_t mark_len;                      /* octets of struct mark that matter */
     const struct column *column[VAR_CONST]; /* of the row variables in use; NULL: not in the key */
     struct part part[PARTS_MAX];
     unsigned n;
@@ -80,28 +125,32 @@ static int add_text(struct names *n, const char *text, size_t len)
     return 0;
 }
 
+/* The variable at text, out of the first `known` ones; N_VARS: none. */
+static size_t variable(const char *text, size_t known)
+{
+    size_t i = 0;
+    while (i < known && strncmp(text, vars[i].word, strlen(vars[i].word)))
+        i++;
+    return i < known ? i : N_VARS;
+}
+
 static int add_var(struct names *n, size_t i, const struct config *c)
 {
-    static const enum field_id field_of[VAR_CONST] = {
-        [VAR_PEER_SRC_IP] = FIELD_peer_src_ip, [VAR_TAG] = FIELD_tag, [VAR_TAG2] = FIELD_tag2
-    };
     char digits[24];
-    if (vars[i].id == VAR_CONST)
+    const enum var_id id = vars[i].id;
+    if (id == VAR_CONST)
         return add_text(n, digits, u64_text(constant(vars[i].word, c), digits));
     if (n->n == PARTS_MAX)
         return -1;
-    n->part[n->n++].id = vars[i].id;
-    n->column[vars[i].id] = layout_find(n->layout, field_of[vars[i].id]);
+    n->part[n->n++].id = id;
+    n->column[id] = layout_find(n->layout, sources[id].field);
     return 0;
 }
 
-static int add_parts(struct names *n, const char *text, const struct config *c)
+static int add_parts(struct names *n, const char *text, size_t known, const struct config *c)
 {
-    enum { N_VARS = sizeof(vars) / sizeof(vars[0]) };
     while (*text) {
-        size_t i = 0, plain = 1;
-        while (i < N_VARS && strncmp(text, vars[i].word, strlen(vars[i].word)))
-            i++;
+        size_t i = variable(text, known), plain = 1;
         if (i < N_VARS) {
             if (add_var(n, i, c) == -1)
                 return -1;
@@ -116,7 +165,13 @@ static int add_parts(struct names *n, const char *text, const struct config *c)
     return 0;
 }
 
-struct names *names_compile(const char *text, const struct plugin *pl, struct err *e)
+static void note_times(struct names *n, const char *text)
+{
+    n->timed |= strchr(text, '%') || strstr(text, "$tzone");
+    n->binned = n->timed && n->layout->bin_off != LAYOUT_NO_BIN;
+}
+
+static struct names *names_new(const char *text, const struct plugin *pl, struct err *e)
 {
     if (bad_conversion(text, e) == -1)
         return NULL;
@@ -128,14 +183,53 @@ struct names *names_compile(const char *text, const struct plugin *pl, struct er
     }
     n->layout = pl->layout;
     n->utc = pl->c->timestamps_utc;
-    n->timed = strchr(text, '%') || strstr(text, "$tzone");
-    n->binned = n->timed && pl->layout->bin_off != LAYOUT_NO_BIN;
-    if (add_parts(n, text, pl->c) == -1) {
+    note_times(n, text);
+    return n;
+}
+
+static struct names *too_many(struct names *n, const char *text, struct err *e)
+{
+    names_free(n);
+    err_set(e, ERR_LIMIT, "'%s': too many variables", text);
+    return NULL;
+}
+
+struct names *names_compile(const char *text, const struct plugin *pl, struct err *e)
+{
+    struct names *n = names_new(text, pl, e);
+    if (n && add_parts(n, text, N_COMMON, pl->c) == -1)
+        return too_many(n, text, e);
+    if (n)
+        n->mark_len = offsetof(struct mark, src);
+    return n;
+}
+
+struct names *names_compile_keyed(const char *text, const char *key, const struct plugin *pl, struct err *e)
+{
+    const char between[] = { NAMES_KEY, '\0' };
+    struct names *n = names_compile(text, pl, e);
+    if (!n || !key)
+        return n;
+    if (bad_conversion(key, e) == -1) {
         names_free(n);
-        err_set(e, ERR_LIMIT, "'%s': too many variables", text);
         return NULL;
     }
+    note_times(n, key);
+    n->mark_len = sizeof(struct mark);
+    if (add_text(n, between, 1) == -1 || add_parts(n, key, N_VARS, pl->c) == -1)
+        return too_many(n, key, e);
     return n;
+}
+
+int names_check(const char *text, bool key, struct err *e)
+{
+    if (bad_conversion(text, e) == -1)
+        return -1;
+    for (const char *p = strchr(text, '$'); p; p = strchr(p + 1, '$')) {
+        if (variable(p, key ? N_VARS : N_COMMON) == N_VARS && strncmp(p, "$tzone", 6))
+            return err_set(e, ERR_CONFIG, "there is no variable %.32s here", p);
+    }
+    return 0;
 }
 
 void names_free(struct names *n)
@@ -176,24 +270,49 @@ int64_t names_time(const struct names *n, const struct row *r, int64_t purge_us)
 
 /* ---- expansion */
 
-static void add_peer(struct strbuf *s, const struct layout *l, const struct column *c, const struct row *r)
+static void add_addr(struct strbuf *s, const struct layout *l, const struct column *c, const uint8_t *key)
 {
     struct addr a = { 0 };
     char text[ADDR_TEXT];
-    if (c && r->key)
-        layout_addr(l, c, r->key, &a);
+    layout_addr(l, c, key, &a);
     size_t len = addr_text(&a, text);
     for (size_t i = 0; i < len; i++)
         text[i] = text[i] == '.' || text[i] == ':' ? '_' : text[i];
     strbuf_add(s, len ? text : "null", len ? len : 4);
 }
 
-static void add_tag(struct strbuf *s, const struct column *c, const struct row *r)
+/* A number of 1 to 8 octets in host order, which is little endian as all that the suite runs on. */
+static uint64_t number(const struct column *c, const uint8_t *key)
 {
-    uint64_t tag = 0;
-    if (c && r->key)
-        memcpy(&tag, r->key + c->off, sizeof(tag));
-    strbuf_u64(s, tag);
+    uint64_t v64 = 0;
+    uint32_t v32;
+    uint16_t v16;
+    switch (c->len) {
+    case 1:
+        return key[c->off];
+    case 2:
+        memcpy(&v16, key + c->off, sizeof(v16));
+        return v16;
+    case 4:
+        memcpy(&v32, key + c->off, sizeof(v32));
+        return v32;
+    default:
+        memcpy(&v64, key + c->off, sizeof(v64));
+        return v64;
+    }
+}
+
+static bool is_addr(enum var_id id) { return sources[id].absent[0] == 'n'; }
+
+static void add_value(struct strbuf *s, const struct names *n, enum var_id id, const struct row *r)
+{
+    const struct column *c = n->column[id];
+    if (!c || !r->key)
+        strbuf_str(s, sources[id].absent);
+    else if (is_addr(id))
+        add_addr(s, n->layout, c, r->key);
+    else
+        strbuf_u64(s, number(c, r->key));
 }
 
 static void add_zone(struct strbuf *s, int64_t at_us, bool utc)
@@ -248,17 +367,10 @@ int names_expand(const struct names *n, const struct row *r, int64_t at_us, char
     strbuf_init(&s, 1 << 20);
     for (unsigned i = 0; i < n->n && rc == 0; i++) {
         const struct part *p = &n->part[i];
-        switch (p->id) {
-        case VAR_PEER_SRC_IP:
-            add_peer(&s, n->layout, n->column[p->id], r);
-            break;
-        case VAR_TAG:
-        case VAR_TAG2:
-            add_tag(&s, n->column[p->id], r);
-            break;
-        default:
+        if (p->id == VAR_NONE)
             rc = add_time(&s, n, p->text, at_us);
-        }
+        else
+            add_value(&s, n, p->id, r);
     }
     if (s.failed || s.len >= size)
         rc = -1;
@@ -272,29 +384,40 @@ int names_expand(const struct names *n, const struct row *r, int64_t at_us, char
 
 /* ---- groups */
 
-/* What can tell two rows' names apart. */
-struct mark {
-    int64_t bin;
-    uint64_t tag, tag2;
-    struct addr peer;
-};
+static void mark_number(const struct names *n, enum var_id id, const uint8_t *key, uint64_t *to)
+{
+    if (n->column[id])
+        *to = number(n->column[id], key);
+}
+
+static void mark_addr(const struct names *n, enum var_id id, const uint8_t *key, struct addr *to)
+{
+    if (n->column[id])
+        layout_addr(n->layout, n->column[id], key, to);
+}
 
 static void mark_of(const struct names *n, const uint8_t *key, struct mark *m)
 {
-    memset(m, 0, sizeof(*m));
+    memset(m, 0, n->mark_len);
     if (n->binned)
         memcpy(&m->bin, key + n->layout->bin_off, sizeof(m->bin));
-    if (n->column[VAR_TAG])
-        memcpy(&m->tag, key + n->column[VAR_TAG]->off, sizeof(m->tag));
-    if (n->column[VAR_TAG2])
-        memcpy(&m->tag2, key + n->column[VAR_TAG2]->off, sizeof(m->tag2));
-    if (n->column[VAR_PEER_SRC_IP])
-        layout_addr(n->layout, n->column[VAR_PEER_SRC_IP], key, &m->peer);
+    mark_number(n, VAR_TAG, key, &m->tag);
+    mark_number(n, VAR_TAG2, key, &m->tag2);
+    mark_addr(n, VAR_PEER_SRC_IP, key, &m->peer);
+    if (n->mark_len < sizeof(*m))
+        return;
+    mark_addr(n, VAR_SRC_HOST, key, &m->src);
+    mark_addr(n, VAR_DST_HOST, key, &m->dst);
+    mark_number(n, VAR_SRC_PORT, key, &m->src_port);
+    mark_number(n, VAR_DST_PORT, key, &m->dst_port);
+    mark_number(n, VAR_PROTO, key, &m->proto);
+    mark_number(n, VAR_IN_IFACE, key, &m->in_iface);
 }
 
 /* Finds groups by mark while a batch is parted. */
 struct parting {
     struct mark *mark; /* of each group */
+    size_t len;        /* octets of a mark that matter */
     uint64_t *count;
     size_t n, cap;
     uint32_t *slot; /* group + 1; 0: free */
@@ -320,7 +443,7 @@ static int parting_grow(struct parting *x)
     x->cap = cap;
     x->mask = cap * 2 - 1;
     for (size_t g = 0; g < x->n; g++) {
-        size_t at = hash_bytes(&x->mark[g], sizeof(x->mark[g])) & x->mask;
+        size_t at = hash_bytes(&x->mark[g], x->len) & x->mask;
         while (slot[at])
             at = (at + 1) & x->mask;
         slot[at] = (uint32_t)g + 1;
@@ -333,9 +456,9 @@ static size_t parting_find(struct parting *x, const struct mark *m)
 {
     if (x->n == x->cap && parting_grow(x) == -1)
         return SIZE_MAX;
-    size_t at = hash_bytes(m, sizeof(*m)) & x->mask;
+    size_t at = hash_bytes(m, x->len) & x->mask;
     for (; x->slot[at]; at = (at + 1) & x->mask) {
-        if (!memcmp(&x->mark[x->slot[at] - 1], m, sizeof(*m)))
+        if (!memcmp(&x->mark[x->slot[at] - 1], m, x->len))
             return x->slot[at] - 1;
     }
     x->mark[x->n] = *m;
@@ -349,11 +472,11 @@ static int part_entries(struct parting *x, const struct names *n, const struct b
 {
     struct agg_entry *e;
     uint64_t at = 0, i = 0;
-    struct mark last = { 0 }, m;
+    struct mark last = { 0 }, m = { 0 };
     size_t group = SIZE_MAX;
     while ((e = batch_next(b, &at)) && i < b->rows) {
         mark_of(n, e->key, &m);
-        if (group == SIZE_MAX || memcmp(&m, &last, sizeof(m))) {
+        if (group == SIZE_MAX || memcmp(&m, &last, x->len)) {
             if ((group = parting_find(x, &m)) == SIZE_MAX)
                 return -1;
             last = m;
@@ -458,7 +581,7 @@ static int groups_build(struct groups *g, struct parting *x, const struct names 
 
 int groups_make(struct groups *g, const struct names *n, const struct batch *b, struct err *e)
 {
-    struct parting x = { 0 };
+    struct parting x = { .len = n->mark_len };
     memset(g, 0, sizeof(*g));
     uint32_t *of = names_vary(n) ? calloc(b->rows + 1, sizeof(*of)) : NULL;
     g->entries = malloc((b->rows + 1) * sizeof(struct agg_entry *));

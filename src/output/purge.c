@@ -273,10 +273,11 @@ static int write_spooled(struct purger *p)
 
 static void spool_write(struct purger *p)
 {
+    const int most_s = p->sink->retry_max_s ? p->sink->retry_max_s : RETRY_MAX_S;
     if (write_spooled(p) == 0)
         p->retry_s = 0;
     else if (p->retry_s)
-        p->retry_s = p->retry_s * 2 < RETRY_MAX_S ? p->retry_s * 2 : RETRY_MAX_S;
+        p->retry_s = p->retry_s * 2 < most_s ? p->retry_s * 2 : most_s;
     else
         p->retry_s = RETRY_FIRST_S;
     p->retry_us = clock_mono_us() + p->retry_s * US_PER_S;
@@ -688,6 +689,12 @@ static void writer_join(struct purger *p)
     pthread_mutex_unlock(&p->lock);
     pthread_join(p->writer, NULL);
     p->started = false;
+}
+
+void purger_stats(const struct purger *p)
+{
+    if (p->sink->stats)
+        p->sink->stats(p->sink_state, p->pl);
 }
 
 void purger_finish(struct purger *p)

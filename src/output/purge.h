@@ -62,8 +62,12 @@ struct sink_ops {
     bool empty_batches; /* wants to be called with 0 rows too (markers, empty files) */
     bool sql;           /* a database: *_preprocess has more words */
     bool spools;        /* may be away: its batches go to disk first (spool_dir), and come back from there */
+    int retry_max_s;    /* the longest pause before it is asked again for them; 0: a minute */
     /* The same, asked once after open where it depends on the configuration. May be NULL. */
     bool (*wants_empty)(const void *state, const struct plugin *pl);
+    /* SIGUSR1: logs counters of its own, on the event loop's thread while write may be at work. May be NULL.
+     */
+    void (*stats)(const void *state, const struct plugin *pl);
     /* Names what a trigger program learns about the batch: calls add for each variable. May be NULL: its
      * environment is the daemon's. */
     void (*trigger_env)(const void *state, const struct plugin *pl, const struct batch *b,
@@ -87,6 +91,7 @@ int purger_open_at(struct purger **out, struct plugin *pl, const struct sink_ops
                    struct err *e);
 struct sums purger_take(struct purger *p, uint8_t *recs, size_t bytes);
 void purger_tick(struct purger *p, int64_t now_us);
+void purger_stats(const struct purger *p);
 void purger_finish(struct purger *p); /* writes everything, waits for it */
 void purger_close(struct purger *p);
 
@@ -98,6 +103,12 @@ int64_t bin_of(int64_t start_us, int64_t base_s, struct span history, bool utc);
  * unknown or the name gets too long. */
 struct names; /* a compiled name */
 struct names *names_compile(const char *text, const struct plugin *pl, struct err *e);
+/* The same for messages: a destination and behind it, parted by NAMES_KEY, the key (NULL: none), which may
+ * also have $src_host, $dst_host, $src_port, $dst_port, $proto and $in_iface. */
+enum { NAMES_KEY = '\x1f' };
+struct names *names_compile_keyed(const char *text, const char *key, const struct plugin *pl, struct err *e);
+/* -1: text has a variable or conversion that there is not; e says which, without a place. */
+int names_check(const char *text, bool key, struct err *e);
 void names_free(struct names *n);
 bool names_vary(const struct names *n);   /* depends on more than the purge: rows have to be told apart */
 bool names_static(const struct names *n); /* always the same */

@@ -14,7 +14,7 @@ libplugins_a_SOURCES += src/plugins/tee.c src/plugins/tee_balance.c src/plugins/
 	src/plugins/tee_name.c src/plugins/tee_name.h src/plugins/tee_queue.c src/plugins/tee_queue.h src/plugins/tee_raw.c \
 	src/plugins/tee_receiver.c src/plugins/tee_receiver.h src/plugins/tee_send.h src/plugins/tee_templates.c \
 	src/plugins/tee_templates.h src/plugins/tee_udp.c
-libplugins_a_SOURCES += src/plugins/sql.c
+libplugins_a_SOURCES += src/plugins/sql.c src/plugins/brokers.c
 if WITH_KAFKA
 libplugins_a_SOURCES += src/plugins/tee_kafka.c
 endif

@@ -6,6 +6,7 @@ import contextlib
 import os
 import pathlib
 import pwd
+import shutil
 import signal
 import socket
 import subprocess
@@ -205,3 +206,109 @@ class RabbitMQ(Server):
             row, at = json.JSONDecoder().raw_decode(done.stdout, at)
             rows.append(row)
         return rows
+
+
+class Kcat:
+    """Reading, by a client that is not ours: kcat."""
+
+    def read(self, topic, form="%s\n"):
+        return self.run.call("kcat", "-C", "-b", self.broker, "-t", topic, "-o", "beginning", "-e", "-q", "-f", form,
+                             "-X", "check.crcs=true").splitlines()
+
+    def rows(self, topic):
+        return [json.loads(line) for line in self.read(topic)]
+
+
+class MockKafka(Kcat):
+    """The mock cluster of librdkafka: not a Kafka server."""
+
+    real = False
+
+    def __init__(self, run, *topics):
+        if not run.has("tests/system/kafkamock"):
+            run.skip("built without librdkafka")
+        run.need("kcat")
+        self.run = run
+        self.process = subprocess.Popen([run.build / "tests/system/kafkamock", *topics], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+        run.helpers = getattr(run, "helpers", []) + [self.process]
+        self.broker = self.process.stdout.readline().strip()
+        print(f"Kafka: the mock cluster of librdkafka at {self.broker}, read with kcat")
+
+    def tell(self, word):
+        self.process.stdin.write(word + "\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "ok\n"
+
+    def freeze(self):
+        self.tell("down")
+
+    def kill(self):
+        self.tell("down")
+
+    def start(self):
+        self.tell("up")
+
+
+class Kafka(Kcat):
+    """Apache Kafka, one node that is broker and controller, from its archives in build/kafka (./dev deps)."""
+
+    real = True
+    archives = pathlib.Path(os.environ.get("PMACCT_KAFKA") or pathlib.Path(__file__).resolve().parents[2] / "build" / "kafka")
+
+    def __init__(self, run, *topics, **settings):
+        for program in ("java", "kcat"):
+            run.need(program)
+        self.run, self.dir = run, run.dir / "kafka"
+        self.dir.mkdir()
+        self.port, control = run.port(socket.SOCK_STREAM), run.port(socket.SOCK_STREAM)
+        self.broker = f"127.0.0.1:{self.port}"
+        lines = {"process.roles": "broker,controller", "node.id": 1, "controller.listener.names": "CONTROLLER",
+                 "listeners": f"PLAINTEXT://{self.broker},CONTROLLER://127.0.0.1:{control}",
+                 "advertised.listeners": f"PLAINTEXT://{self.broker}", "controller.quorum.voters": f"1@127.0.0.1:{control}",
+                 "log.dirs": self.dir / "data", "num.partitions": 4, "auto.create.topics.enable": "false",
+                 "offsets.topic.replication.factor": 1, "offsets.topic.num.partitions": 1,
+                 "transaction.state.log.replication.factor": 1, "transaction.state.log.min.isr": 1,
+                 "group.initial.rebalance.delay.ms": 0,
+                 **{name.replace("_", "."): value for name, value in settings.items()}}
+        (self.dir / "server.properties").write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+        done = self.java("kafka.tools.StorageTool", "format", "-t", "4L6g3nShT-eMCtK--X86sw", "-c", self.dir / "server.properties").wait(120)
+        assert done == 0, (self.dir / "server.log").read_text()
+        self.start()
+        print(f"Kafka: Apache Kafka at {self.broker}, read with kcat")
+        for topic in topics:
+            self.create(topic)
+
+    def java(self, *words):
+        with (self.dir / "server.log").open("ab") as log:
+            return subprocess.Popen(["java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{self.archives}/*",
+                                     *map(str, words)], cwd=self.dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.run.env)
+
+    def answers(self):
+        return subprocess.run(["kcat", "-L", "-b", self.broker, "-m", "2"], capture_output=True).returncode == 0
+
+    def start(self):
+        self.process = self.java("kafka.Kafka", self.dir / "server.properties")
+        self.run.helpers = getattr(self.run, "helpers", []) + [self.process]
+        self.run.wait(self.answers, "Apache Kafka to answer", 90)
+
+    def freeze(self):
+        """Takes what the kernel takes for it, and says nothing any more."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def create(self, topic, partitions=4, **settings):
+        words = [f"{name.replace('_', '.')}={value}" for name, value in settings.items()]
+        self.run.run_program("tests/system/kafkactl", self.broker, topic, partitions, *words)
+
+
+def kafka(run, *topics, **settings):
+    """A real Kafka where there is Java and ./dev deps could fetch the archives, else the mock cluster."""
+    if not run.has("tests/system/kafkactl"):
+        run.skip("built without librdkafka")
+    if shutil.which("java") and list(Kafka.archives.glob("kafka_*.jar")):
+        return Kafka(run, *topics, **settings)
+    return MockKafka(run, *topics)

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Messages to brokers: sFlow counters to a real RabbitMQ, and to the mock cluster of librdkafka in a process of its own. Clients that are not
 ours read them; brokers are killed and come back."""
-import json
 import re
 import signal
-import subprocess
 
 import servers
 import sflow
@@ -99,32 +97,6 @@ def test_amqp_away(run):
     d.stop()
 
 
-class MockKafka:
-    """The mock cluster of librdkafka: not a Kafka server."""
-
-    def __init__(self, run, *topics):
-        if not run.has("tests/system/kafkamock"):
-            run.skip("built without librdkafka")
-        run.need("kcat")
-        self.run = run
-        self.process = subprocess.Popen([run.build / "tests/system/kafkamock", *topics], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True)
-        run.helpers = getattr(run, "helpers", []) + [self.process]
-        self.broker = self.process.stdout.readline().strip()
-        print(f"Kafka: the mock cluster of librdkafka at {self.broker}, read with kcat")
-
-    def tell(self, word):
-        self.process.stdin.write(word + "\n")
-        self.process.stdin.flush()
-        assert self.process.stdout.readline() == "ok\n"
-
-    def read(self, topic, form="%s\n"):
-        return self.run.call("kcat", "-C", "-b", self.broker, "-t", topic, "-o", "beginning", "-e", "-q", "-f", form).splitlines()
-
-    def rows(self, topic):
-        return [json.loads(line) for line in self.read(topic)]
-
-
 def kafka(run, broker, more, ready=True):
     return sfacctd(run, printer(run, "src_host") + f"""
         sfacctd_counter_kafka_broker_host: {broker}
@@ -134,7 +106,7 @@ def kafka(run, broker, more, ready=True):
 
 def test_kafka_mock(run):
     """Each message once, on the topic of its agent, with its key; the broker goes and comes back, nothing is lost."""
-    cluster = MockKafka(run, "sflow.192_0_2_1", "sflow.2001_db8__6")
+    cluster = servers.MockKafka(run, "sflow.192_0_2_1", "sflow.2001_db8__6")
     d, port = kafka(run, cluster.broker, """
         sfacctd_counter_kafka_topic: sflow.$peer_src_ip
         sfacctd_counter_kafka_partition_key: agent $peer_src_ip""")
@@ -154,7 +126,7 @@ def test_kafka_mock(run):
 
 def test_kafka_mock_settings(run):
     """Fixed partition, settings out of a file; brokers without a port get that of the key; what never goes out is told."""
-    cluster = MockKafka(run, "sflow")
+    cluster = servers.MockKafka(run, "sflow")
     run.write("kafka.conf", "topic, request.required.acks, 1\nglobal, message.max.bytes, 1000\n")
     host, port_of = cluster.broker.rsplit(":", 1)
     d, port = kafka(run, host, f"""

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The carrier of messages to Kafka. One producer lives as long as the plugin; what is under way when the
+ * brokers go stays in it, so that each message arrives once. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+#include "output/sink_kafka.h"
+
+#include <string.h>
+#include "output/kafka_client.h"
+#include "output/kafka_conf.h"
+#include "output/messages.h"
+
+struct sink_kafka {
+    struct kafka_client *client;
+    struct messages *messages;
+    int partition;
+};
+
+/* ---- the carrier */
+
+static enum sent kafka_send(void *carrier, const struct message *m, struct err *e)
+{
+    static const enum sent means[] = { [KAFKA_TAKEN] = SENT,
+                                       [KAFKA_QUEUE_FULL] = SENT_NO_ROOM,
+                                       [KAFKA_MESSAGE_TOO_LARGE] = SENT_TOO_LARGE,
+                                       [KAFKA_REFUSED] = SENT_REFUSED };
+    struct sink_kafka *s = carrier;
+    const struct kafka_message k = { .topic = m->name,
+                                     .key = m->key,
+                                     .partition = s->partition,
+                                     .text = m->text,
+                                     .len = m->len,
+                                     .given = m->given,
+                                     .opaque = (void *)(uintptr_t)m->id };
+    return means[kafka_client_send(s->client, &k, e)];
+}
+
+static void on_report(void *arg, enum kafka_fate fate, const char *why, void *opaque)
+{
+    static const enum fate means[] = {
+        [KAFKA_DELIVERED] = FATE_CONFIRMED, [KAFKA_TOO_LARGE] = FATE_TOO_LARGE, [KAFKA_LOST] = FATE_FAILED
+    };
+    const struct sink_kafka *s = arg;
+    messages_report(s->messages, (uint64_t)(uintptr_t)opaque, means[fate], why);
+}
+
+static int kafka_wait(void *carrier, int ms, struct err *e)
+{
+    const struct sink_kafka *s = carrier;
+    (void)e;
+    kafka_client_poll(s->client, ms);
+    return 0;
+}
+
+static void kafka_forget(void *carrier)
+{
+    const struct sink_kafka *s = carrier;
+    kafka_client_drop(s->client);
+}
+
+static const struct carrier_ops carrier = {
+    .send = kafka_send, .wait = kafka_wait, .forget = kafka_forget, .persists = true
+};
+
+/* ---- the sink */
+
+static void sink_kafka_close(void *state)
+{
+    struct sink_kafka *s = state;
+    messages_close(s->messages);
+    kafka_client_free(s->client, 0);
+}
+
+static int open_client(struct sink_kafka *s, const struct plugin *pl, struct err *e)
+{
+    const struct config *c = pl->c;
+    const struct kafka_client_conf conf = { .broker_host = c->kafka.broker_host,
+                                            .broker_port = c->kafka.broker_port,
+                                            .config_file = c->kafka.config_file,
+                                            .partitioner =
+                                                c->kafka_partition_dynamic ? "consistent_random" : NULL,
+                                            .report = on_report,
+                                            .arg = s,
+                                            .log = &pl->log };
+    s->client = kafka_client_new(&conf, e);
+    return s->client ? 0 : -1;
+}
+
+static int sink_kafka_open(void *state, struct plugin *pl, struct err *e)
+{
+    struct sink_kafka *s = state;
+    const struct kafka_keys *k = &pl->c->kafka;
+    const struct messages_conf conf = {
+        .ops = &carrier, .carrier = s, .name = k->topic, .key = k->partition_key, .rr = k->topic_rr
+    };
+    s->partition = k->partition;
+    if (open_client(s, pl, e) == 0 && messages_open(&s->messages, pl, &conf, e) == 0)
+        return 0;
+    kafka_client_free(s->client, 0);
+    return -1;
+}
+
+static int sink_kafka_write(void *state, struct plugin *pl, struct batch *b, struct err *e)
+{
+    struct sink_kafka *s = state;
+    (void)pl;
+    return messages_write(s->messages, b, e);
+}
+
+static bool sink_kafka_wants_empty(const void *state, const struct plugin *pl)
+{
+    const struct sink_kafka *s = state;
+    (void)pl;
+    return messages_want_empty(s->messages);
+}
+
+static void sink_kafka_stats(const void *state, const struct plugin *pl)
+{
+    const struct sink_kafka *s = state;
+    messages_log_stats(s->messages, pl);
+}
+
+const struct sink_ops sink_kafka = {
+    .name = "kafka",
+    .state_size = sizeof(struct sink_kafka),
+    .open = sink_kafka_open,
+    .write = sink_kafka_write,
+    .close = sink_kafka_close,
+    .spools = true,
+    .retry_max_s = 4, /* librdkafka tries all the time: this is only to hear what has become of it */
+    .wants_empty = sink_kafka_wants_empty,
+    .stats = sink_kafka_stats,
+};
+
+/* ---- before anything starts */
+
+/* Kafka's rule for names of topics; $ and % begin what is filled in. */
+static int check_topic(const char *topic, struct err *e)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    for (const char *p = topic; *p; p++)
+        if (!strchr(allowed, *p) && *p != '$' && *p != '%')
+            return err_set(e, ERR_CONFIG, "'%s' is no name of a topic: letters, digits, '.', '_' and '-' are",
+                           topic);
+    return 0;
+}
+
+static int check_partition(const struct config *c, const char **key, struct err *e)
+{
+    *key = "kafka_partition_dynamic";
+    if (c->kafka_partition_dynamic && !c->kafka.partition_key)
+        return err_set(e, ERR_CONFIG, "set kafka_partition_key to what the partition is to be chosen by");
+    if (c->kafka_partition_dynamic && c->kafka.partition != -1)
+        return err_set(e, ERR_CONFIG, "kafka_partition names a fixed one: use one of them");
+    return 0;
+}
+
+static int check_file(const char *path, struct err *e)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    const int rc = kafka_conf_read(conf, path, e);
+    rd_kafka_conf_destroy(conf);
+    return rc;
+}
+
+int sink_kafka_check(const struct config_set *set, const struct plugin_conf *pc, struct err *e)
+{
+    const struct config *c = &pc->c;
+    const char *key = "kafka_topic";
+    struct err why;
+    char at[256];
+    if (messages_check(set, pc, "kafka", e) == -1)
+        return -1;
+    if (c->kafka.config_file && check_file(c->kafka.config_file, e) == -1)
+        return -1;
+    if (check_topic(c->kafka.topic, &why) == 0 && check_partition(c, &key, &why) == 0)
+        return 0;
+    return err_set(e, ERR_CONFIG, "%s: %s: %s", config_where(set, key, pc->name, at, sizeof(at)), key,
+                   why.text);
+}
