@@ -201,27 +201,49 @@ static int plain(struct cursor c, struct rib_key *key, bgp_route_fn *put, void *
     return plain_loop(c, key, 4, false, put, arg, e);
 }
 
-int upd_nlri(struct cursor c, enum bgp_family f, bool withdrawn, const struct bgp_session_caps *caps,
-             bgp_route_fn *put, void *arg, struct bgp_error *e)
+/* One route that is no plain prefix, or one of those too. */
+static bool one(struct cursor *c, enum bgp_family f, struct route *r)
+{
+    if (r->key.has_path_id)
+        r->key.path_id = cursor_u32(c);
+    return rows[f].form(c, r) && !c->bad;
+}
+
+static void begin(struct route *r, enum bgp_family f, bool withdrawn, const struct bgp_session_caps *caps)
 {
     uint64_t bit = BGP_FAMILY_BIT(f);
     struct bgp_family_id id = bgp_family_id(f);
+    r->key = (struct rib_key){ .afi = id.afi, .safi = id.safi, .has_path_id = caps->add_path & bit };
+    r->labels = (struct rib_octets){ NULL, 0 };
+    r->most = rows[f].most;
+    r->multi = caps->multi_labels & bit;
+    r->withdrawn = withdrawn;
+}
+
+int upd_nlri(struct cursor c, enum bgp_family f, bool withdrawn, const struct bgp_session_caps *caps,
+             bgp_route_fn *put, void *arg, struct bgp_error *e)
+{
     struct route r;
-    r.key = (struct rib_key){ .afi = id.afi, .safi = id.safi, .has_path_id = caps->add_path & bit };
+    begin(&r, f, withdrawn, caps);
     if (rows[f].form == form_plain)
         return plain(c, &r.key, put, arg, e);
-    r.labels = (struct rib_octets){ NULL, 0 };
-    r.most = rows[f].most;
-    r.multi = caps->multi_labels & bit;
-    r.withdrawn = withdrawn;
     while (cursor_left(&c)) {
-        if (r.key.has_path_id)
-            r.key.path_id = cursor_u32(&c);
-        if (!rows[f].form(&c, &r) || c.bad)
+        if (!one(&c, f, &r))
             return bad_nlri(e);
         put(arg, &r.key, r.labels);
     }
     return 0;
+}
+
+bool bgp_nlri_first(struct cursor *c, enum bgp_family f, const struct bgp_session_caps *caps,
+                    bgp_route_fn *put, void *arg)
+{
+    struct route r;
+    begin(&r, f, false, caps);
+    if (!cursor_left(c) || !one(c, f, &r))
+        return false;
+    put(arg, &r.key, r.labels);
+    return true;
 }
 
 /* RFC 4760 §3, 2545 §3, 4364 §4.3.2, 8950: an address, with an RD in front in VPN families, twice where a

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/cursor.h"
 #include "bgp/families.h"
 #include "bgp/msg.h"
 #include "bgp/open.h"
@@ -49,6 +50,11 @@ int bgp_attrs_parse(const uint8_t *p, size_t len, enum bgp_family family, const 
 typedef void bgp_route_fn(void *arg, const struct rib_key *k, struct rib_octets labels);
 int bgp_nlri_parse(const uint8_t *p, size_t n, enum bgp_family f, bool withdrawn,
                    const struct bgp_session_caps *c, bgp_route_fn *put, void *arg, struct bgp_error *e);
+
+/* Reads the first of the routes that c stands at, and moves c behind it. False: there is none that can be
+ * read. */
+bool bgp_nlri_first(struct cursor *c, enum bgp_family f, const struct bgp_session_caps *caps,
+                    bgp_route_fn *put, void *arg);
 
 /* "AS_PATH"; for messages, never NULL. */
 const char *bgp_attr_name(uint8_t type);

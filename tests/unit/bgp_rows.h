@@ -24,7 +24,7 @@ struct row {
     uint8_t subcode, attr;
 };
 
-static size_t update_message(const struct row *r, uint8_t *p)
+static inline size_t update_message(const struct row *r, uint8_t *p)
 {
     uint8_t *q = p + BGP_HEADER + 2;
     size_t n = unhex(r->withdrawn, q, 1024);
@@ -39,7 +39,7 @@ static size_t update_message(const struct row *r, uint8_t *p)
 }
 
 /* Cut anywhere, a message must not be read behind its end; what it then says does not matter. */
-static void cut(const uint8_t *msg, size_t n, const struct bgp_session_caps *caps)
+static inline void cut(const uint8_t *msg, size_t n, const struct bgp_session_caps *caps)
 {
     for (size_t at = BGP_HEADER; at < n; at++) {
         uint8_t *exact = malloc(at);
@@ -54,7 +54,7 @@ static void cut(const uint8_t *msg, size_t n, const struct bgp_session_caps *cap
     }
 }
 
-static void check_rows(const struct row *rows, unsigned n, const struct bgp_session_caps *caps)
+static inline void check_rows(const struct row *rows, unsigned n, const struct bgp_session_caps *caps)
 {
     for (unsigned i = 0; i < n; i++) {
         uint8_t msg[5000];
