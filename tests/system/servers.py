@@ -26,38 +26,115 @@ def _user(run, name):
     return entry
 
 
+def _processes():
+    """{pid: (parent, session, state)} of all that there are."""
+    found = {}
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            words = path.read_text().rsplit(")", 1)[1].split()
+            found[int(path.parent.name)] = (int(words[1]), int(words[3]), words[0])
+    return found
+
+
+def _family(pid):
+    """The process, its session and all that descend from them: PostgreSQL's children have sessions of their own."""
+    processes = _processes()
+    family = {p for p, (_, session, _) in processes.items() if pid in (p, session)}
+    while more := {p for p, (parent, _, _) in processes.items() if parent in family} - family:
+        family |= more
+    return family
+
+
+def _signal(pids, number):
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
 class Server:
+    """One of them. A subclass has launch(), which starts the process, and answers(), which tells whether clients are served."""
+
+    LAUNCHES = 3
+
     def __init__(self, run, user, folder):
         self.run, self.user = run, _user(run, user)
         self.dir = run.dir / folder
         self.dir.mkdir()
         os.chown(self.dir, self.user.pw_uid, self.user.pw_gid)
-        self.port = run.port(socket.SOCK_STREAM)
+        self.ports = []
+        self.port = self.new_port()
         self.process = None
+
+    def new_port(self):
+        """A port for the server alone. No connection gets it as its own end while the server is away, since it lies below those
+        that the kernel hands out."""
+        first = 20000 + 20 * len(getattr(self.run, "server_ports", []))
+        port = next(p for p in range(first, 32000) if self.free(p))
+        self.run.server_ports = getattr(self.run, "server_ports", []) + [port]
+        self.ports.append(port)
+        return port
+
+    @staticmethod
+    def free(port):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+                s.listen()
+            except OSError:
+                return False
+            return True
 
     def as_user(self, *words, **more):
         return subprocess.Popen([str(w) for w in words], user=self.user.pw_uid, group=self.user.pw_gid, extra_groups=[],
-                                cwd=self.dir, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+                                cwd=self.dir, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True,
                                 env={**self.run.env, "HOME": str(self.dir)}, **more)
 
     @property
     def log(self):
         return (self.dir / "server.log").open("ab")
 
+    def log_files(self):
+        return [self.dir / "server.log"]
+
+    def says(self):
+        """What the server has written last, for a case that fails."""
+        return "".join(f"--- {p}\n{p.read_text(errors='replace')[-3000:]}\n" for p in self.log_files() if p.exists())
+
     def start(self):
-        self.process = self.launch()
-        self.run.helpers = getattr(self.run, "helpers", []) + [self.process]
-        self.run.wait(self.answers, f"the server in {self.dir} to answer", 60)
-        return self
+        """Starts it, and again if it ends before it answers."""
+        for n in range(self.LAUNCHES):
+            self.process = self.launch()
+            self.run.helpers = getattr(self.run, "helpers", []) + [self.process]
+            try:
+                self.run.wait(lambda: self.process.poll() is not None or self.answers(), f"the server in {self.dir} to answer", 60)
+            except AssertionError as late:
+                raise AssertionError(f"{late}\n{self.says()}") from None
+            if self.process.poll() is None:
+                return self
+            print(f"launch {n + 1} of the server in {self.dir} ended with {self.process.returncode}\n{self.says()}")
+            self.gone(_family(self.process.pid))
+        raise AssertionError(f"the server in {self.dir} does not start:\n{self.says()}")
 
     def kill(self):
-        """As a machine that fails: at once, its children too (they would keep a new server from starting)."""
-        children = self.run.call("pgrep", "-P", self.process.pid, expect=None).split()
-        for pid in [self.process.pid, *map(int, children)]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        """As a machine that fails: at once, with all its children. Nothing is left that would keep a new server from starting. What it
+        had not written down is forgotten, such as the acknowledgements of messages that were taken from a broker."""
+        _signal([self.process.pid], signal.SIGSTOP)  # it starts no more of them
+        family = _family(self.process.pid)
+        _signal(family, signal.SIGKILL)
         self.process.wait()
-        self.run.wait(lambda: not self.answers(), "the server to be gone")
+        self.gone(family)
+
+    def gone(self, family):
+        """Waits until nothing is left of the processes, what they have started since included, and all ports are free."""
+
+        def none_left():
+            now = _processes()
+            left = {p for p in family | _family(self.process.pid) if now.get(p, (0, 0, "Z"))[2] not in "ZX"}
+            _signal(left, signal.SIGKILL)
+            return not left and all(map(self.free, self.ports))
+
+        self.run.wait(none_left, f"the server in {self.dir} to be gone", 30)
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -87,7 +164,7 @@ class Postgres(Server):
         if pid.exists():
             pid.unlink()
         return self.as_user(self.bin / "postgres", "-D", "d", "-p", self.port, "-c", "listen_addresses=127.0.0.1",
-                            "-k", self.dir, "-c", "fsync=off", preexec_fn=None)
+                            "-k", self.dir, "-c", "fsync=off")
 
     def psql(self, text, database):
         return subprocess.run(["psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "pmacct", "-d", database, "-XAtqc", text],
@@ -148,34 +225,39 @@ class RabbitMQ(Server):
         for program in ("amqp-declare-queue", "amqp-consume", "epmd"):
             run.need(program)
         super().__init__(run, "rabbitmq", "mq")
-        self.names = run.port(socket.SOCK_STREAM)
+        self.names = self.new_port()
+        self.ports.remove(self.names)  # epmd stays when the server is killed
         (self.dir / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\nloopback_users.guest = false\n"
                                                 "distribution.listener.interface = 127.0.0.1\n")
         (self.dir / "enabled_plugins").write_text("[].\n")
         run.env = {**run.env, "RABBITMQ_NODENAME": "pm@localhost", "RABBITMQ_CONFIG_FILE": str(self.dir / "rabbitmq.conf"),
                    "RABBITMQ_MNESIA_BASE": str(self.dir / "db"), "RABBITMQ_LOG_BASE": str(self.dir / "log"),
                    "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.dir / "enabled_plugins"),
-                   "RABBITMQ_DIST_PORT": str(run.port(socket.SOCK_STREAM)), "ERL_EPMD_ADDRESS": "127.0.0.1",
+                   "RABBITMQ_DIST_PORT": str(self.new_port()), "ERL_EPMD_ADDRESS": "127.0.0.1",
                    "ERL_EPMD_PORT": str(self.names)}
         run.helpers = getattr(run, "helpers", []) + [self.as_user("epmd", "-address", "127.0.0.1", "-port", self.names)]
         self.start()
 
     def launch(self):
-        # exec, so that what is killed is the server and not a shell in front of it
-        return self.as_user(self.bin / "rabbitmq-server", start_new_session=True)
+        return self.as_user(self.bin / "rabbitmq-server")
 
-    def kill(self):
-        """The server and the helpers it has started."""
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        self.run.wait(lambda: not self.answers(), "the server to be gone")
+    def log_files(self):
+        return [self.dir / "server.log", *(self.dir / "log").glob("*.log")]
+
+    def gone(self, family):
+        """The name of the node has to be free too; epmd, which is not the server's, takes a moment to see that it is gone."""
+        super().gone(family)
+        self.run.wait(lambda: "name pm " not in self.run.call("epmd", "-port", self.names, "-names", expect=None), "the node's name to be free", 30)
 
     def ctl(self, *words):
         return subprocess.run([str(self.bin / "rabbitmqctl"), "-q", *words], user=self.user.pw_uid, group=self.user.pw_gid,
                               extra_groups=[], cwd=self.dir, capture_output=True, text=True, env={**self.run.env, "HOME": str(self.dir)})
 
     def answers(self):
-        return self.tool("amqp-declare-queue", "-q", "probe").returncode == 0
+        try:
+            return self.tool("amqp-declare-queue", "-q", "probe", seconds=10).returncode == 0
+        except subprocess.TimeoutExpired:
+            return False
 
     def tool(self, program, *words, seconds=60):
         return subprocess.run([program, "-s", "127.0.0.1", "--port", str(self.port), *map(str, words)], capture_output=True, text=True,
