@@ -24,8 +24,10 @@ static int open_socket(uint16_t port, int octets)
     struct sockaddr_in to = { .sin_family = AF_INET,
                               .sin_port = htons(port),
                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    int fd = socket(AF_INET, SOCK_DGRAM, 0);
-    if (fd == -1 || connect(fd, (struct sockaddr *)&to, sizeof(to)) == -1 ||
+    int fd = socket(AF_INET, SOCK_DGRAM, 0), on = 1;
+    /* As an exporter elsewhere, whose address and port nobody on this machine has: tee may have them too. */
+    if (fd == -1 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
+        connect(fd, (struct sockaddr *)&to, sizeof(to)) == -1 ||
         setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &octets, sizeof(octets)) == -1) {
         perror("source");
         exit(1);

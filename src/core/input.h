@@ -26,6 +26,7 @@ struct datagram {
 struct decoder_ops {
     const char *name; /* "NetFlow/IPFIX", as the log says */
     size_t state_size;
+    bool passes; /* hands datagrams on as they came */
     int (*open)(void *state, struct worker *w, struct err *e);
     /* One datagram; whatever is wrong with it is counted and, rate-limited, logged by the decoder. */
     void (*datagram)(void *state, const struct datagram *d);

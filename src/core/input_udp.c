@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,22 +15,40 @@
 #include "base/clock.h"
 #include "base/sock.h"
 
+#ifndef UDP_GRO
+#define UDP_GRO 104 /* linux/udp.h, since 5.0 */
+#endif
+
 enum {
     BATCH = 64, /* datagrams a system call */
     DATAGRAM_MAX = 65536,
     STRIDE = DATAGRAM_MAX + 1536, /* no power of two: buffers that alias in the caches cost a miss a line */
     ROUNDS = 16,                  /* batches between two looks at the event loop */
-    FEW = BATCH / 2,              /* less than this: the socket is about empty */
     WORTH = 6,     /* so many a wake-up pay for it: they are read at once, while they are in the caches */
     NAP_MS = 1,    /* when fewer came: more come together before the next look */
     IDLE_NAPS = 2, /* naps without a datagram until we wait for the next one */
     RCVBUF_DEFAULT = 32 << 20,
+    RCVBUF_JOINED = 4 << 20, /* from here on datagrams may come joined */
+    BATCH_JOINED = 16,       /* buffers a system call, when they do: some hundred datagrams */
     DROPS_EACH_US = 1000000,
     STOP_BATCHES = 4096, /* read at the end, at most */
 };
 
+union joined_control {
+    struct cmsghdr align;
+    char octets[CMSG_SPACE(sizeof(int))];
+};
+
+/* What a system call brought. */
+struct got {
+    int messages;   /* buffers filled; -1: an error that is not "none" */
+    unsigned total; /* datagrams in them */
+};
+
 struct udp_state {
     int fd;
+    bool joined;    /* the kernel may join datagrams of one sender and length (UDP_GRO) */
+    unsigned batch; /* buffers to fill in a system call */
     uv_poll_t poll;
     uv_timer_t nap;
     unsigned idle_naps;
@@ -37,6 +56,7 @@ struct udp_state {
     struct mmsghdr msg[BATCH];
     struct iovec iov[BATCH];
     struct sockaddr_storage from[BATCH];
+    union joined_control control[BATCH];
     uint8_t *memory;   /* BATCH buffers, STRIDE apart */
     size_t rcvbuf;     /* octets obtained */
     uint64_t received; /* datagrams */
@@ -58,6 +78,18 @@ static void prepare_batch(struct udp_state *s)
             .msg_name = &s->from[i], .msg_namelen = sizeof(s->from[i]), .msg_iov = &s->iov[i], .msg_iovlen = 1
         };
     }
+}
+
+/* Datagrams that only pass through are taken joined, as the sender's or the receiver's kernel has joined
+ * them: one buffer, one system call for up to 64 of them. Not those that are decoded: what the kernel drops
+ * it then counts in buffers, and the ledger of a collector is exact. */
+static void ask_for_joined(struct input *in)
+{
+    struct udp_state *s = in->state;
+    int on = 1;
+    s->joined = in->decoder->passes && s->rcvbuf >= RCVBUF_JOINED &&
+                setsockopt(s->fd, IPPROTO_UDP, UDP_GRO, &on, sizeof(on)) == 0;
+    s->batch = s->joined ? BATCH_JOINED : BATCH;
 }
 
 /* The port for templates that other collectors hand on. */
@@ -98,6 +130,7 @@ static int udp_open(struct input *in, struct err *e)
     if (s->fd == -1)
         return -1;
     prepare_batch(s);
+    ask_for_joined(in);
     if (c->pipe_size)
         log_info(in->log, "%s_pipe_size: obtained=%zu target=%d.", in->daemon, s->rcvbuf, c->pipe_size);
     snprintf(s->where, sizeof(s->where), "%s:%d", c->collector_ip ? c->collector_ip : "0.0.0.0",
@@ -108,31 +141,69 @@ static int udp_open(struct input *in, struct err *e)
     return open_second(in, e);
 }
 
-/* One system call: returns how many datagrams were there, -1 on an error that is not "none". */
-static int read_batch(struct input *in, int fd)
+/* Octets of each datagram in a buffer, of which the last may be shorter; 0: there is but one. */
+static uint32_t segment_of(struct msghdr *h)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c))
+        if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO && c->cmsg_len >= CMSG_LEN(sizeof(int))) {
+            int octets;
+            memcpy(&octets, CMSG_DATA(c), sizeof(octets));
+            return octets > 0 ? (uint32_t)octets : 0;
+        }
+    return 0;
+}
+
+/* Each datagram of a buffer; returns how many. */
+static unsigned take_buffer(struct input *in, unsigned i, struct datagram *d)
 {
     struct udp_state *s = in->state;
-    for (unsigned i = 0; i < BATCH; i++)
+    const uint8_t *p = s->iov[i].iov_base;
+    uint32_t left = s->msg[i].msg_len, segment = s->joined ? segment_of(&s->msg[i].msg_hdr) : 0;
+    unsigned n = 0;
+    addr_from_sockaddr((const struct sockaddr *)&s->from[i], &d->from, &d->port);
+    do {
+        d->p = p;
+        d->len = segment && segment < left ? segment : left;
+        in->decoder->datagram(in->decoder_state, d);
+        p += d->len;
+        left -= d->len;
+        n++;
+    } while (left);
+    return n;
+}
+
+static void reset_batch(struct udp_state *s)
+{
+    for (unsigned i = 0; i < s->batch; i++) {
         s->msg[i].msg_hdr.msg_namelen = sizeof(s->from[i]);
-    int n = recvmmsg(fd, s->msg, BATCH, MSG_DONTWAIT, NULL);
-    if (n == -1) {
+        s->msg[i].msg_hdr.msg_control = s->joined ? s->control[i].octets : NULL;
+        s->msg[i].msg_hdr.msg_controllen = s->joined ? sizeof(s->control[i].octets) : 0;
+    }
+}
+
+/* One system call. */
+static struct got read_batch(struct input *in, int fd)
+{
+    struct udp_state *s = in->state;
+    struct got got = { 0 };
+    reset_batch(s);
+    got.messages = recvmmsg(fd, s->msg, s->batch, MSG_DONTWAIT, NULL);
+    if (got.messages == -1) {
         if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
-            return 0;
+            return (struct got){ 0 };
         log_limited(in->log, &s->error_limit, LOG_LV_ERROR, "cannot receive on %s: %s", s->where,
                     strerror(errno));
-        return -1;
+        return got;
     }
     int64_t now = clock_wall_us();
     worker_set_now(in->worker, now);
-    for (int i = 0; i < n; i++) {
-        struct datagram d = {
-            .p = s->iov[i].iov_base, .len = s->msg[i].msg_len, .at_us = now, .second_hand = fd == s->second_fd
-        };
-        addr_from_sockaddr((const struct sockaddr *)&s->from[i], &d.from, &d.port);
-        in->decoder->datagram(in->decoder_state, &d);
-    }
-    s->received += (unsigned)n;
-    return n;
+    struct datagram d = { .at_us = now, .second_hand = fd == s->second_fd };
+    for (int i = 0; i < got.messages; i++)
+        got.total += take_buffer(in, (unsigned)i, &d);
+    s->received += got.total;
+    if (s->joined && got.messages)
+        s->batch = got.total > 2u * (unsigned)got.messages ? BATCH_JOINED : BATCH;
+    return got;
 }
 
 /* May reading pause, because plugins are full? Only while the kernel's buffer can hold what comes, or when
@@ -198,19 +269,19 @@ static void look_at_drops(struct input *in)
 static void watch(struct input *in)
 {
     struct udp_state *s = in->state;
-    int n = 0;
     unsigned total = 0;
     bool pause = false;
     for (unsigned round = 0; round < ROUNDS; round++) {
-        n = read_batch(in, s->fd);
-        total += n > 0 ? (unsigned)n : 0;
+        const int few = (int)s->batch / 2; /* less than this: the socket is about empty */
+        struct got got = read_batch(in, s->fd);
+        total += got.total;
         pause = worker_flush(in->worker) && may_pause(in);
-        if (n < FEW || pause)
+        if (got.messages < few || pause)
             break;
     }
     look_at_drops(in);
     s->idle_naps = total ? 0 : s->idle_naps + 1;
-    if (pause || (total < WORTH && s->idle_naps < IDLE_NAPS))
+    if (pause || ((s->joined || total < WORTH) && s->idle_naps < IDLE_NAPS))
         nap(in);
     else
         wait_for_more(in); /* the loop sees signals and timers in between */
@@ -250,7 +321,7 @@ static void udp_stop(struct input *in)
     uv_timer_stop(&s->nap);
     if (s->second_fd != -1)
         uv_poll_stop(&s->second_poll);
-    for (unsigned i = 0; i < STOP_BATCHES && read_batch(in, s->fd) > 0; i++)
+    for (unsigned i = 0; i < STOP_BATCHES && read_batch(in, s->fd).messages > 0; i++)
         if (worker_flush(in->worker) && !worker_wait_room(in->worker) && worker_all_full(in->worker))
             break;
     worker_flush(in->worker);

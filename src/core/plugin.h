@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "core/layout.h"
+#include "core/privs.h"
 #include "core/ring.h"
 
 /* One instance, as its own process sees it. The host owns all of it. */
@@ -38,6 +39,8 @@ struct plugin_ops {
                        and is woken for each batch. No other kind of plugin may stand beside it */
     bool stitches;  /* its rows can have times: records bring them for stitching, pro-rating (record_times) */
     bool packets;   /* wants each packet by itself, in order (probes): key then holds what need() says */
+    /* What its process needs after it has become another user. NULL: nothing. */
+    enum privs_kept (*kept)(const struct config *c);
 
     /* In the main process before anything starts, for each instance: checks the rules over several keys and
      * may change the fields that the instance gets (a probe adds what its cache needs). Must not allocate for

@@ -243,7 +243,8 @@ static int process_open(struct process *x, struct err *e)
     if (!pl->state)
         return err_sys(e, "no memory");
     write_pidfile(x);
-    if (pl->ops->open(pl, e) == -1 || privs_drop(x->h->core->user, PRIVS_NONE, e) == -1)
+    const enum privs_kept kept = pl->ops->kept ? pl->ops->kept(pl->c) : PRIVS_NONE;
+    if (pl->ops->open(pl, e) == -1 || privs_drop(x->h->core->user, kept, e) == -1)
         return -1;
     return hang_in(x) == 0 ? 0 : err_set(e, ERR_SYS, "cannot watch the ring");
 }

@@ -7,7 +7,7 @@
 
 enum privs_kept {
     PRIVS_NONE,
-    PRIVS_CAPTURE, /* CAP_NET_RAW: packet sockets can still be opened */
+    PRIVS_CAPTURE, /* CAP_NET_RAW: packet sockets can still be opened, and such with addresses of others */
 };
 
 /* Becomes the user (a name, its groups with it) for good, with no more capabilities than `kept` names;

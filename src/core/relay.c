@@ -108,6 +108,7 @@ struct decoder_ops relay_over(const struct decoder_ops *decoder)
 {
     return (struct decoder_ops){ .name = decoder->name,
                                  .state_size = sizeof(struct relay),
+                                 .passes = true,
                                  .open = relay_open,
                                  .datagram = relay_datagram,
                                  .tick = relay_tick,

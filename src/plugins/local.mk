@@ -10,7 +10,7 @@ libplugins_a_SOURCES += src/plugins/sfprobe.c src/plugins/sfprobe_conf.c src/plu
 	src/plugins/sfprobe_frame.c src/plugins/sfprobe_frame.h src/plugins/sfprobe_ifaces.c src/plugins/sfprobe_ifaces.h \
 	src/plugins/if_counters.c src/plugins/if_counters.h
 libplugins_a_SOURCES += src/plugins/tee.c src/plugins/tee_balance.c src/plugins/tee_balance.h \
-	src/plugins/tee_conf.c src/plugins/tee_conf.h \
+	src/plugins/tee_bound.c src/plugins/tee_bound.h src/plugins/tee_conf.c src/plugins/tee_conf.h src/plugins/tee_join.c \
 	src/plugins/tee_name.c src/plugins/tee_name.h src/plugins/tee_queue.c src/plugins/tee_queue.h src/plugins/tee_raw.c \
 	src/plugins/tee_receiver.c src/plugins/tee_receiver.h src/plugins/tee_send.h src/plugins/tee_templates.c \
 	src/plugins/tee_templates.h src/plugins/tee_udp.c

@@ -46,7 +46,7 @@ static void wait_for(struct tee *s, struct tee_receiver **r, unsigned n)
             break;
         }
         for (unsigned i = 0; i < n; i++)
-            fds[i] = (struct pollfd){ .fd = r[i]->fd, .events = POLLOUT };
+            fds[i] = (struct pollfd){ .fd = r[i]->full_fd, .events = POLLOUT };
         poll(fds, n, (int)left_ms);
         free(fds);
         unsigned still = 0;
@@ -365,6 +365,12 @@ static int check(const struct config_set *set, const struct plugin_conf *pc, str
     return rc;
 }
 
+/* Sockets with the addresses of exporters are opened as these appear. */
+static enum privs_kept kept(const struct config *c)
+{
+    return c->tee_transparent ? PRIVS_CAPTURE : PRIVS_NONE;
+}
+
 static int open_tee(struct plugin *pl, struct err *e)
 {
     struct tee *s = pl->state;
@@ -435,6 +441,7 @@ const struct plugin_ops plugin_tee = {
     .title = "Tee Plugin",
     .state_size = sizeof(struct tee),
     .datagrams = true,
+    .kept = kept,
     .check = check,
     .open = open_tee,
     .take = take,

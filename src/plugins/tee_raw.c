@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Transparent receivers: datagrams leave with the address and port of the exporter as source, from one raw
- * socket a family, which was opened before privileges were given up. */
+/* Transparent receivers: datagrams leave with the address and port of the exporter as source, through a
+ * socket that has them (tee_bound.h), or through one raw socket a family, which was opened before privileges
+ * were given up. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/hash.h"
 #include "base/sock.h"
+#include "plugins/tee_bound.h"
 #include "plugins/tee_send.h"
 
 enum { FRAGMENTS = 64 /* a system call */, MTU_LEAST = 576, MTU_LEAST_V6 = 1280 };
@@ -18,13 +21,19 @@ static int raw_open(struct tee_receiver *r, struct err *e)
         return err_set(e, ERR_SYS, "%s: there is no IPv6 on this machine", r->name);
     r->fd = fd;
     r->greeted = false;
+    r->gso_most = UINT16_MAX;
+    tee_bound_free(r);
     /* Raw sockets of IPv6 take no port. */
     r->to_len = addr_to_sockaddr(&r->at, 0, false, &r->to);
     return 0;
 }
 
 /* The socket is everybody's. */
-static void raw_close(struct tee_receiver *r) { r->fd = -1; }
+static void raw_close(struct tee_receiver *r)
+{
+    tee_bound_free(r);
+    r->fd = -1;
+}
 
 /* ---- headers */
 
@@ -65,10 +74,11 @@ static void drop_family(struct tee_receiver *r)
     r->done++;
 }
 
-static unsigned fill(struct tee_receiver *r, struct tee_scratch *s)
+static unsigned fill(struct tee_receiver *r, unsigned end)
 {
+    struct tee_scratch *s = r->out->scratch;
     unsigned n = 0;
-    for (unsigned at = r->done; at < r->n && fits(r, r->waiting[at]); at++, n++) {
+    for (unsigned at = r->done; at < end; at++, n++) {
         struct datagram_record *d = r->waiting[at];
         struct iovec *iov = &s->iov[2 * n];
         iov[0] = (struct iovec){ .iov_base = s->header[n], .iov_len = headers(r, d, s->header[n]) };
@@ -200,16 +210,109 @@ static bool refused(struct tee_receiver *r, int error)
     return true;
 }
 
-static bool raw_send(struct tee_receiver *r)
+/* ---- sources */
+
+static bool same_source(const struct datagram_record *a, const struct datagram_record *b)
 {
-    struct tee_scratch *s = r->out->scratch;
-    while (r->done < r->n) {
-        unsigned n = fill(r, s);
-        if (n == 0) {
-            drop_family(r);
+    return a->port == b->port && !memcmp(&a->from, &b->from, sizeof(a->from));
+}
+
+/* Where the sequence of one source ends that begins at `from`. */
+static unsigned end_of_source(const struct tee_receiver *r, unsigned from)
+{
+    unsigned end = from + 1;
+    while (end < r->n && same_source(r->waiting[from], r->waiting[end]))
+        end++;
+    return end;
+}
+
+/* Where those end, from the one that ends at `end`, that have to leave through the raw socket. */
+static unsigned end_of_raw(struct tee_receiver *r, unsigned end)
+{
+    while (end < r->n && fits(r, r->waiting[end]) && tee_bound_get(r, r->waiting[end]) == -1)
+        end = end_of_source(r, end);
+    return end;
+}
+
+struct grouping {
+    uint16_t table[2 * TEE_BATCH]; /* group + 1, by hash of the source */
+    uint16_t group[TEE_BATCH];     /* of each that waits */
+    uint16_t first[TEE_BATCH];     /* of each group: the first that waits */
+    uint16_t n[TEE_BATCH];         /* of each group: how many; then where the next one goes */
+    unsigned groups;
+};
+
+static uint16_t group_of(struct grouping *g, const struct tee_receiver *r, unsigned i)
+{
+    enum { SLOTS = sizeof(g->table) / sizeof(g->table[0]) };
+    const struct datagram_record *d = r->waiting[i];
+    unsigned slot = ((unsigned)hash_bytes(&d->from, sizeof(d->from)) + d->port) & (SLOTS - 1);
+    while (g->table[slot] && !same_source(r->waiting[g->first[g->table[slot] - 1]], d))
+        slot = (slot + 1) & (SLOTS - 1);
+    if (!g->table[slot]) {
+        g->first[g->groups] = (uint16_t)i;
+        g->table[slot] = (uint16_t)++g->groups;
+    }
+    return (uint16_t)(g->table[slot] - 1);
+}
+
+/* Datagrams of one source follow each other, in their order: they share a system call, and perhaps a message.
+ */
+static void gather(struct tee_receiver *r)
+{
+    struct datagram_record **sorted = r->out->scratch->sorted;
+    struct grouping g;
+    if (end_of_source(r, 0) == r->n)
+        return;
+    memset(g.table, 0, sizeof(g.table));
+    memset(g.n, 0, sizeof(g.n));
+    g.groups = 0;
+    for (unsigned i = 0; i < r->n; i++) {
+        g.group[i] = group_of(&g, r, i);
+        g.n[g.group[i]]++;
+    }
+    for (unsigned k = 0, at = 0, n; k < g.groups; k++, at += n) {
+        n = g.n[k];
+        g.n[k] = (uint16_t)at;
+    }
+    for (unsigned i = 0; i < r->n; i++)
+        sorted[g.n[g.group[i]]++] = r->waiting[i];
+    memcpy(r->waiting, sorted, r->n * sizeof(struct datagram_record *));
+}
+
+/* False: buffers are full. */
+static bool send_bound(struct tee_receiver *r, int fd, unsigned end)
+{
+    r->full_fd = fd;
+    while (r->done < end) {
+        unsigned n = tee_join_fill(r, end, false);
+        int rc = sendmmsg(fd, r->out->scratch->msg, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (rc > 0) {
+            tee_join_sent(r, (unsigned)rc);
             continue;
         }
-        int rc = sendmmsg(r->fd, s->msg, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+        const int error = errno;
+        const enum tee_verdict why = tee_send_verdict(error);
+        if (why == TEE_WAIT)
+            return false;
+        if (why == TEE_AGAIN) {
+            r->count[TEE_REFUSALS]++;
+            log_limited(r->out->log, &r->limit, LOG_LV_WARN,
+                        "pool %u: %s refuses datagrams (ICMP): nobody listens there", r->pool, r->name);
+            tee_bound_drop(r, r->waiting[r->done]);
+            return true;
+        }
+        tee_join_failed(r, why, error);
+    }
+    return true;
+}
+
+/* Headers of our own. False: buffers are full. */
+static bool send_raw(struct tee_receiver *r, unsigned end)
+{
+    r->full_fd = r->fd;
+    while (r->done < end) {
+        int rc = sendmmsg(r->fd, r->out->scratch->msg, fill(r, end), MSG_DONTWAIT | MSG_NOSIGNAL);
         if (rc > 0)
             sent(r, (unsigned)rc);
         else if (!refused(r, errno))
@@ -218,6 +321,24 @@ static bool raw_send(struct tee_receiver *r)
     return true;
 }
 
+static bool raw_send(struct tee_receiver *r)
+{
+    if (r->done == 0)
+        gather(r);
+    while (r->done < r->n) {
+        struct datagram_record *d = r->waiting[r->done];
+        if (!fits(r, d)) {
+            drop_family(r);
+            continue;
+        }
+        const unsigned end = end_of_source(r, r->done);
+        const int fd = tee_bound_get(r, d);
+        if (!(fd == -1 ? send_raw(r, end_of_raw(r, end)) : send_bound(r, fd, end)))
+            return false;
+    }
+    return true;
+}
+
 const struct tee_way tee_way_raw = {
-    .name = "transparent UDP", .open = raw_open, .send = raw_send, .close = raw_close
+    .name = "transparent UDP", .open = raw_open, .send = raw_send, .tick = tee_bound_tick, .close = raw_close
 };

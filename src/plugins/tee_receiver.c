@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/strbuf.h"
+#include "plugins/tee_bound.h"
 #include "plugins/tee_name.h"
 #include "plugins/tee_send.h"
 
@@ -50,6 +51,7 @@ int tee_out_open(struct tee_out *o, const struct config *c, const struct log *l,
         return err_sys(e, "no memory for datagrams");
     if (!c->tee_transparent)
         return 0;
+    o->bound_room = tee_bound_most();
     return open_raw(o, AF_INET, &o->raw4, e) == 0 && open_raw(o, AF_INET6, &o->raw6, e) == 0 ? 0 : -1;
 }
 
@@ -89,7 +91,8 @@ struct tee_receiver *tee_receiver_new(struct tee_out *o, const struct tee_target
     }
     r->out = o;
     r->way = tee_way_of(o->c, t->kind);
-    r->fd = -1;
+    r->fd = r->full_fd = -1;
+    r->gso_most = UINT16_MAX;
     r->port = t->port;
     r->src_port = t->src_port;
     r->pool = t->pool;

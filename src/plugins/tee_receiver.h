@@ -53,11 +53,13 @@ struct tee_receiver {
     struct sockaddr_storage to;
     socklen_t to_len;
     int fd;            /* -1: none */
+    int full_fd;       /* whose buffer is full, after send() has said so */
     bool quiet;        /* refused a moment ago: sent to without a connection, so that no answers come */
     bool greeted;      /* has got the templates that passed before it came (and returned) */
     bool stalled;      /* its buffer was full for too long: it is not waited for */
     uint32_t gso_most; /* octets of the longest datagrams that may leave joined */
     uint16_t ip_id;
+    struct tee_bound *bound;            /* transparent: sockets with the addresses of sources (tee_bound.h) */
     int64_t probe_at_us, resolve_at_us; /* monotonic: end of quiet; next look at the name */
     struct tee_lookup *lookup;          /* under way, or NULL */
 
@@ -76,7 +78,7 @@ struct tee_way {
     bool absent; /* not in this build */
     int (*open)(struct tee_receiver *r, struct err *e);
     /* Gets rid of waiting[done] .. waiting[n - 1], counts each of them. False: the system takes no more now
-     * (done tells how far it came); fd becomes writable when it does. */
+     * (done tells how far it came); full_fd becomes writable when it does. */
     bool (*send)(struct tee_receiver *r);
     void (*tick)(struct tee_receiver *r, int64_t mono_us); /* each 100 ms. May be NULL */
     unsigned (*unsent)(const struct tee_receiver *r);      /* datagrams that are on their way. May be NULL */
@@ -92,8 +94,9 @@ struct tee_out {
     const struct config *c;
     const struct log *log;
     uv_loop_t *loop;
-    int raw4, raw6;   /* raw sockets of transparent mode, -1: none */
-    bool sndbuf_told; /* the size of send buffers has been logged */
+    int raw4, raw6;      /* raw sockets of transparent mode, -1: none */
+    unsigned bound_room; /* sockets with addresses of sources that may still be opened */
+    bool sndbuf_told;    /* the size of send buffers has been logged */
     struct tee_scratch *scratch;
 };
 

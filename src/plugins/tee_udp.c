@@ -1,37 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Receivers that get datagrams from a UDP socket of our own. Datagrams of one length that follow each other
- * leave joined: the kernel carries them through its layers as one and splits them at the end (UDP_SEGMENT).
- */
+/* Receivers that get datagrams from a UDP socket of our own. */
 #include <errno.h>
-#include <netinet/udp.h>
-#include <string.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/sock.h"
 #include "plugins/tee_send.h"
 
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103 /* linux/udp.h, since 4.18 */
-#endif
-
-enum {
-    SEGMENTS = 64,          /* datagrams that the kernel joins, at most (UDP_MAX_SEGMENTS) */
-    JOINED_MAX = 65000,     /* octets of them */
-    GSO_LEAST = 576,        /* where even these cannot be joined, nothing can */
-    QUIET_US = 1000 * 1000, /* after a refusal */
-};
+enum { QUIET_US = 1000 * 1000 /* after a refusal */ };
 
 /* ---- sockets */
-
-/* Routers on the way may cut datagrams; the kernel does not answer for them with errors. Nobody reads what
- * comes back. */
-static void set_options(int fd, bool v6)
-{
-    int dont = v6 ? IPV6_PMTUDISC_DONT : IP_PMTUDISC_DONT, least = 1;
-    setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_MTU_DISCOVER : IP_MTU_DISCOVER, &dont,
-               sizeof(dont));
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least));
-}
 
 static int udp_open(struct tee_receiver *r, struct err *e)
 {
@@ -51,7 +28,7 @@ static int udp_open(struct tee_receiver *r, struct err *e)
     r->fd = fd;
     r->quiet = r->greeted = false;
     r->gso_most = UINT16_MAX;
-    set_options(fd, !addr_is_v4(&r->at));
+    tee_socket_options(fd, !addr_is_v4(&r->at));
     tee_out_tell_sndbuf(r->out, fd);
     return 0;
 }
@@ -89,106 +66,26 @@ static void udp_tick(struct tee_receiver *r, int64_t mono_us)
 
 /* ---- messages */
 
-/* How many of those that wait go into one message: equal lengths, of which the last may be shorter. */
-static unsigned join(const struct tee_receiver *r, unsigned from)
-{
-    const uint32_t len = r->waiting[from]->len;
-    uint32_t total = len;
-    unsigned n = 1;
-    if (len == 0 || len > r->gso_most)
-        return 1;
-    while (from + n < r->n && n < SEGMENTS) {
-        const uint32_t next = r->waiting[from + n]->len;
-        if (next > len || next == 0 || total + next > JOINED_MAX)
-            break;
-        total += next;
-        n++;
-        if (next < len)
-            break;
-    }
-    return n;
-}
-
-static void set_segment(struct msghdr *h, union tee_control *control, uint16_t len)
-{
-    h->msg_control = control->octets;
-    h->msg_controllen = sizeof(control->octets);
-    struct cmsghdr *c = CMSG_FIRSTHDR(h);
-    c->cmsg_level = IPPROTO_UDP;
-    c->cmsg_type = UDP_SEGMENT;
-    c->cmsg_len = CMSG_LEN(sizeof(len));
-    memcpy(CMSG_DATA(c), &len, sizeof(len));
-}
-
-/* Messages for all that wait; returns how many. */
-static unsigned fill(const struct tee_receiver *r, struct tee_scratch *s)
-{
-    unsigned n = 0;
-    for (unsigned at = r->done, joined; at < r->n; at += joined, n++) {
-        joined = join(r, at);
-        for (unsigned i = 0; i < joined; i++)
-            s->iov[at + i] = (struct iovec){ .iov_base = (void *)r->waiting[at + i]->payload,
-                                             .iov_len = r->waiting[at + i]->len };
-        s->msg[n].msg_hdr = (struct msghdr){ .msg_name = r->quiet ? (void *)&r->to : NULL,
-                                             .msg_namelen = r->quiet ? r->to_len : 0,
-                                             .msg_iov = &s->iov[at],
-                                             .msg_iovlen = joined };
-        s->datagrams[n] = (uint16_t)joined;
-        if (joined > 1)
-            set_segment(&s->msg[n].msg_hdr, &s->control[n], (uint16_t)r->waiting[at]->len);
-    }
-    return n;
-}
-
-static void account(struct tee_receiver *r, const struct tee_scratch *s, unsigned messages)
-{
-    for (unsigned i = 0; i < messages; i++) {
-        uint64_t octets = 0;
-        for (unsigned k = 0; k < s->datagrams[i]; k++)
-            octets += r->waiting[r->done++]->len;
-        tee_receiver_sent(r, s->datagrams[i], octets);
-    }
-}
-
-/* Joined ones are too long for the link, or it cannot do that at all: such lengths leave one by one. */
-static void dont_join(struct tee_receiver *r)
-{
-    const uint32_t len = r->waiting[r->done]->len;
-    r->gso_most = len <= GSO_LEAST ? 0 : len - 1;
-}
-
 /* The first of the messages was not sent. False: buffers are full. */
-static bool refused(struct tee_receiver *r, const struct tee_scratch *s, int error)
+static bool refused(struct tee_receiver *r, int error)
 {
-    switch (tee_send_verdict(error)) {
-    case TEE_AGAIN:
+    const enum tee_verdict why = tee_send_verdict(error);
+    if (why == TEE_AGAIN)
         be_quiet(r);
-        return true;
-    case TEE_WAIT:
-        return false;
-    case TEE_TOO_BIG:
-        if (s->datagrams[0] > 1) {
-            dont_join(r);
-            return true;
-        }
-        break;
-    case TEE_NEVER:
-        break;
-    }
-    for (unsigned n = s->datagrams[0]; n; n--)
-        tee_send_failed(r, error);
-    return true;
+    else if (why != TEE_WAIT)
+        tee_join_failed(r, why, error);
+    return why != TEE_WAIT;
 }
 
 static bool udp_send(struct tee_receiver *r)
 {
-    struct tee_scratch *s = r->out->scratch;
+    r->full_fd = r->fd;
     while (r->done < r->n) {
-        unsigned n = fill(r, s);
-        int rc = sendmmsg(r->fd, s->msg, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+        unsigned n = tee_join_fill(r, r->n, r->quiet);
+        int rc = sendmmsg(r->fd, r->out->scratch->msg, n, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (rc > 0)
-            account(r, s, (unsigned)rc);
-        else if (!refused(r, s, errno))
+            tee_join_sent(r, (unsigned)rc);
+        else if (!refused(r, errno))
             return false;
     }
     return true;

@@ -161,8 +161,57 @@ def test_transparent(run):
     d.stop()
 
 
+def test_transparent_sources(run):
+    """Sources whose ports nobody here has, in turns: sent joined from sockets of their address, in the order of each of them."""
+    run.need_root()
+    receivers = [Receiver(), Receiver()]
+    d, port = start(run, ["id=1 ip=" + ",".join(r.name for r in receivers)], "tee_transparent: true")
+    sources = []
+    for n in range(30):
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # tee may have it too
+        s.bind((f"127.0.1.{n + 1}", 0))
+        sources.append(s)
+    sent = {s.getsockname(): mixture(200, seed=k) for k, s in enumerate(sources)}
+    for k in range(200):
+        for s in sources:
+            s.sendto(sent[s.getsockname()][k], ("127.0.0.1", port))
+        run.drained(port)
+    arrived(run, receivers, 6000)
+    for r in receivers:
+        have = collections.defaultdict(list)
+        for data, *source in r.got:
+            have[tuple(source)].append(data)
+        assert have == sent
+    with open("/proc/net/udp") as table:
+        bound = [line.split()[1:3] for line in table if re.match(r" *\d+: [0-9A-F]{2}01007F:", line)]
+    far = {f"0100007F:{r.port:04X}" for r in receivers}
+    assert sum(there in far for _, there in bound) == 60, bound
+    assert all(row["lost_error"] == row["refusals"] == 0 for row in counters(run, d).values())
+    d.stop()
+
+
+def test_joined_input(run):
+    """Datagrams that the sender's kernel has joined are taken joined, and leave as they were."""
+    receivers = [Receiver(), Receiver()]
+    d, port = start(run, ["id=1 ip=" + ",".join(r.name for r in receivers)])
+    rng, sent = random.Random(5), []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        for size, count, last in ((1464, 40, 1464), (1000, 60, 17), (100, 64, 100), (48, 2, 1), (1, 64, 1), (700, 1, 700), (0, 1, 0)):
+            pieces = [rng.randbytes(size) for _ in range(count - 1)] + [rng.randbytes(last)]
+            s.setsockopt(socket.IPPROTO_UDP, 103, size)  # UDP_SEGMENT
+            s.sendto(b"".join(pieces), ("127.0.0.1", port))
+            sent += pieces
+            run.drained(port)
+    arrived(run, receivers, len(sent))
+    assert all(r.data() == sent for r in receivers)
+    d.send_signal(signal.SIGUSR1)
+    d.wait_log(rf"received_datagrams={len(sent)} dropped_by_kernel=0")
+    d.stop()
+
+
 def test_transparent_without_root(run):
-    """The sockets are opened before privileges are given up: they work on, also for receivers that come later."""
+    """CAP_NET_RAW is kept, and no more: also for receivers that come later, and sources that are new."""
     run.need_root()
     run.dir.chmod(0o755)
     one, two = Receiver(), Receiver()
@@ -170,7 +219,7 @@ def test_transparent_without_root(run):
     tee = d.child("Tee Plugin")
     with open(f"/proc/{tee}/status") as f:
         status = f.read()
-    assert re.search(r"^CapEff:\s+0+$", status, re.M) and not re.search(r"^Uid:\s+0", status, re.M), status
+    assert re.search(r"^CapEff:\s+0+2000$", status, re.M) and not re.search(r"^Uid:\s+0", status, re.M), status
     run.send(port, [b"first"], source="127.0.0.7")
     arrived(run, [one], 1)
     run.write("receivers.lst", f"id=1 ip={one.name},{two.name}\n")

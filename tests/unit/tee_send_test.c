@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "plugins/tee_bound.h"
 #include "plugins/tee_name.h"
 
 struct rig {
@@ -40,11 +41,12 @@ static void listen_at(struct rig *g, const char *host, bool v6)
     g->port = port;
 }
 
-static void rig_open(struct rig *g, const char *host, bool v6)
+static void rig_open_as(struct rig *g, const char *host, bool v6, bool transparent)
 {
     struct err e;
     char name[64];
     memset(g, 0, sizeof(*g));
+    g->c.tee_transparent = transparent;
     log_init(&g->log, NULL, "test", "tee", false);
     uv_loop_init(&g->loop);
     listen_at(g, host, v6);
@@ -56,6 +58,8 @@ static void rig_open(struct rig *g, const char *host, bool v6)
     if (tee_name_now(g->r, &e) == -1)
         fail_msg("%s", e.text);
 }
+
+static void rig_open(struct rig *g, const char *host, bool v6) { rig_open_as(g, host, v6, false); }
 
 static void rig_close(struct rig *g)
 {
@@ -183,10 +187,122 @@ static void too_long_is_lost_alone(void **state)
     rig_close(&g);
 }
 
+enum { SOURCES = 21, ROUNDS = 12, PORT = 20500 };
+
+/* Datagram `round` of source i. */
+static struct datagram_record *of_source(unsigned i, unsigned round, bool v6)
+{
+    struct datagram_record *d = record(100 + (round == 5 ? 700 : 0), 0);
+    d->port = (uint16_t)(PORT + i);
+    addr_parse(v6 ? "::1" : "127.0.0.9", &d->from);
+    d->payload[0] = (uint8_t)round;
+    return d;
+}
+
+static void receive_one(struct rig *g, unsigned next[SOURCES])
+{
+    uint8_t got[2048];
+    struct sockaddr_storage ss;
+    socklen_t len = sizeof(ss);
+    struct addr from;
+    uint16_t port;
+    assert_true(recvfrom(g->fd, got, sizeof(got), MSG_DONTWAIT, (struct sockaddr *)&ss, &len) >= 100);
+    addr_from_sockaddr((struct sockaddr *)&ss, &from, &port);
+    assert_in_range(port, PORT, PORT + SOURCES - 1);
+    assert_int_equal(got[0], next[port - PORT]++);
+}
+
+static void send_interleaved(struct rig *g, bool v6)
+{
+    struct datagram_record *d[SOURCES * ROUNDS];
+    unsigned n = 0, next[SOURCES] = { 0 };
+    for (unsigned round = 0; round < ROUNDS; round++)
+        for (unsigned i = 0; i < SOURCES; i++)
+            tee_receiver_put(g->r, d[n++] = of_source(i, round, v6));
+    assert_true(g->r->way->send(g->r));
+    g->r->n = g->r->done = 0;
+    for (unsigned k = 0; k < n; k++) {
+        receive_one(g, next);
+        free(d[k]);
+    }
+    assert_int_equal(recv(g->fd, &(char){ 0 }, 1, MSG_DONTWAIT), -1);
+}
+
+/* Somebody on this machine has source 0's address and port for himself: that one leaves through the raw
+ * socket. */
+static int occupy(bool v6)
+{
+    struct addr a;
+    struct sockaddr_storage ss;
+    addr_parse(v6 ? "::1" : "127.0.0.9", &a);
+    socklen_t len = addr_to_sockaddr(&a, PORT, v6, &ss);
+    int fd = socket(ss.ss_family, SOCK_DGRAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&ss, len), 0);
+    return fd;
+}
+
+/* Many sources, one after the other: each keeps its order, its address and port. Idle sockets go, and come
+ * again. */
+static void sources_keep_their_order(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    for (int v6 = 0; v6 < 2; v6++) {
+        struct rig g;
+        int other = occupy(v6);
+        rig_open_as(&g, v6 ? "::1" : "127.0.0.1", v6, true);
+        const unsigned room = g.out.bound_room;
+        assert_true(room > SOURCES);
+        send_interleaved(&g, v6);
+        assert_int_equal(g.out.bound_room, room - (SOURCES - 1));
+        tee_bound_tick(g.r, 1);
+        tee_bound_tick(g.r, 11 * 1000 * 1000);
+        assert_int_equal(g.out.bound_room, room - (SOURCES - 1)); /* used since */
+        tee_bound_tick(g.r, 22 * 1000 * 1000);
+        assert_int_equal(g.out.bound_room, room);
+        send_interleaved(&g, v6);
+        g.out.bound_room = 0; /* no more of them */
+        tee_bound_free(g.r);
+        g.out.bound_room = 3;
+        send_interleaved(&g, v6);
+        assert_int_equal(g.out.bound_room, 0);
+        assert_int_equal(g.r->count[TEE_SENT], 3 * SOURCES * ROUNDS);
+        rig_close(&g);
+        close(other);
+    }
+}
+
+/* Nobody listens, and the source is on this machine, so that the answers come here: nothing counts as lost.
+ */
+static void refusals_of_sources(void **state)
+{
+    struct rig g;
+    struct datagram_record *d = of_source(1, 0, false);
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    rig_open_as(&g, "127.0.0.1", false, true);
+    close(g.fd);
+    g.fd = -1;
+    for (unsigned turn = 0; turn < 10; turn++) {
+        for (unsigned i = 0; i < TEE_BATCH; i++)
+            tee_receiver_put(g.r, d);
+        assert_true(g.r->way->send(g.r));
+        g.r->n = g.r->done = 0;
+    }
+    assert_int_equal(g.r->count[TEE_SENT], 10 * TEE_BATCH);
+    assert_int_equal(g.r->count[TEE_REFUSALS], 1);
+    free(d);
+    rig_close(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(everything_arrives),
                                         cmocka_unit_test(refusals_stop_nothing),
-                                        cmocka_unit_test(too_long_is_lost_alone) };
+                                        cmocka_unit_test(too_long_is_lost_alone),
+                                        cmocka_unit_test(sources_keep_their_order),
+                                        cmocka_unit_test(refusals_of_sources) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
