@@ -29,7 +29,7 @@ enum {
     IDLE_NAPS = 2, /* naps without a datagram until we wait for the next one */
     RCVBUF_DEFAULT = 32 << 20,
     RCVBUF_JOINED = 4 << 20, /* from here on datagrams may come joined */
-    BATCH_JOINED = 16,       /* buffers a system call, when they do: some hundred datagrams */
+    BATCH_JOINED = 4,        /* buffers a system call, when they do: some hundred datagrams */
     DROPS_EACH_US = 1000000,
     STOP_BATCHES = 4096, /* read at the end, at most */
 };
@@ -258,9 +258,10 @@ static void look_at_drops(struct input *in)
     s->drops_at_us = now;
     if (m.drops != s->kernel_drops)
         log_limited(in->log, &s->drops_limit, LOG_LV_WARN,
-                    "the kernel dropped %" PRIu32 " datagrams on %s (%" PRIu32
+                    "the kernel dropped %" PRIu32 " %s on %s (%" PRIu32
                     " since the start): more come than are taken",
-                    m.drops - s->kernel_drops, s->where, m.drops);
+                    m.drops - s->kernel_drops, s->joined ? "datagrams or joined runs of them" : "datagrams",
+                    s->where, m.drops);
     s->kernel_drops = m.drops;
 }
 
