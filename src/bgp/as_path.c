@@ -47,6 +47,17 @@ struct maker {
     uint8_t *last; /* segment */
 };
 
+static bool is_set(uint8_t type) { return type == AS_SET || type == AS_CONFED_SET; }
+
+bool as_path_has_sets(struct rib_octets path)
+{
+    for (uint32_t i = 0; i < path.len; i += 2 + path.p[i + 1] * 4u) {
+        if (is_set(path.p[i]))
+            return true;
+    }
+    return false;
+}
+
 /* A segment of n numbers of `width` octets. A sequence goes on in the one before it. */
 static void add_segment(struct maker *m, uint8_t type, const uint8_t *from, unsigned n, unsigned width)
 {
@@ -61,6 +72,11 @@ static void add_segment(struct maker *m, uint8_t type, const uint8_t *from, unsi
     }
     for (unsigned i = 0; i < n; i++, from += width)
         m->p = put_be32(m->p, width == 4 ? load_be32(from) : load_be16(from));
+    if (is_set(type)) {
+        uint32_t left = octets_sort(m->last + 2, 4 * n, 4);
+        m->last[1] = (uint8_t)(left / 4);
+        m->p = m->last + 2 + left;
+    }
 }
 
 /* The first `most` numbers of the 2-octet path. A confederation's segments go with their neighbours (RFC 6793
@@ -79,27 +95,35 @@ static void add_leading(struct maker *m, struct rib_octets path, unsigned most)
     }
 }
 
-static void add_as4(struct maker *m, struct rib_octets path)
+static void add_as4(struct maker *m, struct rib_octets path, bool confed)
 {
     const uint8_t *end = path.p + path.len;
     for (const uint8_t *p = path.p; p < end; p += 2 + 4 * p[1]) {
-        if (!is_confed(p[0]))
+        if (confed || !is_confed(p[0]))
             add_segment(m, p[0], p + 2, p[1], 4);
     }
 }
 
-void upd_merge_as_path(struct upd *u)
+static void merge(struct upd *u, struct maker *m)
 {
-    struct maker m = { u->scratch.p, u->scratch.end, NULL };
     unsigned n = path_len(u->as2_path, 2), n4 = u->has_as4_path ? path_len(u->as4_path, 4) : 0;
     /* An aggregator that fits 2 octets was written by a speaker that knows no AS4_PATH: that is out of date.
      */
     bool aged = u->has_aggregator && u->has_as4_aggregator && u->aggregator != BGP_AS_TRANS;
-    if (!u->has_as4_path || aged || n < n4)
+    if (aged || n < n4)
         n4 = 0;
-    add_leading(&m, u->as2_path, n - n4);
+    add_leading(m, u->as2_path, n - n4);
     if (n4)
-        add_as4(&m, u->as4_path);
+        add_as4(m, u->as4_path, false);
+}
+
+void upd_make_as_path(struct upd *u)
+{
+    struct maker m = { u->scratch.p, u->scratch.end, NULL };
+    if (u->has_as2_path)
+        merge(u, &m);
+    else
+        add_as4(&m, u->a.as_path, true);
     u->a.as_path = (struct rib_octets){ u->scratch.p, (uint32_t)(m.p - u->scratch.p) };
     u->a.has |= RIB_AS_PATH;
     u->scratch.p = m.p;

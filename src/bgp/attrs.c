@@ -95,6 +95,7 @@ static bool attr_as_path(struct upd *u, const struct attr *at, const char **what
     if (u->caps->as4) {
         u->a.as_path = path;
         u->a.has |= RIB_AS_PATH;
+        u->sets = as_path_has_sets(path);
     } else {
         u->as2_path = path;
         u->has_as2_path = true;
@@ -164,13 +165,20 @@ static bool attr_otc(struct upd *u, const struct attr *at, const char **what)
     return take_u32(u, at, what, &u->a.otc, RIB_OTC);
 }
 
-static bool take_list(struct upd *u, const struct attr *at, const char **what, size_t size,
+/* Communities are a set: they are kept in order and each once, so that equal sets are equal octets. Most come
+ * so. */
+static bool take_list(struct upd *u, const struct attr *at, const char **what, uint32_t size,
                       struct rib_octets *to, uint32_t bit)
 {
     if (!full_of(at, size, what))
         return false;
     *to = (struct rib_octets){ at->p, (uint32_t)at->len };
     u->a.has |= bit;
+    if (octets_ascend(at->p, to->len, size) || (size_t)(u->scratch.end - u->scratch.p) < at->len)
+        return true;
+    memcpy(u->scratch.p, at->p, at->len);
+    *to = (struct rib_octets){ u->scratch.p, octets_sort(u->scratch.p, to->len, size) };
+    u->scratch.p += to->len;
     return true;
 }
 
@@ -337,17 +345,17 @@ const char *bgp_attr_name(uint8_t type) { return rows[type].name ? rows[type].na
 static void keep(struct upd *u, const struct attr *at)
 {
     size_t n = (size_t)(at->p - at->whole) + at->len;
+    const uint8_t *others_end = u->others + u->others_len;
     struct scratch *s = &u->scratch;
     if (u->others_len == 0) {
         u->others = at->whole;
-    } else if (u->others_copied || u->others + u->others_len != at->whole) {
-        size_t move = u->others_copied ? 0 : u->others_len;
+    } else if (others_end != at->whole) {
+        size_t move = others_end == s->p ? 0 : u->others_len; /* 0: they are the last in scratch */
         if ((size_t)(s->end - s->p) < move + n)
-            return; /* cannot be: scratch is larger than all attributes */
+            return;
         if (move) {
             memcpy(s->p, u->others, move);
             u->others = s->p;
-            u->others_copied = true;
         }
         memcpy(s->p + move, at->whole, n);
         s->p += move + n;
@@ -444,8 +452,8 @@ int upd_attributes(struct upd *u, const uint8_t *p, size_t len)
         }
         one(u, &at);
     }
-    if (u->has_as2_path)
-        upd_merge_as_path(u);
+    if (u->has_as2_path || u->sets)
+        upd_make_as_path(u);
     if (u->others_len) {
         u->a.others = (struct rib_octets){ u->others, (uint32_t)u->others_len };
         u->a.has |= RIB_OTHERS;

@@ -80,7 +80,24 @@ bool bgp_text_as_path_part(struct strbuf *s, struct rib_octets path, uint32_t *a
     return true;
 }
 
-void bgp_text_comm(struct strbuf *s, const uint8_t *p) { text_pair(s, load_be16(p), load_be16(p + 2)); }
+/* RFC 1997's have names, and these are what consumers know them by. */
+static const char *comm_name(uint32_t v)
+{
+    return v == 0            ? "internet"
+           : v == 0xffffff01 ? "no-export"
+           : v == 0xffffff02 ? "no-advertise"
+           : v == 0xffffff03 ? "local-AS"
+                             : NULL;
+}
+
+void bgp_text_comm(struct strbuf *s, const uint8_t *p)
+{
+    uint32_t v = load_be32(p);
+    if (__builtin_expect(v - 1 < 0xffffff00, 1) || !comm_name(v))
+        text_pair(s, v >> 16, v & 0xffff);
+    else
+        strbuf_str(s, comm_name(v));
+}
 
 void bgp_text_lrg_comm(struct strbuf *s, const uint8_t *p)
 {

@@ -14,8 +14,8 @@
 /* "65001 65002 {1,2} (3 4) [5,6]": sequence, set, confederation sequence and set (RFC 4271, 5065). */
 void bgp_text_as_path(struct strbuf *s, struct rib_octets path);
 
-/* Communities separated by blanks: "65001:100 65535:666", "RT:64497:42 SoO:192.0.2.1:5 0x0006000000000001",
- * "65001:1:2". */
+/* Communities separated by blanks: "65001:100 no-export" (RFC 1997's by name), "RT:64497:42 SoO:192.0.2.1:5
+ * 0x0006000000000001", "65001:1:2". */
 void bgp_text_comms(struct strbuf *s, struct rib_octets comms);
 void bgp_text_ext_comms(struct strbuf *s, struct rib_octets ext_comms);
 void bgp_text_lrg_comms(struct strbuf *s, struct rib_octets lrg_comms);

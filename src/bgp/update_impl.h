@@ -46,11 +46,11 @@ struct upd {
     enum bgp_family table_family;
     struct rib_octets as2_path; /* AS_PATH of a session of 2-octet numbers, as it came */
     struct rib_octets as4_path;
+    bool sets; /* AS_PATH has sets: they are to be put in order */
     bool has_as2_path, has_as4_path, has_aggregator, has_as4_aggregator;
     uint32_t aggregator;
     const uint8_t *others; /* the first octet kept, in the message or in scratch */
     size_t others_len;
-    bool others_copied;
 };
 
 /* A function of the table: checks an attribute and takes what it says. False: malformed, *what says why. */
@@ -62,8 +62,15 @@ int upd_attributes(struct upd *u, const uint8_t *p, size_t len);
 
 /* as_path.c. Whether the octets are segments of `width`-octet numbers, none empty. */
 bool as_path_check(const uint8_t *p, size_t len, unsigned width, const char **what);
-/* Makes 4-octet numbers of the 2-octet ones and merges AS4_PATH (RFC 6793 §4.2.3) into them, in scratch. */
-void upd_merge_as_path(struct upd *u);
+bool as_path_has_sets(struct rib_octets path4);
+/* Makes the path in scratch: 4-octet numbers of 2-octet ones, AS4_PATH merged (RFC 6793 §4.2.3), the numbers
+ * of sets in order and each once. */
+void upd_make_as_path(struct upd *u);
+
+/* octets.c: elements of `size` octets as numbers. Whether each is larger than the one before it; puts them in
+ * order, each once, and returns the octets left. */
+bool octets_ascend(const uint8_t *p, uint32_t len, uint32_t size);
+uint32_t octets_sort(uint8_t *p, uint32_t len, uint32_t size);
 
 /* nlri.c: routes of a family, each given to `put`. `withdrawn`: they stand where routes are withdrawn, and
  * have one label that means nothing (RFC 8277 §2.4). -1: they cannot be read on. */

@@ -41,7 +41,7 @@ struct rib_attrs {
     uint64_t aigp;
     struct rib_octets as_path; /* segments of RFC 4271 §4.3 (type, count, numbers), numbers of 4 octets in
                                   network order, AS4_PATH merged (RFC 6793) */
-    struct rib_octets comms, ext_comms, lrg_comms; /* 4, 8, 12 octets each, as on the wire, order kept */
+    struct rib_octets comms, ext_comms, lrg_comms; /* 4, 8, 12 octets each, in order, each once */
     struct rib_octets others; /* whole attributes (flags, type, length, value) that are kept as they came:
                                  BGP-LS, PMSI, ... */
 };

@@ -87,7 +87,9 @@ static void communities(void **state)
     static const struct row comms[] = {
         { "", "" },
         { "fde80064", "65000:100" },
-        { "fde80064 ffff029a 00000000", "65000:100 65535:666 0:0" },
+        { "fde80064 ffff029a ffff0000", "65000:100 65535:666 65535:0" },
+        { "00000000 00000001 ffffff00 ffffff01 ffffff02 ffffff03 ffffff04",
+          "internet 0:1 65535:65280 no-export no-advertise local-AS 65535:65284" },
     };
     CHECK(bgp_text_comms, comms);
     static const struct row large[] = {

@@ -50,6 +50,23 @@ static void ipv4_unicast(void **state)
           ATTRS " others=c06301ffc064020102 / + 1/1 10.1.2.0/24", 0, 0, 0 },
         { "kept, not in a row", "", "c06301 ff" ORIGIN "c06402 0102" PATH "806500" HOP, ROUTE,
           ATTRS " others=c06301ffc064020102806500 / + 1/1 10.1.2.0/24", 0, 0, 0 },
+        { "communities out of order, and twice", "",
+          OHP "c0080c fde80002 fde80001 fde80002 c01010 0003fde800000001 0002fde800000001"
+              "c06301 ff c02018 000000020000000200000003 000000010000000200000003 c06402 0102",
+          ROUTE,
+          ATTRS " comms=65000:1 65000:2 ext=RT:65000:1 SoO:65000:1 large=1:2:3 2:2:3 "
+                "others=c06301ffc064020102 / + 1/1 10.1.2.0/24",
+          0, 0, 0 },
+        { "the same one twice", "", OHP "c00808 fde80001 fde80001", ROUTE,
+          ATTRS " comms=65000:1 / + 1/1 10.1.2.0/24", 0, 0, 0 },
+        { "kept on both sides of such", "",
+          OHP "c06301 ff c06401 fe c00808 fde80002 fde80001 c06501 fd 400101 00 c06601 fc", ROUTE,
+          ATTRS " comms=65000:1 65000:2 others=c06301ffc06401fec06501fdc06601fc / + 1/1 10.1.2.0/24",
+          BGP_DISCARD, 1, 1 },
+        { "sets of AS numbers", "",
+          ORIGIN
+          "400224 0201 0000fde9 0103 00000003 00000001 00000003 0402 00000009 00000008 0301 00000007" HOP,
+          ROUTE, "attrs origin=0 path=65001 {1,3} [8,9] (7) hop=192.0.2.1 / + 1/1 10.1.2.0/24", 0, 0, 0 },
         { "deprecated ones", "", OHP "c00b01 ff c01401 ff 801e00", ROUTE,
           ATTRS " others=801e00 / + 1/1 10.1.2.0/24", 0, 0, 0 },
     };
