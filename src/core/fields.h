@@ -48,7 +48,16 @@ enum field_kind {
 
 enum field_group { FG_L2, FG_L3, FG_L4, FG_BGP, FG_NAT, FG_TUNNEL, FG_MPLS, FG_MISC, FG_TIME, FG_MAX };
 
-enum { F_OR = 1, F_STITCH = 2, F_CUSTOM = 4 };
+enum {
+    F_OR = 1,
+    F_STITCH = 2,
+    F_CUSTOM = 4,
+    F_ROUTES_P = 8, /* packets do not bring it, only routes do (pmacctd, uacctd) */
+    F_ROUTES_N = 16,
+    F_ROUTES_S = 32,
+    R_PN = F_ROUTES_P | F_ROUTES_N,
+    R_PNS = R_PN | F_ROUTES_S,
+};
 
 enum field_id {
 #define FIELD(name, ...) FIELD_##name,

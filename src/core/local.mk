@@ -34,3 +34,13 @@ else
 libcore_a_SOURCES += src/core/geo_none.c
 endif
 EXTRA_DIST += src/core/geo.c src/core/geo_none.c
+
+# docs/primitives.md: `make config-docs` writes it anew, lint compares.
+noinst_PROGRAMS += src/core/genfields
+src_core_genfields_SOURCES = src/core/genfields.c
+src_core_genfields_LDADD = libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
+dist_doc_DATA += docs/primitives.md
+config-docs: primitives-doc
+primitives-doc: src/core/genfields
+	src/core/genfields >$(srcdir)/docs/primitives.md
+.PHONY: primitives-doc

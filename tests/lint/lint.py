@@ -205,14 +205,14 @@ def check_no_mutable_globals(build):
 
 
 def check_keys_are_documented(build):
-    """CONFIG-KEYS and docs/keys-status.md are what the table of keys says now."""
-    generator = build / "src/config/gendoc"
-    if not generator.exists():
-        yield f"{generator}: does not exist, so the papers cannot be compared"
-        return
-    for name, verb in (("CONFIG-KEYS", "keys"), ("docs/keys-status.md", "status")):
-        path = ROOT / name
-        fresh = run(generator, verb).stdout
+    """CONFIG-KEYS, docs/keys-status.md and docs/primitives.md are what the tables say now."""
+    for name, program, *words in (("CONFIG-KEYS", "src/config/gendoc", "keys"), ("docs/keys-status.md", "src/config/gendoc", "status"),
+                                  ("docs/primitives.md", "src/core/genfields")):
+        path, generator = ROOT / name, build / program
+        if not generator.exists():
+            yield f"{generator}: does not exist, so {name} cannot be compared"
+            continue
+        fresh = run(generator, *words).stdout
         if not path.exists() or path.read_text() != fresh:
             yield f"{name}:1: is stale: make -C {build} config-docs"
 
