@@ -59,6 +59,32 @@ struct kafka_keys {
     const char *registry;                          /* URL of the schema registry, NULL: none */
 };
 
+/* What streaming telemetry can be told (telemetry_*). */
+enum tele_decoder { TELE_DECODER_NONE, TELE_DECODER_JSON, TELE_DECODER_GPB, TELE_DECODER_V0, TELE_DECODER_V1 };
+enum tele_layout { TELE_LAYOUT_FLAT, TELE_LAYOUT_DRAFT };
+struct telemetry_keys {
+    bool on, ipv6_only;
+    const char *ip, *interface;
+    int port_tcp, port_udp; /* 0: none */
+    int decoder;            /* enum tele_decoder */
+    bool json_string;       /* JSON of cisco_v1 as a string */
+    bool decode_gpb;        /* protocol buffers as JSON, not as base64 */
+    int layout;             /* enum tele_layout */
+    const char *notif_ip, *notif_interface;
+    int notif_port, notif_nmsgs; /* nmsgs: a hint */
+    bool notif_ipv6_only, notif_legacy;
+    const char *zmq_address;
+    struct kafka_keys kafka_in; /* broker_host, broker_port, topic, config_file */
+    const char *grpc_conf;
+    int max_peers, peer_timeout, pipe_size, ipprec;
+    const char *allow_file, *tag_map;
+    int msglog_output, dump_output; /* json is the only one */
+    const char *msglog_file, *dump_file, *dump_latest_file;
+    int dump_refresh, dump_slots, dump_workers; /* workers: a hint */
+    struct amqp_keys msglog_amqp, dump_amqp;
+    struct kafka_keys msglog_kafka, dump_kafka;
+};
+
 /* Strings are owned by the struct config_set they came with; NULL when not set and without default. Every
  * member is the place of one or more rows of keys.def. Members of keys that no build supports yet do not
  * exist. */
@@ -180,23 +206,7 @@ struct config {
     struct amqp_keys counter_amqp;
     struct kafka_keys counter_kafka;
 
-    /* BGP sessions */
-    bool bgp_daemon, bgp_ipv6_only, bgp_add_path_ignore, bgp_disable_router_id_check, bgp_compare_ports,
-        bgp_route_refresh, bgp_origin_as_int;
-    const char *bgp_ip, *bgp_interface, *bgp_id, *bgp_allow_file, *bgp_md5_file, *bgp_tag_map,
-        *bgp_neighbors_file;
-    uint64_t bgp_as; /* 0: that of the neighbour */
-    int bgp_port, bgp_pipe_size, bgp_max_peers, bgp_ipprec, bgp_batch, bgp_batch_interval;
-    int bgp_table_peer_buckets, bgp_table_per_peer_buckets, bgp_table_attr_hash_buckets,
-        bgp_table_per_peer_hash; /* hints */
-    const char *bgp_msglog_file;
-    int bgp_msglog_output; /* 0: json, 1: avro, 2: avro_json */
-    struct amqp_keys bgp_msglog_amqp;
-    struct kafka_keys bgp_msglog_kafka;
-    const char *bgp_dump_file, *bgp_dump_latest_file;
-    int bgp_dump_output, bgp_dump_refresh_time, bgp_dump_time_slots, bgp_dump_workers;
-    struct amqp_keys bgp_dump_amqp;
-    struct kafka_keys bgp_dump_kafka;
+    struct telemetry_keys telemetry;
 
     /* tee */
     const char *tee_receivers, *tee_kafka_config_file;

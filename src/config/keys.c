@@ -49,14 +49,15 @@ WORDS(broker_output, { "json", BODY_JSON, NULL }, { "avro", BODY_AVRO, NULL },
       { "custom", BODY_CUSTOM, NULL });
 WORDS(log_output, { "json", 0, NULL }, { "avro", 1, NULL }, { "avro_bin", 1, NULL },
       { "avro_json", 2, NULL });
-WORDS(json, { "json", 0, NULL });
 WORDS(json_only, { "json", 1, NULL });
 WORDS(peer_src_as, { "netflow", 0, NULL }, { "sflow", 0, NULL }, { "map", 1, NULL }, { "bgp", 2, NULL },
       { "fallback", 3, NULL }, { "longest", 3, NULL });
 WORDS(map_bgp, { "map", 1, NULL }, { "bgp", 2, NULL });
 WORDS(from_bgp, { "bgp", 2, NULL });
 WORDS(per_peer, { "path_id", 0, NULL }, { "mpls_vpn_rd", 1, NULL });
-WORDS(decoder, { "json", 0, NULL }, { "gpb", 1, NULL }, { "cisco_v0", 2, NULL }, { "cisco_v1", 3, NULL });
+WORDS(decoder, { "json", TELE_DECODER_JSON, NULL }, { "gpb", TELE_DECODER_GPB, NULL },
+      { "cisco_v0", TELE_DECODER_V0, NULL }, { "cisco_v1", TELE_DECODER_V1, NULL });
+WORDS(tele_layout, { "flat", TELE_LAYOUT_FLAT, NULL }, { "draft", TELE_LAYOUT_DRAFT, NULL });
 
 const struct key_area key_areas[] = {
     { "packets", "link types, tunnels, fragments, classification, several interfaces, uacctd, sfprobe" },

@@ -31,12 +31,13 @@ MAY_INCLUDE = {
     "bgp": {"base", "config", "core", "rib", "output"},
     "rpki": {"base", "config", "core", "rib"},
     "bmp": {"base", "config", "core", "rib", "bgp", "output"},
+    "telemetry": {"base", "config", "core", "output"},
+    "pmtelemetryd": {"core", "telemetry"},
     "plugins": {"base", "config", "core", "packet", "netflow", "sflow", "output"},
-    "nfacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins", "rib", "bgp", "bmp", "rpki"},
+    "nfacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins", "rib", "bgp", "bmp", "rpki", "telemetry"},
     "sfacctd": {"base", "config", "core", "packet", "sflow", "output", "plugins", "rib", "bgp", "bmp", "rpki"},
     "pmacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins", "rib", "bgp", "bmp", "rpki"},
     "uacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins", "rib", "bgp", "bmp", "rpki"},
-    "pmbgpd": {"base", "config", "core", "output", "rib", "bgp"},
     "pmacct": {"base", "config", "core", "output"},
 }
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 1000, 100

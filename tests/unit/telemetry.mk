@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Unit tests of src/telemetry.
+TELEMETRY_TEST_LIBS = libtelemetry.a liboutput.a libformat.a libcore.a libconfig.a libbase.a -lm $(TEST_LIBS)
+TELEMETRY_TESTS = tests/unit/tele_framing_test
+check_PROGRAMS += $(TELEMETRY_TESTS)
+TESTS += $(TELEMETRY_TESTS)
+tests_unit_tele_framing_test_SOURCES = tests/unit/tele_framing_test.c
+tests_unit_tele_framing_test_LDADD = $(TELEMETRY_TEST_LIBS)
