@@ -130,13 +130,14 @@ static bool attr_as4_aggr(struct upd *u, const struct attr *at, const char **wha
     return right_len(at, 8, what);
 }
 
-/* No host has an address like that; it matters only with NLRI of IPv4's own field, so update.c complains. */
+/* No host has 0.0.0.0 or a group's address; it matters only with NLRI of IPv4's own field, so update.c
+ * complains. */
 static bool attr_next_hop(struct upd *u, const struct attr *at, const char **what)
 {
     if (!right_len(at, 4, what))
         return false;
     uint32_t v = load_be32(at->p);
-    if (v != 0 && v < UINT32_C(0xe0000000))
+    if (v != 0 && v >> 28 != 0xe)
         addr_set_v4(&u->next_hop, at->p);
     return true;
 }

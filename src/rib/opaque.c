@@ -9,10 +9,21 @@ struct opaque_entry {
     uint32_t hash, place, attrs, path_id;
     uint16_t len;
     bool has_path_id;
-    uint8_t octets[];
+    uint8_t labels_len;
+    uint8_t octets[]; /* of the NLRI, then of the labels */
 };
 
-static size_t entry_size(uint32_t len) { return sizeof(struct opaque_entry) + len; }
+static size_t entry_size(uint32_t len, uint32_t labels_len)
+{
+    return sizeof(struct opaque_entry) + len + labels_len;
+}
+
+static void tell(const struct opaque_entry *e, struct rib_route *route)
+{
+    route->attrs = e->attrs;
+    route->labels_len = e->labels_len;
+    memcpy(route->labels, e->octets + e->len, e->labels_len);
+}
 
 static uint32_t hash_of(const struct rib_key *key)
 {
@@ -35,12 +46,13 @@ static uint32_t slot_of(const struct opaque *o, const struct rib_key *key, uint3
     return i;
 }
 
-uint32_t opaque_find(const struct opaque *o, const struct rib_key *key)
+bool opaque_find(const struct opaque *o, const struct rib_key *key, struct rib_route *route)
 {
-    if (!o->slots)
-        return 0;
-    uint32_t i = slot_of(o, key, hash_of(key));
-    return o->slots[i] ? o->entries[o->slots[i] - 1]->attrs : 0;
+    uint32_t i = o->slots ? slot_of(o, key, hash_of(key)) : 0;
+    if (!o->slots || !o->slots[i])
+        return false;
+    tell(o->entries[o->slots[i] - 1], route);
+    return true;
 }
 
 static int grow_slots(struct opaque *o)
@@ -81,42 +93,56 @@ static int grow_places(struct opaque *o)
     return 0;
 }
 
-int opaque_put(struct opaque *o, struct slab *slab, const struct rib_key *key, uint32_t attrs, uint32_t *was)
+static struct opaque_entry *make_entry(struct slab *slab, const struct rib_key *key, struct rib_octets labels,
+                                       uint32_t attrs)
 {
-    *was = 0;
-    if (key->nlri.len > UINT16_MAX || grow_slots(o) || grow_places(o))
-        return -1;
-    uint32_t hash = hash_of(key), i = slot_of(o, key, hash);
-    if (o->slots[i]) {
-        struct opaque_entry *e = o->entries[o->slots[i] - 1];
-        *was = e->attrs;
-        e->attrs = attrs;
-        return 0;
-    }
-    struct opaque_entry *e = slab_alloc(slab, entry_size(key->nlri.len));
+    struct opaque_entry *e = slab_alloc(slab, entry_size(key->nlri.len, labels.len));
     if (!e)
-        return -1;
-    uint32_t place = o->count < o->end ? o->free[o->end - o->count - 1] : o->end++;
-    *e = (struct opaque_entry){ .hash = hash,
-                                .place = place,
-                                .attrs = attrs,
+        return NULL;
+    *e = (struct opaque_entry){ .attrs = attrs,
                                 .path_id = key->path_id,
                                 .len = (uint16_t)key->nlri.len,
+                                .labels_len = (uint8_t)labels.len,
                                 .has_path_id = key->has_path_id };
     memcpy(e->octets, key->nlri.p, e->len);
-    o->entries[place] = e;
-    o->slots[i] = place + 1;
-    o->count++;
+    if (labels.len)
+        memcpy(e->octets + e->len, labels.p, labels.len);
+    return e;
+}
+
+int opaque_put(struct opaque *o, struct slab *slab, const struct rib_key *key, struct rib_octets labels,
+               uint32_t attrs, struct rib_route *was)
+{
+    was->attrs = 0;
+    if (key->nlri.len > UINT16_MAX || grow_slots(o) || grow_places(o))
+        return -1;
+    struct opaque_entry *e = make_entry(slab, key, labels, attrs), *old = NULL;
+    uint32_t hash = hash_of(key), i = slot_of(o, key, hash);
+    if (!e)
+        return -1;
+    if (o->slots[i]) {
+        old = o->entries[o->slots[i] - 1];
+        tell(old, was);
+    }
+    e->hash = hash;
+    e->place = old ? old->place : o->count < o->end ? o->free[o->end - o->count - 1] : o->end++;
+    o->entries[e->place] = e;
+    o->slots[i] = e->place + 1;
+    if (old)
+        slab_free(slab, old, entry_size(old->len, old->labels_len));
+    else
+        o->count++;
     return 0;
 }
 
-uint32_t opaque_take(struct opaque *o, struct slab *slab, const struct rib_key *key)
+void opaque_take(struct opaque *o, struct slab *slab, const struct rib_key *key, struct rib_route *was)
 {
     uint32_t i = o->slots ? slot_of(o, key, hash_of(key)) : 0;
+    was->attrs = 0;
     if (!o->slots || !o->slots[i])
-        return 0;
+        return;
     struct opaque_entry *e = o->entries[o->slots[i] - 1];
-    uint32_t attrs = e->attrs;
+    tell(e, was);
     for (uint32_t k = (i + 1) & o->mask; o->slots[k]; k = (k + 1) & o->mask) {
         uint32_t home = o->entries[o->slots[k] - 1]->hash;
         if (((k - home) & o->mask) >= ((k - i) & o->mask)) {
@@ -128,11 +154,10 @@ uint32_t opaque_take(struct opaque *o, struct slab *slab, const struct rib_key *
     o->entries[e->place] = NULL;
     o->count--;
     o->free[o->end - o->count - 1] = e->place;
-    slab_free(slab, e, entry_size(e->len));
-    return attrs;
+    slab_free(slab, e, entry_size(e->len, e->labels_len));
 }
 
-bool opaque_next(const struct opaque *o, uint32_t *place, struct rib_key *key, uint32_t *attrs)
+bool opaque_next(const struct opaque *o, uint32_t *place, struct rib_key *key, struct rib_route *route)
 {
     while (*place < o->end && !o->entries[*place])
         ++*place;
@@ -142,7 +167,7 @@ bool opaque_next(const struct opaque *o, uint32_t *place, struct rib_key *key, u
     key->has_path_id = e->has_path_id;
     key->path_id = e->path_id;
     key->nlri = (struct rib_octets){ e->octets, e->len };
-    *attrs = e->attrs;
+    tell(e, route);
     return true;
 }
 
@@ -150,7 +175,7 @@ void opaque_clear(struct opaque *o, struct slab *slab)
 {
     for (uint32_t i = 0; i < o->end; i++)
         if (o->entries[i])
-            slab_free(slab, o->entries[i], entry_size(o->entries[i]->len));
+            slab_free(slab, o->entries[i], entry_size(o->entries[i]->len, o->entries[i]->labels_len));
     free(o->entries);
     free(o->slots);
     free(o->free);

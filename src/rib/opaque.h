@@ -18,13 +18,14 @@ struct opaque {
     uint32_t *free;                /* free places below `end`; as many as end - count, room for `room` */
 };
 
-/* As rib_announce and rib_withdraw; the old set's number in *was (0: none). Returns -1: no memory. */
-int opaque_put(struct opaque *o, struct slab *slab, const struct rib_key *key, uint32_t attrs, uint32_t *was);
-uint32_t opaque_take(struct opaque *o, struct slab *slab, const struct rib_key *key);
-uint32_t opaque_find(const struct opaque *o, const struct rib_key *key);
+/* As rib_announce and rib_withdraw; what was there in *was (attrs 0: nothing). Returns -1: no memory. */
+int opaque_put(struct opaque *o, struct slab *slab, const struct rib_key *key, struct rib_octets labels,
+               uint32_t attrs, struct rib_route *was);
+void opaque_take(struct opaque *o, struct slab *slab, const struct rib_key *key, struct rib_route *was);
+bool opaque_find(const struct opaque *o, const struct rib_key *key, struct rib_route *route);
 
 /* The entry at *place or the next one behind, and moves *place past it. false: there is none. */
-bool opaque_next(const struct opaque *o, uint32_t *place, struct rib_key *key, uint32_t *attrs);
+bool opaque_next(const struct opaque *o, uint32_t *place, struct rib_key *key, struct rib_route *route);
 
 /* Frees everything. */
 void opaque_clear(struct opaque *o, struct slab *slab);

@@ -365,11 +365,11 @@ static int announce_narrow(struct rib *rib, struct table *t, const struct rib_ke
     return !old;
 }
 
-static int announce_opaque(struct rib *rib, struct table *t, const struct rib_key *key, uint32_t attrs,
-                           struct rib_route *was)
+static int announce_opaque(struct rib *rib, struct table *t, const struct rib_key *key,
+                           struct rib_octets labels, uint32_t attrs, struct rib_route *was)
 {
     was->labels_len = 0;
-    if (opaque_put(&t->opaque, &rib->routes_slab, key, attrs, &was->attrs))
+    if (opaque_put(&t->opaque, &rib->routes_slab, key, labels, attrs, was))
         return -1;
     return !was->attrs;
 }
@@ -393,7 +393,7 @@ int rib_announce(struct rib *rib, uint32_t peer, const struct rib_key *key, stru
     if (!t && !(t = make_table(rib, v, key, &k)))
         return -1;
     v->last = t;
-    int done = t->is_opaque   ? announce_opaque(rib, t, key, attrs, was)
+    int done = t->is_opaque   ? announce_opaque(rib, t, key, labels, attrs, was)
                : t->trie.wide ? announce_wide(rib, t, key, labels, attrs, was)
                               : announce_narrow(rib, t, key, attrs, was);
     if (done < 0)
@@ -443,7 +443,7 @@ static int withdraw_narrow(struct rib *rib, struct table *t, const struct rib_ke
 static int withdraw_opaque(struct rib *rib, struct table *t, const struct rib_key *key, struct rib_route *was)
 {
     was->labels_len = 0;
-    was->attrs = opaque_take(&t->opaque, &rib->routes_slab, key);
+    opaque_take(&t->opaque, &rib->routes_slab, key, was);
     return was->attrs != 0;
 }
 
@@ -479,7 +479,7 @@ bool rib_find(const struct rib *rib, uint32_t peer, const struct rib_key *key, s
         return false;
     route->labels_len = 0;
     if (t->is_opaque)
-        return (route->attrs = opaque_find(&t->opaque, key)) != 0;
+        return opaque_find(&t->opaque, key, route);
     uint64_t value = trie_find(&t->trie, key->addr, key->bits);
     if (!t->trie.wide)
         return (route->attrs = (uint32_t)value) != 0;
@@ -531,12 +531,12 @@ static bool drain_opaque(struct draining *d, unsigned n)
     struct rib_key key = d->t->shown;
     struct rib_route route = { 0 };
     for (unsigned before = d->n; d->n - before < n;) {
-        if (!opaque_next(&d->t->opaque, &d->v->place, &key, &route.attrs)) {
+        if (!opaque_next(&d->t->opaque, &d->v->place, &key, &route)) {
             d->v->place = 0;
             return true;
         }
         drain_route(d, &key, &route);
-        opaque_take(&d->t->opaque, &d->rib->routes_slab, &key);
+        opaque_take(&d->t->opaque, &d->rib->routes_slab, &key, &route);
     }
     return false;
 }

@@ -30,7 +30,7 @@ struct rib_key {
 struct rib_route {
     uint32_t attrs; /* number of the set */
     uint8_t labels_len;
-    uint8_t labels[RIB_LABELS_MAX]; /* 3 octets each as on the wire, top first */
+    uint8_t labels[RIB_LABELS_MAX]; /* 3 octets each as on the wire, top first; EVPN: see bgp/evpn.h */
 };
 
 /* Who a peer is: for readers who look for the one of an exporter. */
@@ -71,7 +71,7 @@ uint64_t rib_peer_routes(const struct rib *rib, uint32_t peer, unsigned *tables)
 /* --- routes */
 
 /* Puts a route in; the reference on `attrs` stays the caller's, the route has its own. Labels belong to safi
- * 4 and 128. Returns 1: new, 0: replaces one, which *was (or NULL) then tells; -1: no memory, nothing has
+ * 4 and 128; those of opaque NLRI are whatever is no part of its key. Returns 1: new, 0: replaces one, which *was (or NULL) then tells; -1: no memory, nothing has
  * changed. What *was names stays readable until the next rib_tend. */
 int rib_announce(struct rib *rib, uint32_t peer, const struct rib_key *key, struct rib_octets labels,
                  uint32_t attrs, struct rib_route *was);

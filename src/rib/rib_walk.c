@@ -62,7 +62,7 @@ static bool walk_opaque(struct slice *s)
     struct rib_key key = s->t->shown;
     struct rib_route route = { 0 };
     bool on = true;
-    while (on && opaque_next(&s->t->opaque, &s->place->index, &key, &route.attrs))
+    while (on && opaque_next(&s->t->opaque, &s->place->index, &key, &route))
         on = one_route(s, &key, &route);
     return on;
 }

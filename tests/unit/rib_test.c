@@ -158,7 +158,9 @@ static void announce(struct run *x, uint32_t peer, const struct rib_key *key)
     uint32_t set = rnd(500), id = intern(x->rib, set);
     uint8_t labels[RIB_LABELS_MAX];
     bool labelled = key->safi == RIB_LABELLED || key->safi == RIB_VPN;
-    struct rib_octets l = { labels, labelled ? 3 * (rnd(4) ? rnd(2) : rnd(11)) : 0 };
+    struct rib_octets l = { labels, key->nlri.len ? rnd(RIB_LABELS_MAX + 1)
+                                    : labelled    ? 3 * (rnd(4) ? rnd(2) : rnd(11))
+                                                  : 0 };
     for (unsigned i = 0; i < sizeof(labels); i++)
         labels[i] = (uint8_t)rnd(256);
     struct known *k = model_find(x->m, peer, key);
