@@ -4,6 +4,7 @@
 #include "config.h"
 #endif
 #include <string.h>
+#include "bgp/service.h"
 #include "core/collector.h"
 #include "core/daemon.h"
 #include "output/sqltext.h"
@@ -14,6 +15,8 @@
 static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_REPLICATOR NULL };
 
 static const struct input_ops *const inputs[] = { &input_savefile, &input_udp, NULL };
+
+static const struct service_ops *const services[] = { &bgp_service, NULL };
 
 static int check(const struct config_set *set, struct err *e)
 {
@@ -32,6 +35,7 @@ int main(int argc, char **argv)
         .name = "nfacctd",
         .description = "NetFlow Accounting Daemon",
         .letter = 'N',
+        .services = services,
         .plugins = plugins,
         .inputs = inputs,
         .decoder = &netflow_decoder,
