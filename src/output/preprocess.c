@@ -20,7 +20,7 @@ struct step {
 };
 
 struct preprocess {
-    bool all;
+    bool all, recover;
     int64_t qnum; /* skip everything for so few rows */
     struct step step[WORDS_MAX];
     unsigned n;
@@ -85,7 +85,7 @@ static bool adjust_bytes(struct step *s, struct agg_entry *e)
     return true;
 }
 
-enum word_kind { CHECK, ACTION, QNUM, KEEP_BEST };
+enum word_kind { CHECK, ACTION, QNUM, KEEP_BEST, RECOVER };
 
 static const struct word {
     const char *name;
@@ -108,6 +108,7 @@ static const struct word {
     { "fsrc", KEEP_BEST, true, false, NULL },
     { "usrf", ACTION, true, false, multiply },
     { "adjb", ACTION, true, true, adjust_bytes },
+    { "recover", RECOVER, true, false, NULL },
 };
 
 /* ---- the key */
@@ -128,7 +129,7 @@ static int add_pair(struct preprocess *p, const char *pair, bool sql, struct err
     if (!w || (w->sql_only && !sql))
         return err_set(e, ERR_CONFIG, "preprocess: '%.*s' is not known%s", (int)len, pair,
                        w ? " to this plugin"
-                         : ": qnum, min/max of p, b, f, bpp, ppf, fss, fsrc, usrf, adjb are");
+                         : ": qnum, min/max of p, b, f, bpp, ppf, fss, fsrc, usrf, adjb, recover are");
     errno = 0;
     int64_t v = pair[len] ? strtoll(pair + len + 1, &end, 10) : 0;
     if (!end || *end || errno || end == pair + len + 1 || (v < 0 && !w->may_be_negative))
@@ -137,6 +138,10 @@ static int add_pair(struct preprocess *p, const char *pair, bool sql, struct err
         return err_set(e, ERR_LIMIT, "preprocess: more than %d words", WORDS_MAX);
     if (w->kind == QNUM) {
         p->qnum = v;
+        return 0;
+    }
+    if (w->kind == RECOVER) {
+        p->recover = v != 0;
         return 0;
     }
     struct step *s = &p->step[p->n++];
@@ -179,6 +184,8 @@ struct preprocess *preprocess_new(const char *text, bool all, bool sql, struct e
 
 void preprocess_free(struct preprocess *p) { free(p); }
 
+bool preprocess_recovers(const struct preprocess *p) { return p->recover; }
+
 /* ---- rows */
 
 static bool passes(struct preprocess *p, struct agg_entry *e)
@@ -203,9 +210,13 @@ static void act(struct preprocess *p, struct agg_entry *e)
             p->step[i].word->fn(&p->step[i], e);
 }
 
-static void leave_out(struct batch *b, struct agg_entry *e, struct sums *out)
+static void leave_out(const struct preprocess *p, struct batch *b, struct agg_entry *e, struct sums *out)
 {
     sums_add(out, &(struct sums){ 1, e->packets, e->bytes, e->flows });
+    if (p->recover) {
+        e->mark = MARK_ASIDE;
+        return;
+    }
     e->mark = MARK_LEFT_OUT;
     b->rows--;
 }
@@ -240,11 +251,12 @@ static void keep_best(struct preprocess *p, struct batch *b, struct sums *out)
     if (!r)
         return;
     while (n < b->rows && (e = batch_next(b, &at)))
-        r[n++] = (struct ranked){ (double)e->bytes / random_unit(p), e };
+        if (e->mark == MARK_WRITE)
+            r[n++] = (struct ranked){ (double)e->bytes / random_unit(p), e };
     qsort(r, n, sizeof(*r), by_z);
     for (uint64_t i = keep; i < n; i++)
-        leave_out(b, r[i].e, out);
-    for (uint64_t i = 0; i < keep; i++)
+        leave_out(p, b, r[i].e, out);
+    for (uint64_t i = 0; i < keep && keep < n; i++)
         if ((double)r[i].e->bytes < r[keep].z)
             scale(r[i].e, (uint64_t)r[keep].z);
     free(r);
@@ -259,7 +271,7 @@ void preprocess_run(struct preprocess *p, struct batch *b, struct sums *out)
         return;
     while ((e = batch_next(b, &at))) {
         if (!passes(p, e))
-            leave_out(b, e, out);
+            leave_out(p, b, e, out);
         else
             act(p, e);
     }

@@ -439,10 +439,17 @@ static int check_preprocess(const struct config_set *set, const struct plugin_co
     if (!pc->c.preprocess)
         return 0;
     struct preprocess *p = preprocess_new(pc->c.preprocess, false, !strcmp(prefix, "sql"), &why);
+    bool good = p != NULL;
+    if (good && preprocess_recovers(p) && (!pc->c.sql_backup_host || !strcmp(pc->type, "sqlite3"))) {
+        err_set(&why, ERR_CONFIG,
+                "preprocess: 'recover' needs sql_backup_host, and a database with hosts (pgsql, mysql)");
+        good = false;
+    }
     preprocess_free(p);
     snprintf(key, sizeof(key), "%s_preprocess", prefix);
-    return p ? 0
-             : err_set(e, ERR_CONFIG, "%s: %s", config_where(set, key, pc->name, at, sizeof(at)), why.text);
+    return good
+               ? 0
+               : err_set(e, ERR_CONFIG, "%s: %s", config_where(set, key, pc->name, at, sizeof(at)), why.text);
 }
 
 int purger_check(const struct config_set *set, const struct plugin_conf *pc, const char *prefix,
@@ -516,9 +523,9 @@ static void preprocess(struct purger *p, struct job *j)
     preprocess_run(p->preprocess, &j->batch, &out);
     if (out.records)
         log_info(&p->pl->log,
-                 "preprocess leaves out %" PRIu64 " of %" PRIu64 " rows (%" PRIu64 " packets, %" PRIu64
-                 " bytes)",
-                 out.records, rows, out.packets, out.bytes);
+                 "preprocess %s %" PRIu64 " of %" PRIu64 " rows (%" PRIu64 " packets, %" PRIu64 " bytes)",
+                 preprocess_recovers(p->preprocess) ? "has for the backup host" : "leaves out", out.records,
+                 rows, out.packets, out.bytes);
 }
 
 static void purge(struct purger *p, int64_t now_us, bool last)

@@ -35,6 +35,9 @@ enum {
     MARK_KEPT /* in the next table already */,
     MARK_DONE /* the sink has it, though not the whole batch */,
     MARK_LEFT_OUT /* by preprocess */,
+    MARK_ASIDE /* by preprocess with `recover`: for the backup host of a database, the sinks of which alone
+                  see them */
+    ,
 };
 
 /* Visits the entries of a batch that are to be written. */
@@ -43,7 +46,7 @@ static inline struct agg_entry *batch_next(const struct batch *b, uint64_t *at)
     struct agg_entry *e;
     if (!b->table)
         return NULL;
-    while ((e = agg_next(b->table, at)) && e->mark != MARK_WRITE)
+    while ((e = agg_next(b->table, at)) && e->mark != MARK_WRITE && e->mark != MARK_ASIDE)
         ;
     return e;
 }

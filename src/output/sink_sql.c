@@ -29,7 +29,9 @@ struct sink_sql {
     bool may_create; /* the table is one of the default ones and no schema is given */
     bool update;
     struct sql_value *value;
+    uint8_t part;            /* which rows of a batch are at their turn: MARK_WRITE, MARK_ASIDE */
     char writer[WRITER_MAX]; /* this plugin, to the table of ids */
+    char aside[WRITER_MAX];  /* the same, for the rows that are the backup host's */
     bool no_ids;             /* that table cannot be made */
     struct sql_table known[TABLES_MAX];
     unsigned n_known;
@@ -281,6 +283,11 @@ static void id_text(const struct batch *b, char text[BATCH_ID * 2 + 1])
         snprintf(text + 2 * i, 3, "%02x", b->id[i]);
 }
 
+static const char *writer_of(const struct sink_sql *s)
+{
+    return s->part == MARK_ASIDE ? s->aside : s->writer;
+}
+
 /* 1: the database has this batch already, from a try whose end we did not see. */
 static int had_before(struct sink_sql *s, const struct batch *b, struct err *e)
 {
@@ -288,7 +295,7 @@ static int had_before(struct sink_sql *s, const struct batch *b, struct err *e)
     if (!b->spool_seq || s->no_ids)
         return 0;
     id_text(b, id);
-    snprintf(sql, sizeof(sql), "SELECT batch FROM pmacct_spool WHERE writer = '%s'", s->writer);
+    snprintf(sql, sizeof(sql), "SELECT batch FROM pmacct_spool WHERE writer = '%s'", writer_of(s));
     if (s->server->ask(s->db, sql, last, sizeof(last), e) == -1)
         return -1;
     return !strcmp(last, id);
@@ -302,7 +309,7 @@ static int note_id(struct sink_sql *s, const struct batch *b, struct err *e)
     id_text(b, id);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    snprintf(sql, sizeof(sql), s->server->put_id, s->writer, id);
+    snprintf(sql, sizeof(sql), s->server->put_id, writer_of(s), id);
 #pragma GCC diagnostic pop
     return s->server->exec(s->db, sql, e);
 }
@@ -343,13 +350,18 @@ static int put_rows(struct sink_sql *s, struct batch *b, struct sql_load *l, str
     return put_rows(s, b, l, entry + n / 2, n - n / 2, e);
 }
 
+static bool is_of(const struct sink_sql *s, const struct agg_entry *x, bool event)
+{
+    return x->mark == s->part && (x->kind != FLOW_TRAFFIC) == event;
+}
+
 /* Rows of events have other columns: apart. Mostly there are none. */
 static int put_kind(struct sink_sql *s, struct batch *b, struct sql_load *l, const struct group *g,
                     struct err *e)
 {
     uint64_t n = 0;
     for (uint64_t i = 0; i < g->n; i++)
-        n += (g->entry[i]->kind != FLOW_TRAFFIC) == l->event;
+        n += is_of(s, g->entry[i], l->event);
     if (n == 0)
         return 0;
     if (n == g->n)
@@ -359,7 +371,7 @@ static int put_kind(struct sink_sql *s, struct batch *b, struct sql_load *l, con
         return err_set(e, ERR_SYS, "out of memory");
     uint64_t k = 0;
     for (uint64_t i = 0; i < g->n; i++)
-        if ((g->entry[i]->kind != FLOW_TRAFFIC) == l->event)
+        if (is_of(s, g->entry[i], l->event))
             some[k++] = g->entry[i];
     int rc = put_rows(s, b, l, some, n, e);
     free(some);
@@ -395,6 +407,15 @@ static int put_group(struct sink_sql *s, const struct plugin *pl, struct batch *
 
 /* ---- batches */
 
+static uint64_t rows_aside(const struct batch *b)
+{
+    const struct agg_entry *x;
+    uint64_t at = 0, n = 0;
+    while ((x = batch_next(b, &at)))
+        n += x->mark == MARK_ASIDE;
+    return n;
+}
+
 static int transaction(struct sink_sql *s, const struct plugin *pl, struct batch *b, const struct groups *gs,
                        struct err *e)
 {
@@ -402,7 +423,7 @@ static int transaction(struct sink_sql *s, const struct plugin *pl, struct batch
     if (had == -1)
         return -1;
     if (had) {
-        b->written = b->rows;
+        b->written = b->rows - (s->part == MARK_WRITE ? rows_aside(b) : 0);
         log_info(&pl->log, "the database has this purge already, from before the connection was lost");
         return 0;
     }
@@ -460,6 +481,37 @@ static int write_to_some(struct sink_sql *s, const struct plugin *pl, struct bat
     return rc;
 }
 
+/* The others are written: should these fail, only they come again. */
+static void mark_others_done(const struct batch *b)
+{
+    struct agg_entry *x;
+    uint64_t at = 0;
+    while ((x = batch_next(b, &at)))
+        if (x->mark == MARK_WRITE)
+            x->mark = MARK_DONE;
+}
+
+/* Rows that preprocess has set aside. */
+static int write_aside(struct sink_sql *s, const struct plugin *pl, struct batch *b, const struct groups *gs,
+                       struct err *e)
+{
+    const struct batch before = *b;
+    mark_others_done(b);
+    b->written = b->inserted = b->updated = b->refused = 0;
+    disconnect(s);
+    s->part = MARK_ASIDE;
+    int rc = write_to(s, pl, pl->c->sql_backup_host, b, gs, e);
+    s->part = MARK_WRITE;
+    disconnect(s);
+    b->written += before.written;
+    b->inserted += before.inserted;
+    b->updated += before.updated;
+    b->refused += before.refused;
+    if (rc == -1)
+        log_error(&pl->log, "the backup host does not take rows: %s", e->text);
+    return rc;
+}
+
 int sink_sql_write(void *state, struct plugin *pl, struct batch *b, struct err *e)
 {
     struct sink_sql *s = state;
@@ -467,7 +519,10 @@ int sink_sql_write(void *state, struct plugin *pl, struct batch *b, struct err *
     if (groups_make(&gs, s->table, b, e) == -1)
         return -1;
     sqltext_set_now(s->text, clock_wall_us());
+    s->part = MARK_WRITE;
     int rc = write_to_some(s, pl, b, &gs, e);
+    if (rc == 0 && pl->c->preprocess && pl->c->sql_backup_host && rows_aside(b))
+        rc = write_aside(s, pl, b, &gs, e);
     groups_free(&gs);
     if (rc == 0 && b->refused)
         log_error(&pl->log, "%s refused %" PRIu64 " rows; they are lost", s->server->product, b->refused);
@@ -486,6 +541,7 @@ static void name_writer(struct sink_sql *s, const struct plugin *pl)
     for (char *p = s->writer; *p; p++)
         if (*p == '\'' || *p == '\\' || *p == '%' || *p < ' ')
             *p = '_';
+    snprintf(s->aside, sizeof(s->aside), "aside:%.*s", (int)sizeof(s->aside) - 7, s->writer);
 }
 
 static int set_up(struct sink_sql *s, const struct sql_server *server, struct plugin *pl, struct err *e)

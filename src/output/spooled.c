@@ -223,6 +223,8 @@ static struct agg *table_of(const struct layout *l, const uint8_t *p, size_t n)
             return NULL;
         }
         agg_merge(t, x);
+        if (x->mark == MARK_ASIDE)
+            agg_find(t, x->key, x->key_len)->mark = MARK_ASIDE;
         at += agg_entry_octets(x);
     }
     return t;

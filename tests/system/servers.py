@@ -56,13 +56,14 @@ class Server:
 
     LAUNCHES = 3
 
-    def __init__(self, run, user, folder):
-        self.run, self.user = run, _user(run, user)
-        self.dir = run.dir / folder
+    def __init__(self, run, user, folder, host="127.0.0.1", port=None):
+        self.run, self.user, self.host = run, _user(run, user), host
+        self.dir = run.dir / (folder if host == "127.0.0.1" else f"{folder}-{host}")
         self.dir.mkdir()
         os.chown(self.dir, self.user.pw_uid, self.user.pw_gid)
+        self.words = []  # more words for the server's command line, from its next start on
         self.ports = []
-        self.port = self.new_port()
+        self.port = port or self.new_port()
         self.process = None
 
     def new_port(self):
@@ -74,12 +75,11 @@ class Server:
         self.ports.append(port)
         return port
 
-    @staticmethod
-    def free(port):
+    def free(self, port):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                s.bind(("127.0.0.1", port))
+                s.bind((self.host, port))
                 s.listen()
             except OSError:
                 return False
@@ -142,12 +142,12 @@ class Server:
 
 
 class Postgres(Server):
-    def __init__(self, run):
+    def __init__(self, run, **more):
         found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/postgres"))
         if not found:
             run.skip("PostgreSQL is not installed")
         self.bin = found[-1].parent
-        super().__init__(run, "postgres", "pg")
+        super().__init__(run, "postgres", "pg", **more)
         self.as_user(self.bin / "initdb", "-D", "d", "-A", "scram-sha-256", "-U", "pmacct", "--pwfile", self.password(),
                      "--no-sync").wait(120)
         self.start()
@@ -163,11 +163,11 @@ class Postgres(Server):
         pid = self.dir / "d" / "postmaster.pid"
         if pid.exists():
             pid.unlink()
-        return self.as_user(self.bin / "postgres", "-D", "d", "-p", self.port, "-c", "listen_addresses=127.0.0.1",
-                            "-k", self.dir, "-c", "fsync=off")
+        return self.as_user(self.bin / "postgres", "-D", "d", "-p", self.port, "-c", f"listen_addresses={self.host}",
+                            "-k", self.dir, "-c", "fsync=off", *self.words)
 
     def psql(self, text, database):
-        return subprocess.run(["psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "pmacct", "-d", database, "-XAtqc", text],
+        return subprocess.run(["psql", "-h", self.host, "-p", str(self.port), "-U", "pmacct", "-d", database, "-XAtqc", text],
                               capture_output=True, text=True, env={**self.run.env, "PGPASSWORD": "arealsmartpwd"})
 
     def answers(self):
@@ -183,9 +183,9 @@ class Postgres(Server):
 
 
 class MariaDB(Server):
-    def __init__(self, run):
+    def __init__(self, run, **more):
         run.need("mariadbd")
-        super().__init__(run, "mysql", "my")
+        super().__init__(run, "mysql", "my", **more)
         self.as_user("mariadb-install-db", "--no-defaults", f"--datadir={self.dir}/d",
                      "--auth-root-authentication-method=normal", "--skip-test-db").wait(180)
         self.start()
@@ -196,8 +196,8 @@ class MariaDB(Server):
 
     def launch(self):
         return self.as_user("mariadbd", "--no-defaults", f"--datadir={self.dir}/d", f"--socket={self.dir}/s.sock",
-                            f"--pid-file={self.dir}/pid", "--bind-address=127.0.0.1", f"--port={self.port}",
-                            "--innodb-flush-log-at-trx-commit=2")
+                            f"--pid-file={self.dir}/pid", f"--bind-address={self.host}", f"--port={self.port}",
+                            "--innodb-flush-log-at-trx-commit=2", *self.words)
 
     def mariadb(self, text, database):
         return subprocess.run(["mariadb", "--no-defaults", "-uroot", "-S", str(self.dir / "s.sock"), "-BNe", text, database],

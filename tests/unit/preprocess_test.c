@@ -95,6 +95,33 @@ static void test_actions(void **state)
     }
 }
 
+/* Rows for the backup host stay in the batch, apart from the others. */
+static void test_recover(void **state)
+{
+    (void)state;
+    static const struct counts rows[] = { { 1, 40, 1 }, { 10, 1000, 2 }, { 100, 150000, 0 } };
+    struct batch b = batch_of(rows, 3);
+    struct preprocess *p = must("minp=10, recover=1, adjb=1", false);
+    struct sums out;
+    uint64_t at = 0;
+    unsigned aside = 0;
+    assert_true(preprocess_recovers(p));
+    preprocess_run(p, &b, &out);
+    assert_int_equal(b.rows, 3);
+    assert_int_equal(out.records, 1);
+    for (struct agg_entry *e; (e = batch_next(&b, &at));)
+        if (e->mark == MARK_ASIDE) {
+            aside++;
+            assert_int_equal(e->bytes, 40);
+        }
+    assert_int_equal(aside, 1);
+    preprocess_free(p);
+    agg_free(b.table);
+    p = must("minp=10, recover=0", false);
+    assert_false(preprocess_recovers(p));
+    preprocess_free(p);
+}
+
 /* Samples of rows have the sum of all rows in the mean. */
 static void test_samples(void **state)
 {
@@ -138,10 +165,8 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_checks),
-        cmocka_unit_test(test_actions),
-        cmocka_unit_test(test_samples),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_checks),  cmocka_unit_test(test_actions), cmocka_unit_test(test_recover),
+        cmocka_unit_test(test_samples), cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
