@@ -4,7 +4,7 @@ dist_man_MANS += docs/nfacctd.8 docs/sfacctd.8 docs/pmacctd.8 docs/pmacct.1
 dist_doc_DATA += README.md ARCHITECTURE.md HACKING.md LICENSE docs/differences.md docs/maps.md docs/performance.md
 examplesdir = $(docdir)/examples
 dist_examples_DATA = \
-	examples/nfacctd-memory.conf examples/nfacctd-print-json.conf examples/nfacctd-replay.conf examples/nfacctd-sqlite3.conf \
+	examples/nfacctd-memory.conf examples/nfacctd-queue.conf examples/nfacctd-print-json.conf examples/nfacctd-replay.conf examples/nfacctd-sqlite3.conf \
 	examples/nfacctd-pgsql.conf examples/nfacctd-mysql.conf \
 	examples/nfacctd-tee.conf examples/nfacctd-tee.receivers \
 	examples/pmacctd-interfaces.conf examples/pmacctd-interfaces.map examples/pmacctd-nfprobe.conf examples/pmacctd-print.conf examples/pmacctd-sfprobe.conf examples/pmacctd-sqlite3.conf \

@@ -144,8 +144,9 @@ struct config {
     const char *print_output_file, *print_output_lock_file, *print_output_separator, *print_latest_file;
     bool print_output_file_append, print_markers, print_write_empty_file;
 
-    const char *avro_schema_file;
-    int avro_buffer_size; /* octets of a message with several records */
+    const char *avro_schema_file, *amqp_schema_key; /* key: that of messages with the schema */
+    int amqp_schema_s;                              /* between two of them */
+    int avro_buffer_size;                           /* octets of a message with several records */
 
     const char *spool_dir;  /* NULL: the default directory where that exists */
     int64_t spool_max_size; /* octets, 0: 1 GiB */
@@ -205,25 +206,10 @@ struct config {
     int counter_output, counter_max_nodes; /* counter_output: json is the only one */
     struct amqp_keys counter_amqp;
     struct kafka_keys counter_kafka;
+    struct kafka_keys collector_kafka; /* nfacctd_kafka_*: topic NULL: not asked for */
+    const char *collector_zmq_address; /* NULL: not asked for */
 
     struct telemetry_keys telemetry;
-    /* BGP sessions */
-    bool bgp_daemon, bgp_ipv6_only, bgp_add_path_ignore, bgp_disable_router_id_check, bgp_compare_ports,
-        bgp_route_refresh, bgp_origin_as_int;
-    const char *bgp_ip, *bgp_interface, *bgp_id, *bgp_allow_file, *bgp_md5_file, *bgp_tag_map,
-        *bgp_neighbors_file;
-    uint64_t bgp_as; /* 0: that of the neighbour */
-    int bgp_port, bgp_pipe_size, bgp_max_peers, bgp_ipprec, bgp_batch, bgp_batch_interval;
-    int bgp_table_peer_buckets, bgp_table_per_peer_buckets, bgp_table_attr_hash_buckets,
-        bgp_table_per_peer_hash; /* hints */
-    const char *bgp_msglog_file;
-    int bgp_msglog_output; /* 0: json, 1: avro, 2: avro_json */
-    struct amqp_keys bgp_msglog_amqp;
-    struct kafka_keys bgp_msglog_kafka;
-    const char *bgp_dump_file, *bgp_dump_latest_file;
-    int bgp_dump_output, bgp_dump_refresh_time, bgp_dump_time_slots, bgp_dump_workers;
-    struct amqp_keys bgp_dump_amqp;
-    struct kafka_keys bgp_dump_kafka;
 
     /* tee */
     const char *tee_receivers, *tee_kafka_config_file;

@@ -141,9 +141,12 @@ static int sink_amqp_open(void *state, struct plugin *pl, struct err *e)
 {
     struct sink_amqp *s = state;
     const struct amqp_keys *k = &pl->c->amqp;
-    const struct messages_conf conf = {
-        .ops = &carrier, .carrier = s, .name = k->routing_key, .rr = k->routing_key_rr
-    };
+    const struct messages_conf conf = { .ops = &carrier,
+                                        .carrier = s,
+                                        .name = k->routing_key,
+                                        .rr = k->routing_key_rr,
+                                        .schema_name = pl->c->amqp_schema_key,
+                                        .schema_s = pl->c->amqp_schema_s };
     s->pl = pl;
     s->client = amqp_client_new(k, true);
     if (!s->client)

@@ -91,9 +91,12 @@ static int sink_kafka_open(void *state, struct plugin *pl, struct err *e)
 {
     struct sink_kafka *s = state;
     const struct kafka_keys *k = &pl->c->kafka;
-    const struct messages_conf conf = {
-        .ops = &carrier, .carrier = s, .name = k->topic, .key = k->partition_key, .rr = k->topic_rr
-    };
+    const struct messages_conf conf = { .ops = &carrier,
+                                        .carrier = s,
+                                        .name = k->topic,
+                                        .key = k->partition_key,
+                                        .rr = k->topic_rr,
+                                        .registry = k->registry };
     s->partition = k->partition;
     if (open_client(s, pl, e) == 0 && messages_open(&s->messages, pl, &conf, e) == 0)
         return 0;

@@ -27,10 +27,11 @@ void udp_feed_take(struct udp_feed *uf, const uint8_t *frame, uint32_t caplen, u
     /* The UDP header says how much there should be: of fragments only the first one's part is here. */
     if (d->udp.bad || caplen < len || load_be16(d->udp.p - 4) != cursor_left(&d->udp) + 8) {
         uf->cut++;
-        log_limited(
-            uf->in->log, &uf->cut_limit, LOG_LV_WARN,
-            "[%s] datagrams that were captured in part (%u of %u octets) or as fragments are left out",
-            uf->in->c->pcap_savefile, caplen, len);
+        if (uf->in->c->pcap_savefile)
+            log_limited(
+                uf->in->log, &uf->cut_limit, LOG_LV_WARN,
+                "[%s] datagrams that were captured in part (%u of %u octets) or as fragments are left out",
+                uf->in->c->pcap_savefile, caplen, len);
         return;
     }
     struct datagram g = { .p = d->udp.p,

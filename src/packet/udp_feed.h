@@ -19,7 +19,7 @@ struct udp_feed {
 int udp_feed_open(struct udp_feed *uf, struct input *in, int dlt, struct err *e);
 
 /* One frame. A datagram of which only a part was captured, or that is one fragment of several, is counted and
- * left out. */
+ * left out; of a capture file the log says so. */
 void udp_feed_take(struct udp_feed *uf, const uint8_t *frame, uint32_t caplen, uint32_t len,
                    int64_t captured_us);
 

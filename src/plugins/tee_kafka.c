@@ -83,13 +83,17 @@ static int kafka_open(struct tee_receiver *r, struct err *e)
                    rd_kafka_err2str(rd_kafka_last_error()));
 }
 
+/* The exporter's address is the key: what it sends stays in one partition and in order, so that one reader of
+ * a group gets its flows with their templates. */
 static void produce(struct tee_receiver *r, struct datagram_record *d)
 {
     const struct kafka *k = r->queue;
+    char key[ADDR_TEXT];
     size_t len;
+    const size_t key_len = addr_text(&d->from, key);
     const uint8_t *whole = tee_queue_form(r, d, &len);
-    if (rd_kafka_produce(k->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, (void *)whole, len, NULL, 0,
-                         (void *)(uintptr_t)d->len) == 0)
+    if (rd_kafka_produce(k->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, (void *)whole, len, key,
+                         key_len, (void *)(uintptr_t)d->len) == 0)
         return;
     const rd_kafka_resp_err_t why = rd_kafka_last_error();
     r->count[why == RD_KAFKA_RESP_ERR__QUEUE_FULL ? TEE_BLOCKED : TEE_FAILED]++;

@@ -31,14 +31,14 @@ MAY_INCLUDE = {
     "bgp": {"base", "config", "core", "rib", "output"},
     "rpki": {"base", "config", "core", "rib"},
     "bmp": {"base", "config", "core", "rib", "bgp", "output"},
+    "queue": {"base", "config", "core", "packet", "output"},
     "telemetry": {"base", "config", "core", "output"},
     "pmtelemetryd": {"core", "telemetry"},
     "plugins": {"base", "config", "core", "packet", "netflow", "sflow", "output"},
-    "nfacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins", "rib", "bgp", "bmp", "rpki", "telemetry"},
-    "sfacctd": {"base", "config", "core", "packet", "sflow", "output", "plugins", "rib", "bgp", "bmp", "rpki"},
+    "nfacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "queue", "plugins", "rib", "bgp", "bmp", "rpki", "telemetry"},
+    "sfacctd": {"base", "config", "core", "packet", "sflow", "output", "queue", "plugins", "rib", "bgp", "bmp", "rpki"},
     "pmacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins", "rib", "bgp", "bmp", "rpki"},
     "uacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins", "rib", "bgp", "bmp", "rpki"},
-    "pmbgpd": {"base", "config", "core", "output", "rib", "bgp"},
     "pmacct": {"base", "config", "core", "output"},
 }
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 1000, 100
