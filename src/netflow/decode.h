@@ -49,8 +49,10 @@ struct netflow {
     struct allow *allow;           /* NULL: everybody */
     struct handon *handon;         /* NULL: templates are for ourselves */
     uint64_t refused[NF_DROP_MAX]; /* datagrams that belong to no exporter */
-    struct log_limit say_refused[NF_DROP_MAX], say_evicted;
-    int64_t clock_us; /* monotonic, as of the last tick */
+    struct log_limit say_refused[NF_DROP_MAX], say_evicted, say_keep;
+    bool keep_changed;    /* templates that nfacctd_templates_file does not have */
+    int64_t keep_next_us; /* monotonic: not written before */
+    int64_t clock_us;     /* monotonic, as of the last tick */
     struct message m;
     struct record r;
     bool splits; /* messages are taken apart (worker_splits) */

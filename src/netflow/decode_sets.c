@@ -55,6 +55,7 @@ static void learned(struct netflow *nf, struct tmpl *t, bool evicted)
     struct exporter *x = nf->m.x;
     char text[128];
     x->count[NF_COUNT_TEMPLATES]++;
+    nf->keep_changed = true;
     dump_template(nf, t);
     if (evicted) {
         x->count[NF_COUNT_TEMPLATES_EVICTED]++;

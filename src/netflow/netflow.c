@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "netflow/decode.h"
 #include "netflow/handon.h"
+#include "netflow/keep.h"
 
 /* A million domains or spoofed senders must not take the memory of the collector; real sites stay far below.
  */
@@ -257,7 +258,23 @@ static int netflow_open(void *state, struct worker *w, struct err *e)
         if (!nf->allow)
             return -1;
     }
-    return exporters_init(&nf->exporters, &limits, e);
+    if (exporters_init(&nf->exporters, &limits, e) == -1)
+        return -1;
+    if (c->templates_file)
+        keep_read(nf);
+    return 0;
+}
+
+/* Who sends templates all the time does not have them written all the time. */
+enum { KEEP_EVERY_S = 10 };
+
+static void keep_templates(struct netflow *nf)
+{
+    if (!nf->c->templates_file || !nf->keep_changed)
+        return;
+    nf->keep_changed = false;
+    nf->keep_next_us = nf->clock_us + KEEP_EVERY_S * US_PER_S;
+    keep_write(nf);
 }
 
 static void netflow_tick(void *state, int64_t now_us)
@@ -265,6 +282,8 @@ static void netflow_tick(void *state, int64_t now_us)
     struct netflow *nf = state;
     (void)now_us;
     nf->clock_us = clock_mono_us();
+    if (nf->clock_us >= nf->keep_next_us)
+        keep_templates(nf);
 }
 
 static void netflow_reload(void *state)
@@ -277,6 +296,7 @@ static void netflow_reload(void *state)
 static void netflow_close(void *state)
 {
     struct netflow *nf = state;
+    keep_templates(nf);
     allow_free(nf->allow);
     handon_close(nf->handon);
     exporters_free(&nf->exporters);

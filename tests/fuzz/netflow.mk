@@ -9,3 +9,8 @@ check_PROGRAMS += tests/fuzz/mutate_netflow
 TESTS += tests/fuzz/mutate_netflow
 tests_fuzz_mutate_netflow_SOURCES = tests/fuzz/mutate_netflow.c tests/unit/fake_worker.c tests/unit/fake_worker.h
 tests_fuzz_mutate_netflow_LDADD = libnetflow.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_lists
+TESTS += tests/fuzz/fuzz_lists
+tests_fuzz_fuzz_lists_SOURCES = tests/fuzz/fuzz_lists.c
+tests_fuzz_fuzz_lists_LDADD = $(FUZZ_LIBS) libnetflow.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)

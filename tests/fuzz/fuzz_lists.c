@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Every file of rows that has no fuzz target of its own, over any text; the first octet says which one. What
+ * is read is asked about a few flows and addresses. */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "core/allow.h"
+#include "core/custom.h"
+#include "core/networks.h"
+#include "core/numlist.h"
+#include "core/valuemap.h"
+#include "netflow/keep.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static const char *const asked[] = { "10.0.0.1",    "192.0.2.255", "0.0.0.0", "255.255.255.255",
+                                     "2001:db8::1", "::",          "ffff::" };
+enum { ASKED = sizeof(asked) / sizeof(asked[0]) };
+
+static void networks(const char *path)
+{
+    struct err e;
+    struct networks *n = networks_load(path, &e);
+    for (unsigned i = 0; n && i < ASKED; i++) {
+        struct addr a;
+        addr_parse(asked[i], &a);
+        const struct network_hit hit = networks_find(n, &a);
+        if (hit.of && addr_is_set(networks_hop(n, hit.of)) && hit.len > 128)
+            abort();
+    }
+    networks_free(n);
+}
+
+static void customs(const char *path)
+{
+    struct err e;
+    struct customs *c = customs_load(path, &e);
+    static const uint8_t packet[64] = { 0x45, 0, 0, 64, 0, 0, 0, 0, 64, 6 };
+    struct flow f;
+    if (!c)
+        return;
+    memset(&f, 0, sizeof(f));
+    f.packet = packet;
+    f.packet_len = f.packet_caplen = sizeof(packet);
+    f.packet_dlt = 12; /* DLT_RAW */
+    customs_clear(c, c->n ? ~UINT64_C(0) >> (64 - c->n) : 0, &f);
+    customs_from_packet(c, customs_of_packets(c), &f);
+    free(c);
+}
+
+static void values(const struct valuemap_kind *kind, const char *path)
+{
+    struct err e;
+    struct valuemap *m = valuemap_load(kind, path, 'N', &e);
+    struct match_memory *memory = match_memory_new();
+    for (unsigned i = 0; m && memory && i < ASKED; i++) {
+        struct flow f;
+        uint64_t value;
+        memset(&f, 0, sizeof(f));
+        addr_parse(asked[i], &f.peer_src_ip);
+        (void)valuemap_find(m, &f, memory, &value);
+    }
+    match_memory_free(memory);
+    valuemap_free(m);
+}
+
+static void sampling(const char *path) { values(&valuemap_sampling, path); }
+static void rd(const char *path) { values(&valuemap_rd, path); }
+
+static void ports(const char *path)
+{
+    struct err e;
+    free(numlist_load(&numlist_ports, path, &e));
+}
+static void protos(const char *path)
+{
+    struct err e;
+    free(numlist_load(&numlist_protos, path, &e));
+}
+static void tos(const char *path)
+{
+    struct err e;
+    free(numlist_load(&numlist_tos, path, &e));
+}
+
+static void allow(const char *path)
+{
+    struct err e;
+    allow_free(allow_load(path, &e));
+}
+
+static void templates(const char *path)
+{
+    FILE *f = fopen(path, "re");
+    struct kept *k = malloc(sizeof(*k));
+    char *text = NULL;
+    size_t cap = 0;
+    struct err e;
+    while (f && k && getline(&text, &cap, f) != -1)
+        if (kept_parse(text, k, &e) == 0 && (k->n_fields == 0 || k->n_scope > k->n_fields || k->id < 256))
+            abort();
+    free(text);
+    free(k);
+    if (f)
+        fclose(f);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    static void (*const kinds[])(const char *path) = { networks, customs, sampling, rd,       ports,
+                                                       protos,   tos,     allow,    templates };
+    char path[64];
+    if (len == 0)
+        return 0;
+    const int fd = memfd_create("list", MFD_CLOEXEC);
+    if (fd == -1)
+        return 0;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    if (write(fd, data + 1, len - 1) == (ssize_t)(len - 1))
+        kinds[data[0] % (sizeof(kinds) / sizeof(kinds[0]))](path);
+    close(fd);
+    return 0;
+}
