@@ -38,6 +38,7 @@ struct worker {
     bool splits;
     const struct customs *customs;
     uint64_t customs_of_packets; /* those in use that are taken out of packets */
+    bool customs_brought;        /* by the decoder, which empties what it does not bring */
     struct flow swapped;         /* scratch for sums */
 };
 
@@ -161,8 +162,10 @@ bool worker_wants_frames(const struct worker *w)
     for (unsigned i = 0; i < w->n; i++)
         if (w->outlets[i].spec.headers)
             return true;
-    return false;
+    return w->customs_of_packets != 0;
 }
+
+void worker_brings_customs(struct worker *w) { w->customs_brought = true; }
 
 const struct config *worker_config(const struct worker *w) { return w->c; }
 const struct log *worker_log(const struct worker *w) { return w->log; }
@@ -408,10 +411,18 @@ uint32_t worker_sampling_rate(const struct worker *w, const struct flow *f)
     return w->core.part[CORE_SAMPLING].map ? coremaps_rate(&w->core, f) : 0;
 }
 
+static void take_customs(struct worker *w, struct flow *f)
+{
+    if (f->packet)
+        customs_from_packet(w->customs, w->customs_of_packets, f);
+    else if (!w->customs_brought)
+        customs_clear(w->customs, w->customs_of_packets, f); /* those of the packet before are gone with it */
+}
+
 void worker_flow(struct worker *w, struct flow *f)
 {
-    if (__builtin_expect(w->customs_of_packets != 0, 0) && f->packet)
-        customs_from_packet(w->customs, w->customs_of_packets, f);
+    if (__builtin_expect(w->customs_of_packets != 0, 0))
+        take_customs(w, f);
     for (unsigned i = 0; i < w->enrichment.n; i++)
         w->enrichment.run[i](f);
     if (w->n_views)

@@ -19,7 +19,8 @@ struct worker; /* opaque; worker.c */
 const struct fieldset *worker_needs(const struct worker *w);
 /* Does some plugin show the flows counter? */
 bool worker_counts_flows(const struct worker *w);
-/* Does some plugin take frames? Then flow.packet has to be set where it can be. */
+/* Does some plugin, or a primitive of the site, take frames? Then flow.packet has to be set where it can be.
+ */
 bool worker_wants_frames(const struct worker *w);
 const struct config *worker_config(const struct worker *w); /* the core's */
 const struct log *worker_log(const struct worker *w);
@@ -28,6 +29,9 @@ const struct log *worker_log(const struct worker *w);
  * none.
  */
 const struct customs *worker_customs(const struct worker *w, uint64_t *used);
+
+/* The decoder fills in primitives of the site itself, where there is no packet. */
+void worker_brings_customs(struct worker *w);
 
 /* Changes when worker_needs does: a map was loaded that reads more. What was compiled for the old needs is to
  * be made anew. It changes between batches only (worker_set_now). */

@@ -251,6 +251,7 @@ static int netflow_open(void *state, struct worker *w, struct err *e)
                             .clock_us = clock_mono_us() };
     snprintf(nf->collector, sizeof(nf->collector), "%s", c->collector_ip ? c->collector_ip : "0.0.0.0");
     make_wants(nf);
+    worker_brings_customs(w);
     if (c->templates_receiver && !(nf->handon = handon_open(c->templates_receiver, nf->log, e)))
         return -1;
     if (c->collector_allow_file) {

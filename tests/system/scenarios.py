@@ -58,7 +58,7 @@ NETFLOW = [
         "path_delay_avg_usec": 900, "path_delay_min_usec": 800, "path_delay_max_usec": 1000,
         "timestamp_start": "2023-11-14 22:13:17.500000", "timestamp_end": "2023-11-14 22:13:19.500000",
         "timestamp_export": "2023-11-14 22:13:20.000000", "timestamp_arrival": DAY, "export_proto_version": 10,
-        "export_proto_sysid": 9}),
+        "export_proto_sysid": 9, "site_own": 184}),
     (6, [(8, address(SRC)), (12, address(DST)), (351, b"\x02" + number(6001, 7))], {"nvgre": 6001}),
     (7, [
         (27, address("2001:db8:a::1")), (28, address("2001:db8:a::2")), (4, b"\x11"), (5, b"\x20"), (7, number(53, 2)), (11, number(54, 2)),
@@ -92,7 +92,7 @@ def frame(packet, **more):
 FRAMES = [
     (frame(packets.ip(SRC, DST, 6, packets.tcp(40000, 443, 0x12, b"x" * 60), tos=0xb8), vlans=(5 << 13 | 11, 2 << 13 | 21)),
      {**OUTER, **SITE, "src_port": 40000, "dst_port": 443, "proto": "tcp", "tos": 184, "tcpflags": 18, "vlan": 11, "in_cvlan": 21, "cos": 5,
-      "etype": "800"}),
+      "etype": "800", "site_own": 64}),
     (packets.mac(9) + packets.mac(1) + b"\x88\x47" + label(100, 0, 4) + label(300, 1, 4) + packets.ip(SRC, DST, 17, packets.udp(1, 2, b"x" * 75)),
      {**OUTER, "mpls_label_top": 100, "mpls_label_bottom": 300, "mpls_label_stack": "100_300", "mpls_stack_depth": 2, "proto": "udp"}),
     (frame(udp(VXLAN + INNER)),

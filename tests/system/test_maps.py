@@ -245,10 +245,11 @@ def test_stitching_and_pro_rating(run):
 def test_packet_primitives(run):
     """Octets of packets, a map and networks in pmacctd, from a capture file."""
     run.write("p.lst", "name=ttl len=1 semantics=u_int packet_ptr=l3:0x0800+8\nname=word len=vlen semantics=str packet_ptr=payload\n")
-    run.write("t.map", "set_tag=7 dst_port=53\nset_tag=8 filter='tcp'\n")
+    run.write("t.map", "set_tag=7 dst_port=53\nset_tag=8 filter='tcp'\nset_tag=9 src_net=10.0.0.2/32\n")
     run.write("nets", "64500,10.0.0.0/8\n")
     frames = [(1700000000_000000, packets.ether(packets.ip("10.0.0.1", "192.0.2.1", 17, packets.udp(4000, 53, b"hello\0x"), ttl=9))),
-              (1700000001_000000, packets.ether(packets.ip("10.0.0.1", "192.0.2.1", 6, packets.tcp(4000, 80))))]
+              (1700000001_000000, packets.ether(packets.ip("10.0.0.2", "192.0.2.1", 17, b"x" * 64, fragment=8, ttl=33))),
+              (1700000002_000000, packets.ether(packets.ip("10.0.0.1", "192.0.2.1", 6, packets.tcp(4000, 80))))]
     packets.pcap(run.dir / "in.pcap", frames)
     d = run.daemon("pmacctd", config="""
         plugins: print[a]
@@ -262,7 +263,8 @@ def test_packet_primitives(run):
         print_refresh_time: 600""")
     assert d.wait() == 0
     rows = sorted((r["tag"], r["as_src"], r["net_src"], r["ttl"], r["word"]) for r in run.rows("a.json"))
-    assert rows == [(7, 64500, "10.0.0.0", "9", "hello"), (8, 64500, "10.0.0.0", "64", "")], rows
+    assert rows == [(7, 64500, "10.0.0.0", "9", "hello"), (8, 64500, "10.0.0.0", "64", ""),
+                    (9, 64500, "10.0.0.0", "0", "")], rows  # of a fragment whose first one never came, the sum is all that was kept
 
 
 def test_geoip(run):

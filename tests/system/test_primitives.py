@@ -35,8 +35,9 @@ def table():
 
 
 def filled(daemon):
-    """The rows that this daemon fills by itself."""
-    return [row for row in table() if row[daemon] in ("yes", "unlisted")]
+    """The rows that this daemon fills by itself, and one of the site's own."""
+    own = {"name": "site_own", "csv": ["site_own"], "json": ["site_own"], "sql": ["site_own"]}
+    return [row for row in table() if row[daemon] in ("yes", "unlisted")] + [own]
 
 
 def plain(value):
@@ -62,10 +63,12 @@ def setup(run, daemon, rows):
                                     for net, (c, p, a, o) in scenarios.GEO.items()})
     run.write("tags.map", "set_tag={tag} set_tag2={tag2} set_label={label}\n".format(**scenarios.TAGS))
     run.write("nets", scenarios.NETWORKS)
+    run.write("own", "name=site_own semantics=u_int " + ("field_type=5 len=1\n" if daemon == "nfacctd" else "packet_ptr=l3:0x0800+8 len=1\n"))
     run.write("rd.map", "id=0:65000:7 ip=0.0.0.0/0\n")
     return f"""
         plugins: print[csv], print[json], memory[m], sqlite3[s]
         aggregate: {", ".join(row["name"] for row in rows)}
+        aggregate_primitives: @DIR@/own
         pre_tag_map: @DIR@/tags.map
         {"networks_file: @DIR@/nets" if daemon != "nfacctd" else ""}
         {"geoipv2_file: @DIR@/g.mmdb" if geo(run) else ""}
