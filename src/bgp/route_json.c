@@ -2,6 +2,7 @@
 /* Routes as JSON. Texts of BGP hold nothing that needs an escape. */
 #include "bgp/route_json.h"
 
+#include "bgp/nlri_json.h"
 #include "bgp/text.h"
 #include "output/json.h"
 
@@ -98,6 +99,8 @@ void bgp_attrs_json(struct strbuf *s, const struct rib_attrs *a, const struct bg
         json_uint(s, "psid_li", a->label_index);
     if (a->has & RIB_OTC)
         json_uint(s, "otc", a->otc);
+    if (a->has & RIB_OTHERS)
+        bgp_others_json(s, a->others);
 }
 
 void bgp_route_json(struct strbuf *s, const struct rib_key *k, struct rib_octets labels, const char *attrs,
@@ -105,20 +108,26 @@ void bgp_route_json(struct strbuf *s, const struct rib_key *k, struct rib_octets
 {
     json_uint(s, "afi", k->afi);
     json_uint(s, "safi", k->safi);
-    strbuf_str(s, k->nlri.len ? ", \"nlri\": \"" : ", \"ip_prefix\": \"");
-    bgp_text_nlri(s, k);
-    strbuf_char(s, '"');
+    if (k->nlri.len) {
+        bgp_nlri_json(s, k, labels);
+    } else {
+        json_name(s, "ip_prefix");
+        strbuf_char(s, '"');
+        bgp_text_prefix(s, k);
+        strbuf_char(s, '"');
+    }
     if (k->has_path_id)
         json_uint(s, "as_path_id", k->path_id);
     strbuf_add(s, attrs, len);
     if (roa)
         json_word(s, "roa", (const char[]){ roa, 0 });
-    if (k->has_rd) {
+    const uint8_t *rd = bgp_key_rd(k);
+    if (rd) {
         strbuf_lit(s, ", \"rd\": \"");
-        bgp_text_rd(s, k->rd);
+        bgp_text_rd(s, rd);
         strbuf_lit(s, "\", \"rd_origin\": \"bgp\"");
     }
-    if (labels.len) {
+    if (labels.len && !k->nlri.len) {
         strbuf_lit(s, ", \"mpls_label\": \"");
         bgp_text_labels(s, labels);
         strbuf_char(s, '"');

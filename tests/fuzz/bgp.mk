@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Fuzz targets of src/bgp.
 BGP_FUZZ = tests/fuzz/fuzz_bgp_open tests/fuzz/fuzz_bgp_update tests/fuzz/fuzz_bgp_nlri tests/fuzz/fuzz_bgp_mrt
-BGP_FUZZ_LIBS = $(FUZZ_LIBS) libbgp.a libbase.a $(DAEMON_LIBS)
+BGP_FUZZ_LIBS = $(FUZZ_LIBS) libbgp.a libformat.a libcore.a libconfig.a libbase.a -lm $(DAEMON_LIBS)
 check_PROGRAMS += tests/fuzz/fuzz_bgp_open tests/fuzz/fuzz_bgp_update tests/fuzz/fuzz_bgp_nlri tests/fuzz/fuzz_bgp_mrt
 TESTS += $(BGP_FUZZ)
 tests_fuzz_fuzz_bgp_open_SOURCES = tests/fuzz/fuzz_bgp_open.c

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "bgp/evpn.h"
+#include "bgp/nlri_json.h"
 #include "bgp/text.h"
 #include "bgp/update.h"
 #include "bgp/write.h"
@@ -46,6 +47,8 @@ static void route(void *arg, const struct rib_key *k, struct rib_octets labels)
     bgp_text_labels(&r->s, labels);
     if (r->family == BGP_EVPN)
         (void)evpn_decode(k->nlri, labels, &evpn);
+    bgp_nlri_json(&r->s, k, labels);
+    (void)bgp_key_rd(k);
     bgp_write_nlri(&o, k, labels);
     if (o.full)
         return;

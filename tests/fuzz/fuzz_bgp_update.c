@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include "bgp/nlri_json.h"
 #include "bgp/text.h"
 #include "bgp/update.h"
 #include "bgp/write.h"
@@ -31,6 +32,7 @@ static void attrs(void *arg, const struct rib_attrs *a)
     bgp_text_comms(&r->s, a->comms);
     bgp_text_ext_comms(&r->s, a->ext_comms);
     bgp_text_lrg_comms(&r->s, a->lrg_comms);
+    bgp_others_json(&r->s, a->others);
 }
 
 static void route(void *arg, const struct rib_key *k, struct rib_octets labels)

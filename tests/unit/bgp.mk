@@ -25,3 +25,8 @@ tests_unit_bgp_route_json_test_LDADD = libbgp.a libformat.a libcore.a libconfig.
 check_PROGRAMS += bench/micro_bgp
 bench_micro_bgp_SOURCES = bench/micro_bgp.c
 bench_micro_bgp_LDADD = libbgp.a libbase.a $(DAEMON_LIBS)
+
+check_PROGRAMS += tests/unit/bgp_nlri_json_test
+TESTS += tests/unit/bgp_nlri_json_test
+tests_unit_bgp_nlri_json_test_SOURCES = tests/unit/bgp_nlri_json_test.c tests/unit/hex.h
+tests_unit_bgp_nlri_json_test_LDADD = libbgp.a libformat.a libcore.a libconfig.a libbase.a $(TEST_LIBS)
