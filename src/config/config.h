@@ -211,6 +211,23 @@ struct config {
     const char *collector_zmq_address; /* NULL: not asked for */
 
     struct telemetry_keys telemetry;
+    /* BGP sessions */
+    bool bgp_daemon, bgp_ipv6_only, bgp_add_path_ignore, bgp_disable_router_id_check, bgp_compare_ports,
+        bgp_route_refresh, bgp_origin_as_int;
+    const char *bgp_ip, *bgp_interface, *bgp_id, *bgp_allow_file, *bgp_md5_file, *bgp_tag_map,
+        *bgp_neighbors_file;
+    uint64_t bgp_as; /* 0: that of the neighbour */
+    int bgp_port, bgp_pipe_size, bgp_max_peers, bgp_ipprec, bgp_batch, bgp_batch_interval;
+    int bgp_table_peer_buckets, bgp_table_per_peer_buckets, bgp_table_attr_hash_buckets,
+        bgp_table_per_peer_hash; /* hints */
+    const char *bgp_msglog_file;
+    int bgp_msglog_output; /* 0: json, 1: avro, 2: avro_json */
+    struct amqp_keys bgp_msglog_amqp;
+    struct kafka_keys bgp_msglog_kafka;
+    const char *bgp_dump_file, *bgp_dump_latest_file;
+    int bgp_dump_output, bgp_dump_refresh_time, bgp_dump_time_slots, bgp_dump_workers;
+    struct amqp_keys bgp_dump_amqp;
+    struct kafka_keys bgp_dump_kafka;
 
     /* tee */
     const char *tee_receivers, *tee_kafka_config_file;

@@ -203,10 +203,9 @@ bool pairs_next(struct pairs *x, const uint8_t *word[2], uint32_t len[2])
     return false;
 }
 
-static void json_map(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
+void json_pairs(struct strbuf *out, const char *p, size_t len)
 {
-    (void)f;
-    struct pairs x = pairs_of(v, len);
+    struct pairs x = pairs_of((const uint8_t *)p, (uint32_t)len);
     const uint8_t *word[2];
     uint32_t n[2];
     bool first = true;
@@ -220,6 +219,12 @@ static void json_map(const struct format *f, const uint8_t *v, uint32_t len, str
         json_string(out, (const char *)word[1], n[1]);
     }
     strbuf_char(out, '}');
+}
+
+static void json_map(const struct format *f, const uint8_t *v, uint32_t len, struct strbuf *out)
+{
+    (void)f;
+    json_pairs(out, (const char *)v, len);
 }
 
 /* ---- columns */

@@ -17,6 +17,9 @@ void json_chars(struct strbuf *out, const uint8_t *p, size_t len);
  */
 unsigned utf8_len(const uint8_t *p, size_t left);
 
+/* A label of the form key%value,key%value (pre_tag_label_encode_as_map) as an object. */
+void json_pairs(struct strbuf *out, const char *p, size_t len);
+
 /* Names are those of the suite: they need no escapes. */
 static inline void json_first(struct strbuf *s, const char *name)
 {

@@ -3,6 +3,7 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
+#include "bgp/service.h"
 #include "core/daemon.h"
 #include "output/sqltext.h"
 #include "plugins/plugins.h"
@@ -14,6 +15,8 @@
 static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_PROBES NULL };
 
 static const struct input_ops *const inputs[] = { &input_savefile, &input_pcap, NULL };
+
+static const struct service_ops *const services[] = { &bgp_service, NULL };
 
 static int check_map(const struct config *c, struct err *e)
 {
@@ -57,6 +60,7 @@ int main(int argc, char **argv)
         .name = "pmacctd",
         .description = "Promiscuous Mode Accounting Daemon",
         .letter = 'P',
+        .services = services,
         .plugins = plugins,
         .inputs = inputs,
         .schema = sqltext_print_schemas,

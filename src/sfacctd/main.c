@@ -3,6 +3,7 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
+#include "bgp/service.h"
 #include "core/collector.h"
 #include "core/daemon.h"
 #include "output/sqltext.h"
@@ -15,6 +16,8 @@
 static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_REPLICATOR NULL };
 
 static const struct input_ops *const inputs[] = { &input_savefile, INPUTS_OF_QUEUES, &input_udp, NULL };
+
+static const struct service_ops *const services[] = { &bgp_service, NULL };
 
 static int check(const struct config_set *set, struct err *e)
 {
@@ -31,6 +34,7 @@ int main(int argc, char **argv)
         .name = "sfacctd",
         .description = "sFlow Accounting Daemon",
         .letter = 'S',
+        .services = services,
         .plugins = plugins,
         .inputs = inputs,
         .decoder = &decoder,

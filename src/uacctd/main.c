@@ -3,6 +3,7 @@
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
+#include "bgp/service.h"
 #include "core/daemon.h"
 #include "output/sqltext.h"
 #include "packet/link.h"
@@ -12,6 +13,8 @@
 static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_PROBES NULL };
 
 static const struct input_ops *const inputs[] = { &input_nflog, NULL };
+
+static const struct service_ops *const services[] = { &bgp_service, NULL };
 
 static int check(const struct config_set *set, struct err *e)
 {
@@ -34,6 +37,7 @@ int main(int argc, char **argv)
         .name = "uacctd",
         .description = "Linux NetFilter NFLOG Accounting Daemon",
         .letter = 'U',
+        .services = services,
         .plugins = plugins,
         .inputs = inputs,
         .schema = sqltext_print_schemas,

@@ -58,6 +58,7 @@ static struct flow full(void)
     f.mpls_pw_id = 13;
     f.mpls_label_top = 99;
     f.mpls_label_bottom = 100;
+    f.std_comm = text_var("64500:7 64500:18");
     memcpy(f.src_mac.b, "\2\0\0\xaa\xbb\xcc", 6);
     memcpy(f.dst_mac.b, "\1\0\x5e\0\0\1", 6);
     f.vlan = 210;
@@ -112,6 +113,7 @@ static const struct {
     char daemon;
     bool negatable;
 } conditions[] = {
+    { "comms", "64500:1.,65000:1", "64500:1", 'N', false },
     { "ip", "192.0.2.0/24", "192.0.3.0/24", 'N', false },
     { "in", "7", "8", 'N', true },
     { "out", "8", "7", 'P', true },
@@ -408,7 +410,7 @@ static void faults(void **state)
         { "set_tag=1 filter='no such thing'", "malformed filter", 'N' },
         { "set_tag=1 vrf_name='('", "is no regular expression", 'N' },
         { "set_tag=1 local_pref=100", "'local_pref' needs BGP", 'N' },
-        { "set_tag=1 comms=64500:1", "'comms' needs BGP", 'N' },
+        { "set_tag=1 src_comms=64500:1", "'src_comms' needs BGP", 'N' },
         { "set_tag=1 src_roa=v", "'src_roa' needs RPKI", 'N' },
         { "set_tag=1 ip=10.0.0.1", "key 'ip' not applicable", 'P' },
         { "set_tag=1 fwd_status=1", "key 'fwd_status' not applicable", 'P' },

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the BGP service does with its sessions: who may open one, what their UPDATEs do to the RIB and to the
+ * message log, what becomes of the routes when a session ends. Called by service.c and, through
+ * bgp_neighbour_ops, by session.c. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "bgp/service_impl.h"
+#include "bgp/update.h"
+
+enum { TEND_BATCH = 64, CEASE_ADMIN_DOWN = 2, CEASE_REJECTED = 5, CEASE_COLLISION = 7, OPEN_BAD_ID = 3 };
+
+static struct bgp_peer *peer_of(struct bgp_session *s) { return (struct bgp_peer *)s; }
+
+/* ---- the message log */
+
+static void put_line(struct bgp_service *b, struct bgp_peer *p)
+{
+    if (b->lines.line.failed)
+        b->lines_lost++;
+    else
+        (void)msglog_put(b->msglog, p->log_target, b->lines.line.p, b->lines.line.len); /* it counts */
+}
+
+static void tell_session(struct bgp_service *b, struct bgp_peer *p, const char *event)
+{
+    if (!b->msglog || !p->log_target)
+        return;
+    bgp_lines_time(&b->lines, clock_wall_us(), true);
+    bgp_lines_session(&b->lines, p, event);
+    put_line(b, p);
+}
+
+static void tell_route(struct bgp_service *b, struct bgp_peer *p, const char *what, const struct rib_key *k,
+                       struct rib_octets labels, uint32_t attrs)
+{
+    bgp_lines_route(&b->lines, p, what, k, labels, attrs);
+    put_line(b, p);
+}
+
+/* ---- routes */
+
+struct taking {
+    struct bgp_service *b;
+    struct bgp_peer *p;
+    uint32_t attrs; /* of the routes under way, one reference; 0: none */
+};
+
+static void drop_attrs(struct taking *t)
+{
+    if (t->attrs)
+        rib_attrs_put(rib_pool(t->b->rib), t->attrs);
+    t->attrs = 0;
+}
+
+static void on_attrs(void *arg, const struct rib_attrs *a)
+{
+    struct taking *t = arg;
+    drop_attrs(t);
+    t->attrs = rib_attrs_intern(rib_pool(t->b->rib), a);
+}
+
+static void lose_route(struct bgp_service *b, struct bgp_peer *p)
+{
+    p->lost++;
+    log_limited(b->log, &b->say_memory, LOG_LV_ERROR, "[%s] no memory for a route: it is left out",
+                p->s.name);
+}
+
+static void on_announce(void *arg, const struct rib_key *k, struct rib_octets labels)
+{
+    struct taking *t = arg;
+    struct bgp_peer *p = t->p;
+    p->announced++;
+    if (!t->attrs || rib_announce(t->b->rib, p->rib, k, labels, t->attrs, NULL) == -1) {
+        lose_route(t->b, p);
+        return;
+    }
+    if (t->b->msglog)
+        tell_route(t->b, p, "update", k, labels, t->attrs);
+}
+
+static void on_withdraw(void *arg, const struct rib_key *k, struct rib_octets labels)
+{
+    struct taking *t = arg;
+    struct rib_route was;
+    (void)labels;
+    const int rc = rib_withdraw(t->b->rib, t->p->rib, k, &was);
+    t->p->withdrawn += rc == 1;
+    t->p->unknown_withdrawn += rc == 0;
+    if (rc == -1)
+        lose_route(t->b, t->p);
+    else if (rc == 1 && t->b->msglog)
+        tell_route(t->b, t->p, "withdraw", k, (struct rib_octets){ was.labels, was.labels_len }, was.attrs);
+}
+
+/* ---- routes of a peer that is gone */
+
+static bool is_of_heir(const struct bgp_peer *p, const struct rib_key *k)
+{
+    struct rib_route r;
+    return p->heir && p->heir->rib && rib_find(p->owner->rib, p->heir->rib, k, &r);
+}
+
+/* What the session's heir has told anew was not deleted. */
+static bool on_gone(void *arg, const struct rib_key *k, const struct rib_route *r)
+{
+    struct bgp_peer *p = arg;
+    if (!is_of_heir(p, k))
+        tell_route(p->owner, p, "delete", k, (struct rib_octets){ r->labels, r->labels_len }, r->attrs);
+    return true;
+}
+
+static void peer_free(struct bgp_peer *p)
+{
+    struct bgp_service *b = p->owner;
+    if (b->msglog)
+        msglog_target_free(b->msglog, p->log_target);
+    strbuf_free(&p->head);
+    b->peers_left--;
+    free(p);
+}
+
+static void free_if_done(struct bgp_peer *p)
+{
+    if (p->handles_gone && !p->rib && !p->stale)
+        peer_free(p);
+}
+
+static void unlink_from(struct bgp_peer **list, struct bgp_peer *p)
+{
+    while (*list != p)
+        list = &(*list)->next_stale;
+    *list = p->next_stale;
+}
+
+static void on_all_gone(void *arg)
+{
+    struct bgp_peer *p = arg;
+    unlink_from(&p->owner->leaving, p);
+    if (p->told)
+        tell_session(p->owner, p, "log_close");
+    p->rib = 0;
+    free_if_done(p);
+}
+
+static void remove_routes(struct bgp_service *b, struct bgp_peer *p)
+{
+    if (b->msglog)
+        bgp_lines_time(&b->lines, clock_wall_us(), true);
+    p->next_stale = b->leaving;
+    b->leaving = p;
+    rib_peer_remove(b->rib, p->rib, b->msglog ? on_gone : NULL, on_all_gone, p);
+    bgp_service_tend(b);
+}
+
+/* ---- graceful restart: the routes of a lost session stay, stale, until its heir has told all of his or the
+ * time is up (RFC 4724 §4.2) */
+
+static void keep_stale(struct bgp_service *b, struct bgp_peer *p)
+{
+    p->stale = true;
+    p->stale_until_ms = uv_now(b->io.loop) + (uint64_t)p->s.restart_s * 1000;
+    p->next_stale = b->stale;
+    b->stale = p;
+    log_info(b->log, "[%s] its routes are kept for %u s (graceful restart)", p->s.name, p->s.restart_s);
+    if (p->told)
+        tell_session(b, p, "log_close");
+    p->told = false;
+}
+
+static void end_stale(struct bgp_service *b, struct bgp_peer *p)
+{
+    unlink_from(&b->stale, p);
+    p->stale = false;
+    remove_routes(b, p);
+}
+
+static void forget_heir(struct bgp_service *b, const struct bgp_peer *heir)
+{
+    for (struct bgp_peer *p = b->stale; p; p = p->next_stale)
+        if (p->heir == heir)
+            p->heir = NULL;
+}
+
+static void find_heritage(struct bgp_service *b, struct bgp_peer *heir)
+{
+    for (struct bgp_peer *p = b->stale; p; p = p->next_stale)
+        if (addr_equal(&p->s.addr, &heir->s.addr) && !memcmp(p->s.id, heir->s.id, 4)) {
+            p->heir = heir;
+            p->heir_eors = 0;
+        }
+}
+
+/* All families that the heir speaks have been told. */
+static void on_heir_told(struct bgp_service *b, const struct bgp_peer *heir, uint16_t afi, uint8_t safi)
+{
+    const enum bgp_family f = bgp_family_of(afi, safi);
+    for (struct bgp_peer *p = b->stale, *next; p; p = next) {
+        next = p->next_stale;
+        if (p->heir != heir || f == BGP_FAMILIES)
+            continue;
+        p->heir_eors |= BGP_FAMILY_BIT(f);
+        if ((heir->s.caps.families & ~p->heir_eors) == 0)
+            end_stale(b, p);
+    }
+}
+
+static void on_end_of_rib(void *arg, uint16_t afi, uint8_t safi)
+{
+    struct taking *t = arg;
+    log_debug(t->b->log, "[%s] End-of-RIB AFI [%u] SAFI [%u]", t->p->s.name, afi, safi);
+    if (t->b->msglog) {
+        bgp_lines_end_of_rib(&t->b->lines, t->p, afi, safi);
+        put_line(t->b, t->p);
+    }
+    if (t->b->stale)
+        on_heir_told(t->b, t->p, afi, safi);
+}
+
+void bgp_neighbours_tick(struct bgp_service *b)
+{
+    const uint64_t now = uv_now(b->io.loop);
+    for (struct bgp_peer *p = b->stale, *next; p; p = next) {
+        next = p->next_stale;
+        if (now >= p->stale_until_ms)
+            end_stale(b, p);
+    }
+}
+
+/* ---- what sessions call */
+
+static const struct bgp_update_ops taking_ops = {
+    .attrs = on_attrs, .announce = on_announce, .withdraw = on_withdraw, .end_of_rib = on_end_of_rib
+};
+
+static int on_update(struct bgp_session *s, const uint8_t *msg, size_t len, struct bgp_error *e)
+{
+    struct bgp_peer *p = peer_of(s);
+    struct taking t = { .b = p->owner, .p = p };
+    if (!p->rib)
+        return 0;
+    if (p->owner->msglog)
+        bgp_lines_time(&p->owner->lines, clock_wall_us(), true);
+    const int rc = bgp_update_parse(msg, len, &s->caps, &taking_ops, &t, e);
+    drop_attrs(&t);
+    return rc;
+}
+
+static void set_id(const struct bgp_service *b, const struct bgp_session *s, struct bgp_open *ours)
+{
+    static const uint8_t fallback[4] = { 1, 2, 3, 4 }, none[4];
+    memcpy(ours->id, b->id, 4);
+    if (memcmp(b->id, none, 4) == 0)
+        memcpy(ours->id, addr_is_v4(&s->local) ? s->local.b + 12 : fallback, 4);
+}
+
+static void forget_add_path(struct bgp_open *ours)
+{
+    for (unsigned i = 0; i < ours->n; i++)
+        ours->family[i].add_path = 0;
+}
+
+static int on_open(struct bgp_session *s, const struct bgp_open *theirs, struct bgp_open *ours,
+                   struct bgp_error *e)
+{
+    struct bgp_peer *p = peer_of(s);
+    struct bgp_service *b = p->owner;
+    char text[ADDR_TEXT];
+    const struct bgp_peer *other = bgp_peers_by_id(&b->peers, s->id, p);
+    if (other && !b->c->bgp_disable_router_id_check) {
+        b->refused_twice++;
+        log_warn(b->log, "[%s] Refusing new connection from existing Router-ID. (%s has it)", s->name,
+                 addr_str(&other->s.addr, text));
+        return bgp_fault(e, BGP_RESET, BGP_ERR_OPEN, OPEN_BAD_ID, "another session has this identifier");
+    }
+    bgp_peers_add_id(&b->peers, p);
+    ours->as = b->c->bgp_as ? (uint32_t)b->c->bgp_as : theirs->as;
+    set_id(b, s, ours);
+    ours->refresh = ours->refresh && b->c->bgp_route_refresh;
+    ours->enhanced_refresh = false;
+    ours->restart = theirs->restart; /* we keep its routes, and have none of our own */
+    if (b->c->bgp_add_path_ignore)
+        forget_add_path(ours);
+    log_info(b->log, "[%s] BGP_OPEN: Local AS: %u Remote AS: %u HoldTime: %u", s->name, ours->as, theirs->as,
+             theirs->hold_s);
+    return 0;
+}
+
+static void on_established(struct bgp_session *s)
+{
+    struct bgp_peer *p = peer_of(s);
+    struct bgp_service *b = p->owner;
+    struct rib_peer_info info = { .addr = s->addr, .port = s->port, .as = s->as };
+    addr_set_v4(&info.id, s->id);
+    p->rib = rib_peer_add(b->rib, &info);
+    if (!p->rib) {
+        log_error(b->log, "[%s] no memory for its routes", s->name);
+        bgp_session_cease(s, 8, NULL);
+        return;
+    }
+    if (b->msglog) {
+        const struct msglog_topic topic = { .peer_src_ip = &s->addr,
+                                            .peer_src_port = s->port,
+                                            .peer_as = s->as };
+        p->log_target = msglog_target_new(b->msglog, &topic);
+        bgp_lines_head(&b->lines, p);
+        tell_session(b, p, "log_init");
+        p->told = true;
+    }
+    find_heritage(b, p);
+    b->neighbors_changed = true;
+}
+
+static bool on_room(struct bgp_session *s) { return bgp_service_room(peer_of(s)->owner); }
+
+static void on_batch(struct bgp_session *s)
+{
+    struct bgp_service *b = peer_of(s)->owner;
+    if (b->msglog)
+        msglog_flush(b->msglog);
+    if (rib_tend(b->rib, TEND_BATCH))
+        bgp_service_tend(b);
+}
+
+static void on_closed(struct bgp_session *s, enum bgp_end end)
+{
+    struct bgp_peer *p = peer_of(s);
+    struct bgp_service *b = p->owner;
+    bgp_peers_remove(&b->peers, p);
+    forget_heir(b, p);
+    p->over = true;
+    b->neighbors_changed = true;
+    if (!p->rib || p->stale)
+        return;
+    if (b->stopping) {
+        if (p->told)
+            tell_session(b, p, "log_close");
+        p->rib = 0; /* goes with the RIB */
+    } else if (end == BGP_END_LOST && s->restart && s->restart_s) {
+        keep_stale(b, p);
+    } else {
+        remove_routes(b, p);
+    }
+}
+
+static void on_handles_gone(struct bgp_session *s)
+{
+    struct bgp_peer *p = peer_of(s);
+    p->handles_gone = true;
+    free_if_done(p);
+}
+
+const struct bgp_session_ops bgp_neighbour_ops = { .open = on_open,
+                                                   .established = on_established,
+                                                   .update = on_update,
+                                                   .room = on_room,
+                                                   .batch = on_batch,
+                                                   .closed = on_closed,
+                                                   .gone = on_handles_gone };
+
+/* ---- who connects */
+
+static void refuse(int fd, uint8_t subcode)
+{
+    uint8_t msg[BGP_MAX];
+    const struct bgp_error e = { .action = BGP_RESET, .code = BGP_ERR_CEASE, .subcode = subcode };
+    (void)!write(fd, msg, bgp_notification_write(msg, sizeof(msg), &e));
+    close(fd);
+}
+
+/* Seconds for which the session may still be alive though silent. */
+static int64_t residual(const struct bgp_session *s)
+{
+    const uint64_t silent = (uv_now(s->io->loop) - s->heard_ms) / 1000;
+    return s->hold_s ? (int64_t)s->hold_s - (int64_t)silent : INT64_MAX;
+}
+
+/* A second connection from a peer: it replaces one that is dead, has not come far, or is known to restart
+ * this way. -1: refused. */
+static int settle_collision(struct bgp_service *b, struct bgp_peer *old)
+{
+    const bool alive = old->s.state == BGP_CONFIRM || old->s.state == BGP_ESTABLISHED;
+    const int64_t left = residual(&old->s);
+    if (alive && !old->s.restart && left > 0) {
+        b->refused_twice++;
+        log_limited(b->log, &b->say_refused, LOG_LV_INFO,
+                    "[%s] Refusing new connection from existing peer (residual holdtime: %" PRId64 ").",
+                    old->s.name, left == INT64_MAX ? 0 : left);
+        return -1;
+    }
+    log_info(b->log, "[%s] Replenishing stale connection by peer.", old->s.name);
+    if (alive && old->s.restart && old->s.restart_s && old->rib) {
+        bgp_peers_remove(&b->peers, old);
+        keep_stale(b, old);
+    }
+    bgp_session_cease(&old->s, CEASE_COLLISION, NULL);
+    return 0;
+}
+
+static bool has_place(struct bgp_service *b)
+{
+    const int most = b->c->bgp_max_peers;
+    if (!most || b->peers.n < (unsigned)most)
+        return true;
+    b->refused_max++;
+    log_limited(b->log, &b->say_max, LOG_LV_WARN,
+                "Insufficient number of BGP peers has been configured by 'bgp_daemon_max_peers' (%d).", most);
+    return false;
+}
+
+static void log_usage(const struct bgp_service *b, const struct bgp_peer *p)
+{
+    if (b->c->bgp_max_peers)
+        log_info(b->log, "[%s] BGP peers usage: %u/%d", p->s.name, b->peers.n, b->c->bgp_max_peers);
+    else
+        log_info(b->log, "[%s] BGP peers usage: %u", p->s.name, b->peers.n);
+}
+
+void bgp_neighbour_accepted(void *arg, int fd, const struct addr *from, uint16_t port)
+{
+    struct bgp_service *b = arg;
+    struct bgp_peer *old = bgp_peers_by_addr(&b->peers, from, b->c->bgp_compare_ports ? port : 0);
+    if (old && settle_collision(b, old) == -1) {
+        refuse(fd, CEASE_COLLISION);
+        return;
+    }
+    if (!has_place(b)) {
+        refuse(fd, CEASE_REJECTED);
+        return;
+    }
+    struct bgp_peer *p = calloc(1, sizeof(*p));
+    if (!p || bgp_session_begin(&p->s, &b->io, fd, from, port) == -1) {
+        log_error(b->log, "no memory for a BGP session");
+        free(p);
+        close(fd);
+        return;
+    }
+    p->owner = b;
+    b->peers_left++;
+    bgp_peers_add(&b->peers, p);
+    log_usage(b, p);
+}
+
+/* ---- all of them */
+
+void bgp_neighbours_stop(struct bgp_service *b, const char *text)
+{
+    b->stopping = true;
+    for (struct bgp_peer *p = b->peers.first, *next; p; p = next) {
+        next = p->next;
+        bgp_session_cease(&p->s, CEASE_ADMIN_DOWN, text);
+    }
+}
+
+void bgp_neighbours_retag(struct bgp_service *b)
+{
+    for (struct bgp_peer *p = b->peers.first; p; p = p->next)
+        if (p->log_target)
+            bgp_lines_head(&b->lines, p);
+    for (struct bgp_peer *p = b->stale; p; p = p->next_stale)
+        bgp_lines_head(&b->lines, p);
+}
+
+void bgp_neighbours_stats(const struct bgp_service *b)
+{
+    static const char *const states[] = { "connect", "opensent", "openconfirm", "established", "closed" };
+    char text[ADDR_TEXT];
+    for (const struct bgp_peer *p = b->peers.first; p; p = p->next) {
+        const struct bgp_counts *n = &p->s.counts;
+        log_notice(b->log,
+                   "stats [%s] BGP peer id=%s as=%u state=%s routes=%" PRIu64 " octets=%" PRIu64
+                   " updates=%" PRIu64 " announced=%" PRIu64 " withdrawn=%" PRIu64
+                   " withdrawn_unknown=%" PRIu64 " attributes_discarded=%" PRIu64
+                   " treated_as_withdraw=%" PRIu64 " lost=%" PRIu64 " keepalives_in=%" PRIu64
+                   " keepalives_out=%" PRIu64,
+                   addr_str(&p->s.addr, text), p->s.name, p->s.as, states[p->s.state + 1],
+                   p->rib ? rib_peer_routes(b->rib, p->rib, NULL) : 0, n->octets_in, n->updates, p->announced,
+                   p->withdrawn, p->unknown_withdrawn, n->discarded, n->treated_as_withdraw, p->lost,
+                   n->keepalives_in, n->keepalives_out);
+    }
+}
+
+static void free_list(struct bgp_peer *p)
+{
+    while (p) {
+        struct bgp_peer *const next = p->next_stale;
+        peer_free(p);
+        p = next;
+    }
+}
+
+void bgp_neighbours_free(struct bgp_service *b)
+{
+    free_list(b->stale);
+    free_list(b->leaving);
+}

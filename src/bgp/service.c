@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The life of the BGP service: checks, listener, message log, signals, end. The daemon's runner of services
+ * (core/service.c) calls it. */
+#include "bgp/service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "bgp/service_impl.h"
+#include "core/peertags.h"
+#include "output/writerid.h"
+
+enum { TICK_MS = 1000, TEND_SLICE = 1000 };
+#define TAG_MAP "bgp_daemon_tag_map"
+
+static bool wanted(const struct config *c, char daemon) { return daemon == 'B' || c->bgp_daemon; }
+
+/* ---- before anything starts */
+
+static struct msglog_conf log_conf(const struct config *c)
+{
+    return (
+        struct msglog_conf){ .name = "bgp_daemon_msglog",
+                             .file = { .path = c->bgp_msglog_file,
+                                       .utc = c->timestamps_utc,
+                                       .modes = file_modes_of(c->files_umask, c->files_uid, c->files_gid) },
+                             .amqp = c->bgp_msglog_amqp,
+                             .kafka = c->bgp_msglog_kafka };
+}
+
+static int check_stream(const struct service *s, const struct msglog_conf *mc, int output, struct err *e)
+{
+    const char *end;
+    struct err why = { 0 };
+    char key[64], where[256];
+    if (msglog_check(mc, &end, &why) == -1) {
+        snprintf(key, sizeof(key), "%s%s", mc->name, end);
+        return err_set(e, ERR_CONFIG, "%s: %s: %s", config_where(s->set, key, NULL, where, sizeof(where)),
+                       key, why.text);
+    }
+    if (output && msglog_wanted(mc))
+        return err_set(e, ERR_CONFIG, "%s_output: only json is in this build", mc->name);
+    return 0;
+}
+
+static int check(const struct service *s, struct err *e)
+{
+    const struct msglog_conf mc = log_conf(s->c);
+    if (check_stream(s, &mc, s->c->bgp_msglog_output, e) == -1 ||
+        writer_id_check(s->c->writer_id_string, e) == -1)
+        return -1;
+    return s->c->bgp_tag_map
+               ? peertags_load(s->maps, TAG_MAP, s->c->bgp_tag_map, s->c->pre_tag_label_encode_as_map, e)
+               : 0;
+}
+
+/* ---- open */
+
+static int open_listener(struct bgp_service *b, struct err *e)
+{
+    const struct config *c = b->c;
+    const struct bgp_listener_conf lc = { .sock = { .ip = c->bgp_ip,
+                                                    .port = (uint16_t)c->bgp_port,
+                                                    .interface = c->bgp_interface,
+                                                    .v6_only = c->bgp_ipv6_only,
+                                                    .rcvbuf = (size_t)c->bgp_pipe_size,
+                                                    .tos = c->bgp_ipprec << 5 },
+                                          .allow_file = c->bgp_allow_file,
+                                          .md5_file = c->bgp_md5_file,
+                                          .batch = (unsigned)c->bgp_batch,
+                                          .batch_s = c->bgp_batch_interval,
+                                          .log = b->log,
+                                          .accepted = bgp_neighbour_accepted,
+                                          .arg = b };
+    if (c->bgp_max_peers)
+        log_info(b->log, "maximum BGP peers allowed: %d", c->bgp_max_peers);
+    b->listener = bgp_listener_open(&lc, e);
+    if (!b->listener)
+        return -1;
+    log_info(b->log, "waiting for BGP data on interface=%s ip=%s port=%d/tcp",
+             c->bgp_interface ? c->bgp_interface : "all", c->bgp_ip ? c->bgp_ip : "::", c->bgp_port);
+    return 0;
+}
+
+static void set_id(struct bgp_service *b)
+{
+    const char *text = b->c->bgp_id ? b->c->bgp_id : b->c->bgp_ip;
+    struct addr a;
+    if (text && addr_parse(text, &a) == 0 && addr_is_v4(&a))
+        memcpy(b->id, a.b + 12, 4);
+}
+
+static int service_open(struct service *s, struct err *e)
+{
+    struct bgp_service *b = s->state;
+    b->s = s;
+    b->c = s->c;
+    b->log = &s->log;
+    b->rib = rib_new();
+    b->tags = peertags_new(s->maps, s->c->bgp_tag_map, s->c->pre_tag_label_encode_as_map);
+    b->io = (struct bgp_io){ .ops = &bgp_neighbour_ops,
+                             .loop = s->loop,
+                             .log = &s->log,
+                             .buf = malloc(BGP_READ + BGP_MAX_EXTENDED),
+                             .owner = b };
+    if (!b->rib || !b->io.buf)
+        return err_sys(e, "no memory for BGP");
+    set_id(b);
+    const struct msglog_conf mc = log_conf(b->c);
+    if (bgp_lines_init(&b->lines, b->c, rib_pool(b->rib), b->tags, mc.kafka.topic || mc.amqp.routing_key,
+                       e) == -1)
+        return -1;
+    return open_listener(b, e);
+}
+
+struct rib *bgp_service_rib(const struct service *s) { return ((const struct bgp_service *)s->state)->rib; }
+
+/* ---- the loop */
+
+static void on_tend(uv_idle_t *i)
+{
+    struct bgp_service *b = i->data;
+    const bool room = bgp_service_room(b);
+    if (room && b->msglog)
+        bgp_lines_time(&b->lines, clock_wall_us(), true);
+    if (room && rib_tend(b->rib, TEND_SLICE))
+        return;
+    if (b->msglog)
+        msglog_flush(b->msglog);
+    uv_idle_stop(&b->tend);
+    b->tending = !room; /* goes on when there is room */
+}
+
+void bgp_service_tend(struct bgp_service *b)
+{
+    if (b->stopping)
+        return;
+    b->tending = true;
+    uv_idle_start(&b->tend, on_tend);
+}
+
+bool bgp_service_room(struct bgp_service *b)
+{
+    if (!b->msglog || msglog_room(b->msglog))
+        return true;
+    b->starved = true;
+    return false;
+}
+
+static void go_on(struct bgp_service *b)
+{
+    if (!b->starved || !msglog_room(b->msglog))
+        return;
+    b->starved = false;
+    for (struct bgp_peer *p = b->peers.first; p; p = p->next)
+        bgp_session_resume(&p->s);
+    if (b->tending)
+        bgp_service_tend(b);
+}
+
+static void on_has_room(uv_async_t *a) { go_on(a->data); }
+
+static void notify_room(void *arg)
+{
+    struct bgp_service *b = arg;
+    uv_async_send(&b->has_room);
+}
+
+/* ---- the list of neighbours */
+
+static int write_neighbors(const struct bgp_service *b, const char *path)
+{
+    char text[ADDR_TEXT];
+    FILE *f = fopen(path, "we");
+    if (!f)
+        return -1;
+    for (const struct bgp_peer *p = b->peers.first; p; p = p->next)
+        if (p->s.state == BGP_ESTABLISHED)
+            fprintf(f, "%s\n", addr_str(&p->s.addr, text));
+    return fclose(f);
+}
+
+static void put_neighbors(struct bgp_service *b)
+{
+    char path[4096];
+    const int n = snprintf(path, sizeof(path), "%s.tmp", b->c->bgp_neighbors_file);
+    b->neighbors_changed = false;
+    if (n < (int)sizeof(path) && write_neighbors(b, path) == 0 && rename(path, b->c->bgp_neighbors_file) == 0)
+        return;
+    log_warn(b->log, "bgp_neighbors_file: cannot write '%s'", b->c->bgp_neighbors_file);
+}
+
+static void on_tick(uv_timer_t *t)
+{
+    struct bgp_service *b = t->data;
+    bgp_neighbours_tick(b);
+    if (b->msglog)
+        msglog_tick(b->msglog, clock_mono_us());
+    go_on(b);
+    if (b->neighbors_changed && b->c->bgp_neighbors_file)
+        put_neighbors(b);
+}
+
+static int service_start(struct service *s, struct err *e)
+{
+    struct bgp_service *b = s->state;
+    struct msglog_conf mc = log_conf(b->c);
+    mc.has_room = notify_room;
+    mc.room_arg = b;
+    uv_async_init(s->loop, &b->has_room, on_has_room);
+    uv_timer_init(s->loop, &b->tick);
+    uv_idle_init(s->loop, &b->tend);
+    b->has_room.data = b->tick.data = b->tend.data = b;
+    if (msglog_wanted(&mc) && !(b->msglog = msglog_open(&mc, b->log, e)))
+        return -1;
+    uv_timer_start(&b->tick, on_tick, TICK_MS, TICK_MS);
+    return bgp_listener_start(b->listener, s->loop, e);
+}
+
+static void service_stop(struct service *s)
+{
+    struct bgp_service *b = s->state;
+    char text[128];
+    snprintf(text, sizeof(text), "%s is shutting down", s->daemon);
+    bgp_listener_stop(b->listener);
+    bgp_neighbours_stop(b, text);
+    uv_close((uv_handle_t *)&b->has_room, NULL);
+    uv_close((uv_handle_t *)&b->tick, NULL);
+    uv_close((uv_handle_t *)&b->tend, NULL);
+}
+
+/* ---- signals */
+
+static void service_stats(struct service *s)
+{
+    struct bgp_service *b = s->state;
+    const struct bgp_listener_counts lc = bgp_listener_counts(b->listener);
+    struct rib_counts n;
+    rib_counts(b->rib, &n);
+    log_notice(b->log, "+++");
+    bgp_neighbours_stats(b);
+    log_notice(b->log,
+               "stats [BGP] sessions=%u accepted=%llu not_allowed=%llu refused_max_peers=%llu "
+               "refused_second=%llu throttled=%llu lines_lost=%llu",
+               b->peers.n, (unsigned long long)lc.accepted, (unsigned long long)lc.not_allowed,
+               (unsigned long long)b->refused_max, (unsigned long long)b->refused_twice,
+               (unsigned long long)lc.throttled, (unsigned long long)b->lines_lost);
+    log_notice(b->log,
+               "stats [BGP] RIB peers=%llu tables=%llu routes=%llu attribute_sets=%llu octets_routes=%llu "
+               "octets_sets=%llu octets_held=%llu",
+               (unsigned long long)n.peers, (unsigned long long)n.tables, (unsigned long long)n.routes,
+               (unsigned long long)n.sets, (unsigned long long)n.octets_routes,
+               (unsigned long long)n.octets_sets, (unsigned long long)n.octets_held);
+    if (b->msglog)
+        msglog_stats(b->msglog, "BGP");
+    log_notice(b->log, "---");
+}
+
+static void service_reload(struct service *s)
+{
+    struct bgp_service *b = s->state;
+    bgp_listener_reload(b->listener);
+    peertags_renew(b->tags);
+    bgp_neighbours_retag(b);
+}
+
+static void service_reopen(struct service *s)
+{
+    struct bgp_service *b = s->state;
+    if (b->msglog)
+        msglog_reopen(b->msglog);
+}
+
+/* ---- the end */
+
+static void service_close(struct service *s)
+{
+    struct bgp_service *b = s->state;
+    bgp_neighbours_free(b);
+    bgp_listener_free(b->listener);
+    if (b->log) {
+        msglog_close(b->msglog);
+        bgp_lines_free(&b->lines);
+    }
+    peertags_free(b->tags);
+    if (b->rib)
+        rib_free(b->rib);
+    free(b->io.buf);
+}
+
+const struct service_ops bgp_service = { .name = "BGP",
+                                         .state_size = sizeof(struct bgp_service),
+                                         .wanted = wanted,
+                                         .check = check,
+                                         .open = service_open,
+                                         .start = service_start,
+                                         .stop = service_stop,
+                                         .stats = service_stats,
+                                         .reload = service_reload,
+                                         .reopen = service_reopen,
+                                         .close = service_close };

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* pmbgpd: collects the routes of BGP neighbours. */
+#include "bgp/service.h"
+#include "core/daemon.h"
+
+int main(int argc, char **argv)
+{
+    static const struct service_ops *const services[] = { &bgp_service, NULL };
+    static const struct daemon_spec spec = {
+        .name = "pmbgpd", .description = "BGP Collector Daemon", .letter = 'B', .services = services
+    };
+    return daemon_main(&spec, argc, argv);
+}
