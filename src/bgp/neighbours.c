@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "bgp/dump.h"
 #include "bgp/service_impl.h"
 #include "bgp/update.h"
 
@@ -329,6 +330,7 @@ static void on_closed(struct bgp_session *s, enum bgp_end end)
     struct bgp_peer *p = peer_of(s);
     struct bgp_service *b = p->owner;
     bgp_peers_remove(&b->peers, p);
+    bgp_dump_forget(b->dump, p);
     forget_heir(b, p);
     p->over = true;
     b->neighbors_changed = true;
@@ -393,6 +395,7 @@ static int settle_collision(struct bgp_service *b, struct bgp_peer *old)
     log_info(b->log, "[%s] Replenishing stale connection by peer.", old->s.name);
     if (alive && old->s.restart && old->s.restart_s && old->rib) {
         bgp_peers_remove(&b->peers, old);
+        bgp_dump_forget(b->dump, old);
         keep_stale(b, old);
     }
     bgp_session_cease(&old->s, CEASE_COLLISION, NULL);
@@ -467,6 +470,7 @@ void bgp_neighbours_stats(const struct bgp_service *b)
 {
     static const char *const states[] = { "connect", "opensent", "openconfirm", "established", "closed" };
     char text[ADDR_TEXT];
+    unsigned tables;
     for (const struct bgp_peer *p = b->peers.first; p; p = p->next) {
         const struct bgp_counts *n = &p->s.counts;
         log_notice(b->log,
@@ -476,9 +480,9 @@ void bgp_neighbours_stats(const struct bgp_service *b)
                    " treated_as_withdraw=%" PRIu64 " lost=%" PRIu64 " keepalives_in=%" PRIu64
                    " keepalives_out=%" PRIu64,
                    addr_str(&p->s.addr, text), p->s.name, p->s.as, states[p->s.state + 1],
-                   p->rib ? rib_peer_routes(b->rib, p->rib, NULL) : 0, n->octets_in, n->updates, p->announced,
-                   p->withdrawn, p->unknown_withdrawn, n->discarded, n->treated_as_withdraw, p->lost,
-                   n->keepalives_in, n->keepalives_out);
+                   p->rib ? rib_peer_routes(b->rib, p->rib, &tables) : 0, n->octets_in, n->updates,
+                   p->announced, p->withdrawn, p->unknown_withdrawn, n->discarded, n->treated_as_withdraw,
+                   p->lost, n->keepalives_in, n->keepalives_out);
     }
 }
 

@@ -21,7 +21,7 @@ struct bgp_peer {
     uint64_t announced, withdrawn, unknown_withdrawn, lost; /* lost: no memory for a route */
     struct strbuf head; /* of lines: , "peer_ip_src": ... with the tag, where the map looks at peers alone */
     struct msglog_target *log_target, *dump_target;
-    unsigned slot;                /* of the dump that it belongs to */
+    uint64_t dump_turn;           /* number of the dump that it was last in */
     struct bgp_peer *prev, *next; /* among all whose session lives */
     struct bgp_peer *next_of_addr, *next_of_id;
     struct bgp_peer *next_stale; /* in one of the service's lists of those without session */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "bgp/dump.h"
 #include "bgp/service_impl.h"
 #include "core/peertags.h"
 #include "output/writerid.h"
@@ -29,7 +30,7 @@ static struct msglog_conf log_conf(const struct config *c)
                              .kafka = c->bgp_msglog_kafka };
 }
 
-static int check_stream(const struct service *s, const struct msglog_conf *mc, int output, struct err *e)
+int bgp_check_stream(const struct service *s, const struct msglog_conf *mc, int output, struct err *e)
 {
     const char *end;
     struct err why = { 0 };
@@ -47,7 +48,7 @@ static int check_stream(const struct service *s, const struct msglog_conf *mc, i
 static int check(const struct service *s, struct err *e)
 {
     const struct msglog_conf mc = log_conf(s->c);
-    if (check_stream(s, &mc, s->c->bgp_msglog_output, e) == -1 ||
+    if (bgp_check_stream(s, &mc, s->c->bgp_msglog_output, e) == -1 || bgp_dump_check(s, e) == -1 ||
         writer_id_check(s->c->writer_id_string, e) == -1)
         return -1;
     return s->c->bgp_tag_map
@@ -198,6 +199,7 @@ static void on_tick(uv_timer_t *t)
     if (b->msglog)
         msglog_tick(b->msglog, clock_mono_us());
     go_on(b);
+    bgp_dump_tick(b->dump);
     if (b->neighbors_changed && b->c->bgp_neighbors_file)
         put_neighbors(b);
 }
@@ -214,6 +216,8 @@ static int service_start(struct service *s, struct err *e)
     b->has_room.data = b->tick.data = b->tend.data = b;
     if (msglog_wanted(&mc) && !(b->msglog = msglog_open(&mc, b->log, e)))
         return -1;
+    if (bgp_dump_start(b, &b->dump, e) == -1)
+        return -1;
     uv_timer_start(&b->tick, on_tick, TICK_MS, TICK_MS);
     return bgp_listener_start(b->listener, s->loop, e);
 }
@@ -225,6 +229,7 @@ static void service_stop(struct service *s)
     snprintf(text, sizeof(text), "%s is shutting down", s->daemon);
     bgp_listener_stop(b->listener);
     bgp_neighbours_stop(b, text);
+    bgp_dump_stop(b->dump);
     uv_close((uv_handle_t *)&b->has_room, NULL);
     uv_close((uv_handle_t *)&b->tick, NULL);
     uv_close((uv_handle_t *)&b->tend, NULL);
@@ -254,6 +259,7 @@ static void service_stats(struct service *s)
                (unsigned long long)n.octets_sets, (unsigned long long)n.octets_held);
     if (b->msglog)
         msglog_stats(b->msglog, "BGP");
+    bgp_dump_stats(b->dump);
     log_notice(b->log, "---");
 }
 
@@ -270,6 +276,7 @@ static void service_reopen(struct service *s)
     struct bgp_service *b = s->state;
     if (b->msglog)
         msglog_reopen(b->msglog);
+    bgp_dump_reopen(b->dump);
 }
 
 /* ---- the end */
@@ -278,6 +285,7 @@ static void service_close(struct service *s)
 {
     struct bgp_service *b = s->state;
     bgp_neighbours_free(b);
+    bgp_dump_free(b->dump);
     bgp_listener_free(b->listener);
     if (b->log) {
         msglog_close(b->msglog);

@@ -22,7 +22,8 @@ struct bgp_service {
     struct rib *rib;
     struct msglog *msglog; /* NULL: none */
     struct peertags *tags;
-    struct bgp_lines lines; /* of the message log */
+    struct bgp_lines lines; /* of the message log; its seq is everybody's */
+    struct bgp_dump *dump;  /* NULL: none */
     uint8_t id[4];          /* our identifier; all zero: that of the session's address */
     bool stopping;
     bool starved;           /* sessions wait until the message log has room */
@@ -47,6 +48,9 @@ void bgp_neighbours_stats(const struct bgp_service *b);
 void bgp_neighbours_retag(struct bgp_service *b);
 /* Frees those that are left, whose handles are closed. */
 void bgp_neighbours_free(struct bgp_service *b);
+
+/* service.c: the keys of a stream of messages, whose *_output is `output`. -1: e */
+int bgp_check_stream(const struct service *s, const struct msglog_conf *mc, int output, struct err *e);
 
 /* service.c: there is work for rib_tend. */
 void bgp_service_tend(struct bgp_service *b);
