@@ -12,11 +12,8 @@ enum { ROWS = 4096, ROUNDS = 256, SLOT = 256 };
 static const struct {
     const char *name;
     enum format_kind kind;
-} kinds[] = { { "csv", FORMAT_CSV },
-              { "json", FORMAT_JSON },
-              { "table", FORMAT_TABLE },
-              { "avro", FORMAT_AVRO },
-              { "avro_json", FORMAT_AVRO_JSON } };
+} kinds[] = { { "csv", FORMAT_CSV },   { "json", FORMAT_JSON },      { "table", FORMAT_TABLE },
+              { "avro", FORMAT_AVRO }, { "protobuf", FORMAT_PROTO }, { "avro_json", FORMAT_AVRO_JSON } };
 
 /* A record as the core makes it, in SLOT octets. */
 static void fill(uint8_t *slot, const struct projection *p, bool v6)

@@ -47,7 +47,7 @@ struct amqp_keys {
 };
 
 /* kafka_output, amqp_output: how rows become messages (output/body.h). */
-enum { BODY_JSON, BODY_AVRO, BODY_AVRO_JSON, BODY_CUSTOM, BODY_KINDS };
+enum { BODY_JSON, BODY_AVRO, BODY_AVRO_JSON, BODY_PROTO, BODY_CUSTOM, BODY_KINDS };
 
 /* What messages to Kafka can be told (*_kafka_*). */
 struct kafka_keys {
@@ -60,7 +60,13 @@ struct kafka_keys {
 };
 
 /* What streaming telemetry can be told (telemetry_*). */
-enum tele_decoder { TELE_DECODER_NONE, TELE_DECODER_JSON, TELE_DECODER_GPB, TELE_DECODER_V0, TELE_DECODER_V1 };
+enum tele_decoder {
+    TELE_DECODER_NONE,
+    TELE_DECODER_JSON,
+    TELE_DECODER_GPB,
+    TELE_DECODER_V0,
+    TELE_DECODER_V1
+};
 enum tele_layout { TELE_LAYOUT_FLAT, TELE_LAYOUT_DRAFT };
 struct telemetry_keys {
     bool on, ipv6_only;

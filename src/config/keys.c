@@ -46,7 +46,7 @@ WORDS(zmq_profile, { "micro", 0, NULL }, { "small", 1, NULL }, { "medium", 2, NU
 WORDS(exchange, { "direct", 0, NULL }, { "fanout", 1, NULL }, { "topic", 2, NULL });
 WORDS(broker_output, { "json", BODY_JSON, NULL }, { "avro", BODY_AVRO, NULL },
       { "avro_bin", BODY_AVRO, NULL }, { "avro_json", BODY_AVRO_JSON, NULL },
-      { "custom", BODY_CUSTOM, NULL });
+      { "protobuf", BODY_PROTO, NULL }, { "custom", BODY_CUSTOM, NULL });
 WORDS(log_output, { "json", 0, NULL }, { "avro", 1, NULL }, { "avro_bin", 1, NULL },
       { "avro_json", 2, NULL });
 WORDS(json_only, { "json", 1, NULL });

@@ -11,9 +11,10 @@
 #include "output/json.h"
 #include "output/style.h"
 
-static const struct body_ops *const kinds[BODY_KINDS] = {
-    [BODY_JSON] = &body_json, [BODY_AVRO] = &body_avro, [BODY_AVRO_JSON] = &body_avro_json
-};
+static const struct body_ops *const kinds[BODY_KINDS] = { [BODY_JSON] = &body_json,
+                                                          [BODY_AVRO] = &body_avro,
+                                                          [BODY_AVRO_JSON] = &body_avro_json,
+                                                          [BODY_PROTO] = &body_proto };
 
 const struct body_ops *body_ops_of(int kind) { return kinds[kind]; }
 

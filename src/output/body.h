@@ -57,7 +57,7 @@ struct body_ops {
 /* The ops for a value of broker_output (BODY_*); NULL: not in this build. */
 const struct body_ops *body_ops_of(int kind);
 
-extern const struct body_ops body_json, body_avro, body_avro_json;
+extern const struct body_ops body_json, body_avro, body_avro_json, body_proto;
 
 /* The object of a marker, without a newline: JSON, and Avro's JSON encoding. */
 void body_json_marker(struct strbuf *out, enum body_marker what, const struct body_totals *t,

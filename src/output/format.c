@@ -9,7 +9,7 @@
 static const struct format_ops *const ops_of[] = {
     [FORMAT_TABLE] = &format_table,         [FORMAT_CSV] = &format_csv,
     [FORMAT_JSON] = &format_json,           [FORMAT_AVRO] = &format_avro,
-    [FORMAT_AVRO_JSON] = &format_avro_json,
+    [FORMAT_AVRO_JSON] = &format_avro_json, [FORMAT_PROTO] = &format_proto,
 };
 
 const uint8_t *fcol_bytes(struct fcol *c, const struct format *f, const struct row *r, uint32_t *len)

@@ -13,7 +13,8 @@ enum format_kind {
     FORMAT_TABLE,
     FORMAT_CSV,
     FORMAT_JSON,
-    FORMAT_AVRO, /* bare records of Avro's binary encoding, no newline; format_schema tells their schema */
+    FORMAT_AVRO,  /* bare records of Avro's binary encoding, no newline; format_schema tells their schema */
+    FORMAT_PROTO, /* bare messages AcctData of docs/flow.proto, no newline */
     FORMAT_AVRO_JSON, /* the same records in Avro's JSON encoding, one a line */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Shared by the formats (format.c, format_text.c, format_table.c, format_csv.c, format_json.c, format_avro.c,
- * format_avro_json.c) and by nobody else. A format is an array of output columns, each with the function that
- * writes its kind, made once by format_new. */
+ * format_avro_json.c, format_proto.c) and by nobody else. A format is an array of output columns, each with
+ * the function that writes its kind, made once by format_new. */
 #ifndef OUTPUT_FORMAT_IMPL_H
 #define OUTPUT_FORMAT_IMPL_H
 
@@ -39,7 +39,8 @@ struct fcol {
     uint8_t prefix_len;
     struct time_cache tc;
     struct addr addr;   /* of the row in hand */
-    uint8_t type;       /* Avro: enum avro_type */
+    uint8_t type;       /* Avro: enum avro_type; protobuf: its own */
+    uint8_t number;     /* protobuf: of the field */
     bool optional, own; /* Avro: a union with null; a member of custom_primitives */
     bool ascii;         /* Avro: put_var writes text whose length has to go before it */
     uint8_t null_len;   /* Avro: octets of the prefix that stand before null */
@@ -63,7 +64,8 @@ struct format_ops {
     /* Makes the tail anew, for another writer_id (NULL: none). False: out of memory. NULL: there is none. */
     bool (*tail)(struct format *f, const char *writer_id);
 };
-extern const struct format_ops format_table, format_csv, format_json, format_avro, format_avro_json;
+extern const struct format_ops format_table, format_csv, format_json, format_avro, format_avro_json,
+    format_proto;
 
 enum { FORMAT_COLS = FIELD_MAX * 2 + CUSTOM_MAX + 8 };
 

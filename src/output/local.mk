@@ -3,9 +3,10 @@
 noinst_LIBRARIES += libformat.a liboutput.a
 libformat_a_SOURCES = src/output/format.h src/output/format_impl.h src/output/format.c src/output/format_text.c \
 	src/output/format_csv.c src/output/format_json.c src/output/json.h src/output/json.c src/output/format_table.c \
-	src/output/avro.h src/output/avro.c src/output/format_avro.c src/output/format_avro_json.c
+	src/output/avro.h src/output/avro.c src/output/format_avro.c src/output/format_avro_json.c \
+	src/output/protobuf.h src/output/protobuf.def src/output/protobuf.c src/output/format_proto.c
 liboutput_a_SOURCES = src/output/purge.h src/output/purge.c src/output/bins.h src/output/bins.c src/output/prorate.h src/output/prorate.c src/output/names.c \
-	src/output/trigger.h src/output/trigger.c src/output/sink_file.h src/output/sink_file.c src/output/avro_file.h src/output/avro_file.c src/output/body_avro.c \
+	src/output/trigger.h src/output/trigger.c src/output/sink_file.h src/output/sink_file.c src/output/avro_file.h src/output/avro_file.c src/output/body_avro.c src/output/body_proto.c \
 	src/output/registry.h src/output/registry.c \
 	src/output/msglog.h src/output/msglog.c src/output/msglog_file.h src/output/msglog_file.c \
 	src/output/msglog_chunks.h src/output/msglog_chunks.c src/output/msglog_queue.h src/output/msglog_queue.c src/output/msglog_amqp.h src/output/msglog_kafka.h \
@@ -38,3 +39,13 @@ bench_micro_msglog_SOURCES = bench/micro_msglog.c
 bench_micro_msglog_LDADD = liboutput.a libformat.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
 bench_micro_format_SOURCES = bench/micro_format.c
 bench_micro_format_LDADD = libformat.a libcore.a libconfig.a libbase.a -lm
+
+# docs/flow.proto: `make config-docs` writes it anew, lint compares.
+noinst_PROGRAMS += src/output/genproto
+src_output_genproto_SOURCES = src/output/genproto.c
+src_output_genproto_LDADD = libformat.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
+dist_doc_DATA += docs/flow.proto
+config-docs: proto-doc
+proto-doc: src/output/genproto
+	src/output/genproto >$(srcdir)/docs/flow.proto
+.PHONY: proto-doc

@@ -16,8 +16,8 @@ void preprocess_free(struct preprocess *p);
 bool preprocess_recovers(const struct preprocess *p);
 
 /* Changes counters as the actions say, and marks the rows that the checks leave out; b->rows is set anew.
- * *out gets the sums of what is left out (records: rows). With `recover` they are MARK_ASIDE, and still count in
- * b->rows. */
+ * *out gets the sums of what is left out (records: rows). With `recover` they are MARK_ASIDE, and still count
+ * in b->rows. */
 void preprocess_run(struct preprocess *p, struct batch *b, struct sums *out);
 
 #endif

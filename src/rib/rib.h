@@ -71,8 +71,9 @@ uint64_t rib_peer_routes(const struct rib *rib, uint32_t peer, unsigned *tables)
 /* --- routes */
 
 /* Puts a route in; the reference on `attrs` stays the caller's, the route has its own. Labels belong to safi
- * 4 and 128; those of opaque NLRI are whatever is no part of its key. Returns 1: new, 0: replaces one, which *was (or NULL) then tells; -1: no memory, nothing has
- * changed. What *was names stays readable until the next rib_tend. */
+ * 4 and 128; those of opaque NLRI are whatever is no part of its key. Returns 1: new, 0: replaces one, which
+ * *was (or NULL) then tells; -1: no memory, nothing has changed. What *was names stays readable until the
+ * next rib_tend. */
 int rib_announce(struct rib *rib, uint32_t peer, const struct rib_key *key, struct rib_octets labels,
                  uint32_t attrs, struct rib_route *was);
 

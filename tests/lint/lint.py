@@ -208,9 +208,9 @@ def check_no_mutable_globals(build):
 
 
 def check_keys_are_documented(build):
-    """CONFIG-KEYS, docs/keys-status.md and docs/primitives.md are what the tables say now."""
+    """CONFIG-KEYS, docs/keys-status.md, docs/primitives.md and docs/flow.proto are what the tables say now."""
     for name, program, *words in (("CONFIG-KEYS", "src/config/gendoc", "keys"), ("docs/keys-status.md", "src/config/gendoc", "status"),
-                                  ("docs/primitives.md", "src/core/genfields")):
+                                  ("docs/primitives.md", "src/core/genfields"), ("docs/flow.proto", "src/output/genproto")):
         path, generator = ROOT / name, build / program
         if not generator.exists():
             yield f"{generator}: does not exist, so {name} cannot be compared"

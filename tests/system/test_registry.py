@@ -72,7 +72,7 @@ def messages(run, cluster, topic):
     return found
 
 
-def daemon(run, cluster, more, aggregate=AGGREGATE, ready=True, refresh=3600):
+def daemon(run, cluster, more, aggregate=AGGREGATE, ready=True, refresh=3600, output="avro"):
     run.write("own.lst", "name=own_number field_type=461 len=2 semantics=u_int\n")
     run.write("tags.map", "set_tag=7 set_label=color%red,name%a\\b src_net=10.0.0.0/25\nset_label=kind%plain\n")
     plugins = "" if "plugins:" in more else "plugins: kafka[avro], kafka[json]"
@@ -85,7 +85,7 @@ def daemon(run, cluster, more, aggregate=AGGREGATE, ready=True, refresh=3600):
         kafka_broker_host: {cluster.broker}
         kafka_topic[json]: json
         kafka_topic[avro]: avro
-        kafka_output[avro]: avro
+        kafka_output[avro]: {output}
         writer_id_string: w
         spool_dir: @DIR@/spool
         {more}""", ready=ready)

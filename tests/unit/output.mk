@@ -55,3 +55,7 @@ check_PROGRAMS += tests/unit/body_avro_test
 TESTS += tests/unit/body_avro_test
 tests_unit_body_avro_test_SOURCES = tests/unit/body_avro_test.c tests/unit/rows.h
 tests_unit_body_avro_test_LDADD = $(OUTPUT_TEST_LIBS)
+check_PROGRAMS += tests/unit/protobuf_test
+TESTS += tests/unit/protobuf_test
+tests_unit_protobuf_test_SOURCES = tests/unit/protobuf_test.c tests/unit/rows.h
+tests_unit_protobuf_test_LDADD = $(OUTPUT_TEST_LIBS)
