@@ -49,6 +49,8 @@ RATIOS = [
     ("memory-1M", "dump_cpu_s", "pmacct", 6),
     ("memory-1M", "lookup_ms", "pmacct", 20),
     ("export-sqlite3", "purge_cpu_per_M", "pmacct", 5),
+    ("export-kafka", "purge_cpu_per_M", "pmacct", 4),
+    ("export-kafka-batch", "purge_cpu_per_M", "pmacct", 15),
     ("maxrate-nf9-100k", "max_rate", "null", 0.9),
     ("tee-4", "cpu_per_Mdg", "pmacct", 3),
     ("tee-4-transparent", "cpu_per_Mdg", "pmacct", 3),
@@ -213,6 +215,51 @@ def ingest(build, peer, prefix, work, proto="v9", keys=100000, count=1000000, ra
     cpu, sent = measured([prefix / "sbin" / daemon, "-f", path], during, work)
     packets, octets = sums_of(out)
     return {"cpu_per_M": cpu / count * 1e6, "loss": 1 - packets / sent["packets"]}
+
+
+def tree_cpu(session):
+    """CPU seconds so far of the processes of a session and of what they have waited for."""
+    ticks = 0
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(words[3]) == session:
+            ticks += sum(map(int, words[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def export_kafka(build, peer, prefix, work, keys=300000, batch=False):
+    """A purge of that many rows as JSON into the mock cluster of librdkafka: CPU from the ending signal to the end. batch: about 100
+    rows a message in this suite, not compressed, as Debian's is not; that sends one each, which is what it is compared to."""
+    broker = subprocess.Popen([build / "tests/system/kafkamock", "bench"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    address, port = broker.stdout.readline().strip(), free_port()
+    more = ""
+    if batch and peer != "pmacct":
+        (work / "kafka.conf").write_text("global, compression.codec, none\n")
+        more = f"kafka_multi_values: 22000\nkafka_config_file: {work}/kafka.conf\n"
+    if peer == "pmacct":
+        more += (f"plugin_pipe_size: 268435456\nplugin_buffer_size: 65536\nkafka_cache_entries: {keys // 2 | 1}\n"
+                 f"kafka_broker_port: {address.rpartition(':')[2]}\nnfacctd_pipe_size: 4194304\n")
+    path = config(work, peer, f"daemonize: false\nnfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: kafka\naggregate: {KEY}\n"
+                  f"kafka_broker_host: {address if peer != 'pmacct' else '127.0.0.1'}\nkafka_topic: bench\nkafka_refresh_time: 3600\n" + more)
+
+    def during(child):
+        table = pathlib.Path("/proc/net/udp")
+        until(lambda: re.search(rf":{port:04X} ", table.read_text()))
+        time.sleep(0.5)  # Debian's plugin is not ready with its socket
+        words = [build / "bench/flowgen", "-p", "v9", "-t", f"127.0.0.1:{port}", "-c", str(keys), "-k", str(keys), "-r", "150000"]
+        subprocess.run(words, capture_output=True, check=True)
+        until(lambda: not re.search(rf":{port:04X} \S+ \S+ \S+:0*[1-9A-F]", table.read_text()))
+        time.sleep(1)  # what is in pipes
+        return tree_cpu(child.pid)
+
+    cpu, before = measured([prefix / "sbin/nfacctd", "-f", path], during, work)
+    broker.stdin.close()
+    broker.wait()
+    rows = sum(int(n) for n in re.findall(r"QN: (\d+)/", (work / "daemon.log").read_text(errors="replace")))
+    return {"purge_cpu_per_M": (cpu - before) / keys * 1e6, "loss": 1 - rows / keys}
 
 
 def savefile(build, peer, prefix, work, keys=100000, count=1000000, mix=False):
@@ -431,7 +478,7 @@ def live(build, peer, prefix, work, count=3000000, rate=300000):
 
 
 # Rows that the bench of the reference material does not have.
-ONLY_OWN = {"live", "nflog", "pcap-mix-1M", "overload", "tee-4", "tee-4-transparent"}
+ONLY_OWN = {"live", "nflog", "pcap-mix-1M", "overload", "tee-4", "tee-4-transparent", "export-kafka-batch"}
 OWN = {
     "nf9-1k": (ingest, "cpu_per_M", {"keys": 1000}),
     "nf9-100k": (ingest, "cpu_per_M", {}),
@@ -445,6 +492,8 @@ OWN = {
     "overload": (overload, "goodput", {}),
     "nflog": (nflog, "cpu_per_Mpkt", {}),
     "live": (live, "cpu_per_Mpkt", {}),
+    "export-kafka": (export_kafka, "purge_cpu_per_M", {}),
+    "export-kafka-batch": (export_kafka, "purge_cpu_per_M", {"batch": True}),
     "tee-4": (replicate, "cpu_per_Mdg", {}),
     "tee-4-transparent": (replicate, "cpu_per_Mdg", {"transparent": True}),
 }

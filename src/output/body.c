@@ -31,6 +31,7 @@ static int json_open(void *state, const struct body_conf *c, struct err *e)
     style.rd_origin = true;
     j->octets = (size_t)c->pl->c->sql_multi_values;
     j->format = format_new(c->pl->layout, &style);
+    log_info(&c->pl->log, "JSON: setting object handlers.");
     return j->format ? 0 : err_set(e, ERR_SYS, "out of memory");
 }
 

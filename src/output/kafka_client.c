@@ -9,13 +9,17 @@
 #include <string.h>
 #include "output/kafka_conf.h"
 
-enum { BROKERS_MAX = 64 << 10, BACKOFF_MAX_S = 3600, PURGE_MS = 100 };
-#define QUEUE_KBYTES "65536" /* librdkafka's own would be 1 GiB */
+enum { BROKERS_MAX = 64 << 10, BACKOFF_MAX_S = 3600, PURGE_MS = 100, HELD_MAX = 256 };
+#define QUEUE_KBYTES                                                                                         \
+    "16384" /* what 5 requests under way need, three times; librdkafka's own would be 1 GiB */
 
 struct kafka_client {
     struct kafka_client_conf c;
     rd_kafka_t *rk;
     rd_kafka_topic_t *topic; /* of the last message, or NULL */
+    unsigned n_held; /* kept messages that librdkafka does not have yet: of that topic, for that partition */
+    int held_partition;
+    rd_kafka_message_t held[HELD_MAX];
     struct log_limit say_lost, say_error;
 };
 
@@ -73,6 +77,11 @@ static bool says_too_large(rd_kafka_resp_err_t why)
            why == RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE;
 }
 
+static enum kafka_fate fate_of(rd_kafka_resp_err_t why)
+{
+    return !why ? KAFKA_DELIVERED : says_too_large(why) ? KAFKA_TOO_LARGE : KAFKA_LOST;
+}
+
 static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *arg)
 {
     struct kafka_client *k = arg;
@@ -83,8 +92,7 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *arg)
     }
     log_limited(k->c.log, &k->say_lost, LOG_LV_ERROR, "%sKafka message delivery failed: %s", what(k),
                 rd_kafka_err2str(m->err));
-    k->c.report(k->c.arg, says_too_large(m->err) ? KAFKA_TOO_LARGE : KAFKA_LOST, rd_kafka_err2str(m->err),
-                m->_private);
+    k->c.report(k->c.arg, fate_of(m->err), rd_kafka_err2str(m->err), m->_private);
 }
 
 static int on_stats(rd_kafka_t *rk, char *json, size_t len, void *arg)
@@ -143,6 +151,12 @@ static int set_defaults(rd_kafka_conf_t *conf, struct err *e)
     return kafka_conf_set(conf, "message.timeout.ms", "0", e);
 }
 
+static int read_file(const struct kafka_client *k, rd_kafka_conf_t *conf, struct err *e)
+{
+    log_info(k->c.log, "[%s] Reading librdkafka global config.", k->c.config_file);
+    return kafka_conf_read(conf, k->c.config_file, e);
+}
+
 static rd_kafka_conf_t *conf_of(struct kafka_client *k, struct err *e)
 {
     const struct kafka_client_conf *c = &k->c;
@@ -154,7 +168,7 @@ static rd_kafka_conf_t *conf_of(struct kafka_client *k, struct err *e)
     rd_kafka_conf_set_stats_cb(conf, on_stats);
     if (set_brokers(c, conf, e) == 0 && set_retry(c->retry_s, conf, e) == 0 && set_defaults(conf, e) == 0 &&
         (!c->partitioner || kafka_conf_set(conf, "partitioner", c->partitioner, e) == 0) &&
-        (!c->config_file || kafka_conf_read(conf, c->config_file, e) == 0))
+        (!c->config_file || read_file(k, conf, e) == 0))
         return conf;
     rd_kafka_conf_destroy(conf);
     return NULL;
@@ -197,17 +211,6 @@ struct kafka_client *kafka_client_new(const struct kafka_client_conf *c, struct 
 
 /* ---- messages */
 
-/* The handle of a topic; that of the last message is kept. */
-static rd_kafka_topic_t *topic_of(struct kafka_client *k, const char *name)
-{
-    if (k->topic && !strcmp(rd_kafka_topic_name(k->topic), name))
-        return k->topic;
-    if (k->topic)
-        rd_kafka_topic_destroy(k->topic);
-    k->topic = rd_kafka_topic_new(k->rk, name, NULL);
-    return k->topic;
-}
-
 static rd_kafka_resp_err_t produce_with_headers(struct kafka_client *k, rd_kafka_topic_t *t,
                                                 const struct kafka_message *m)
 {
@@ -224,16 +227,66 @@ static rd_kafka_resp_err_t produce_with_headers(struct kafka_client *k, rd_kafka
     return why;
 }
 
+/* Hands over what is held, which costs a good deal less than one by one. What finds no room stays. */
+static void hand_over(struct kafka_client *k)
+{
+    unsigned kept = 0;
+    const unsigned n = k->n_held;
+    if (!n || !k->rk)
+        return;
+    k->n_held = 0;
+    if (rd_kafka_produce_batch(k->topic, k->held_partition, 0, k->held, (int)n) == (int)n)
+        return;
+    for (unsigned i = 0; i < n; i++) {
+        const rd_kafka_message_t m = k->held[i];
+        if (m.err == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+            k->held[kept++] = m;
+        else if (m.err)
+            k->c.report(k->c.arg, fate_of(m.err), rd_kafka_err2str(m.err), m._private);
+    }
+    k->n_held = kept;
+}
+
+static rd_kafka_resp_err_t hold(struct kafka_client *k, const struct kafka_message *m)
+{
+    if (k->n_held == HELD_MAX || (k->n_held && m->partition != k->held_partition))
+        hand_over(k);
+    if (k->n_held == HELD_MAX || (k->n_held && m->partition != k->held_partition))
+        return RD_KAFKA_RESP_ERR__QUEUE_FULL;
+    k->held_partition = m->partition;
+    k->held[k->n_held++] = (rd_kafka_message_t){ .payload = (void *)(uintptr_t)m->text,
+                                                 .len = m->len,
+                                                 .key = (void *)(uintptr_t)m->key,
+                                                 .key_len = m->key ? strlen(m->key) : 0,
+                                                 ._private = m->opaque };
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* Opens the topic of a message; that of the last one is kept, and what is held goes first. */
+static rd_kafka_resp_err_t use_topic(struct kafka_client *k, const char *name)
+{
+    if (k->topic && !strcmp(rd_kafka_topic_name(k->topic), name))
+        return RD_KAFKA_RESP_ERR_NO_ERROR;
+    hand_over(k);
+    if (k->n_held)
+        return RD_KAFKA_RESP_ERR__QUEUE_FULL;
+    if (k->topic)
+        rd_kafka_topic_destroy(k->topic);
+    k->topic = rd_kafka_topic_new(k->rk, name, NULL);
+    return k->topic ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_last_error();
+}
+
 static rd_kafka_resp_err_t produce(struct kafka_client *k, const struct kafka_message *m)
 {
-    rd_kafka_topic_t *t = topic_of(k, m->topic);
-    if (!t)
-        return rd_kafka_last_error();
+    const rd_kafka_resp_err_t why = use_topic(k, m->topic);
+    if (why)
+        return why;
     if (m->n_headers)
-        return produce_with_headers(k, t, m);
-    if (rd_kafka_produce(t, m->partition, m->given ? RD_KAFKA_MSG_F_FREE : RD_KAFKA_MSG_F_COPY,
-                         (void *)(uintptr_t)m->text, m->len, m->key, m->key ? strlen(m->key) : 0,
-                         m->opaque) == 0)
+        return produce_with_headers(k, k->topic, m);
+    if (m->kept)
+        return hold(k, m);
+    if (rd_kafka_produce(k->topic, m->partition, RD_KAFKA_MSG_F_COPY, (void *)(uintptr_t)m->text, m->len,
+                         m->key, m->key ? strlen(m->key) : 0, m->opaque) == 0)
         return RD_KAFKA_RESP_ERR_NO_ERROR;
     return rd_kafka_last_error();
 }
@@ -256,11 +309,15 @@ enum kafka_taken kafka_client_send(struct kafka_client *k, const struct kafka_me
 
 static void producer_free(struct kafka_client *k, int ms)
 {
+    hand_over(k);
     if (ms)
         rd_kafka_flush(k->rk, ms);
     rd_kafka_purge(k->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     while (rd_kafka_outq_len(k->rk) && rd_kafka_poll(k->rk, PURGE_MS))
         ;
+    for (unsigned i = 0; i < k->n_held; i++)
+        k->c.report(k->c.arg, KAFKA_LOST, "given up", k->held[i]._private);
+    k->n_held = 0;
     if (k->topic)
         rd_kafka_topic_destroy(k->topic);
     k->topic = NULL;
@@ -289,7 +346,7 @@ static void replace(struct kafka_client *k)
 void kafka_client_drop(struct kafka_client *k)
 {
     struct err e;
-    if (!k->rk || !rd_kafka_outq_len(k->rk))
+    if (!k->rk || !kafka_client_waiting(k))
         return;
     producer_free(k, 0);
     if (producer_new(k, &e) == -1)
@@ -299,6 +356,7 @@ void kafka_client_drop(struct kafka_client *k)
 void kafka_client_poll(struct kafka_client *k, int ms)
 {
     char why[8];
+    hand_over(k);
     if (k->rk)
         rd_kafka_poll(k->rk, ms);
     if (!k->rk || rd_kafka_fatal_error(k->rk, why, sizeof(why)))
@@ -307,7 +365,7 @@ void kafka_client_poll(struct kafka_client *k, int ms)
 
 size_t kafka_client_waiting(const struct kafka_client *k)
 {
-    return k->rk ? (size_t)rd_kafka_outq_len(k->rk) : 0;
+    return k->rk ? (size_t)rd_kafka_outq_len(k->rk) + k->n_held : 0;
 }
 
 void kafka_client_free(struct kafka_client *k, int ms)

@@ -37,11 +37,11 @@ struct kafka_header {
 struct kafka_message {
     const char *topic, *key; /* key NULL: none */
     int partition;           /* -1: the partitioner chooses */
-    const char *text;        /* copied, or the client's from then on: */
+    const char *text;
     size_t len;
-    bool given;   /* text comes from malloc; the client frees it, once it has taken the message */
+    bool kept;    /* text and key stay where they are until the report; else they are copied */
     void *opaque; /* for report */
-    const struct kafka_header *headers; /* NULL: none; not together with given */
+    const struct kafka_header *headers; /* NULL: none */
     size_t n_headers;
 };
 
@@ -51,7 +51,8 @@ enum kafka_taken { KAFKA_TAKEN, KAFKA_QUEUE_FULL, KAFKA_MESSAGE_TOO_LARGE, KAFKA
 /* Does not wait for a broker. NULL: settings are wrong, e names file, line and fault. */
 struct kafka_client *kafka_client_new(const struct kafka_client_conf *c, struct err *e);
 
-/* Where it is not KAFKA_TAKEN, e says why, and report is not called for it. Never waits. */
+/* Where it is not KAFKA_TAKEN, e says why, and report is not called for it. Never waits. Messages that are
+ * kept are handed to librdkafka some at a time: those that it does not take are reported. */
 enum kafka_taken kafka_client_send(struct kafka_client *k, const struct kafka_message *m, struct err *e);
 
 /* Calls report for what has happened, waits for it up to ms milliseconds. A producer that gave up for good is

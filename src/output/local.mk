@@ -14,7 +14,7 @@ liboutput_a_SOURCES = src/output/purge.h src/output/purge.c src/output/bins.h sr
 	src/output/sqltext.h src/output/sqltext.c src/output/sqldialect.c src/output/sink_sqlite3.h
 liboutput_a_SOURCES += src/output/body.h src/output/body.c src/output/style.h src/output/style.c src/output/writerid.h src/output/writerid.c
 liboutput_a_SOURCES += src/output/members.h src/output/members.c
-liboutput_a_SOURCES += src/output/messages.h src/output/messages.c src/output/sink_kafka.h src/output/sink_amqp.h
+liboutput_a_SOURCES += src/output/messages.h src/output/messages.c src/output/texts.h src/output/texts.c src/output/sink_kafka.h src/output/sink_amqp.h
 liboutput_a_SOURCES += src/output/sink_sql.h src/output/sink_sql.c src/output/sqlschema.h src/output/sqlschema.c \
 	src/output/sink_pgsql.h src/output/sink_mysql.h
 if WITH_PGSQL

@@ -13,20 +13,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "output/texts.h"
 #include "output/writerid.h"
 
 enum {
     TEXT_OCTETS = 256 << 20, /* of one message at most */
-    ROOM_MAX = 4 << 20,      /* claimed before rows are written, and some for the one that does not fit */
-    ROOM_MORE = 2048,
     NAME_OCTETS = 8192,
-    ID_ROWS_BITS = 24, /* an id is the first row's number and how many rows there are; none in markers */
-    POLL_EVERY = 256,  /* messages */
+    POLL_EVERY = 256, /* messages */
     WAIT_MS = 100,
     PATIENCE_S = 3,        /* without any news, where the batch is on disk, or the daemon ends */
     PATIENCE_MEMORY_S = 10 /* where giving up means to send again what may have arrived */
 };
-#define ID_ROWS_MAX (((uint64_t)1 << ID_ROWS_BITS) - 1)
+
+/* What messages_report is given: rows of the batch by their place among its entries, none of them in markers;
+ * and the text that the message has in use. */
+enum { ID_ROWS_BITS = 16, ID_TEXT_BITS = 16, ROWS_MAX = (1 << ID_ROWS_BITS) - 1 };
+
+static uint64_t id_make(uint64_t first, uint64_t rows)
+{
+    return (first << ID_ROWS_BITS | rows) << ID_TEXT_BITS;
+}
+static uint64_t id_first(uint64_t id) { return id >> (ID_ROWS_BITS + ID_TEXT_BITS); }
+static uint64_t id_rows(uint64_t id) { return id >> ID_TEXT_BITS & ROWS_MAX; }
+static unsigned id_text(uint64_t id) { return id & ((1u << ID_TEXT_BITS) - 1); }
 
 /* A batch on its way. */
 struct delivery {
@@ -60,8 +69,12 @@ struct messages {
     struct names *names;
     unsigned turn; /* of the round robin */
     int64_t schema_due_us;
-    struct strbuf text, writer;
+    struct texts texts;
+    struct strbuf *text; /* what a message is written to */
+    struct strbuf writer;
+    const struct group *named; /* whose destination is in name */
     char name[NAME_OCTETS];
+    const char *key;
     struct delivery d;
     _Atomic uint64_t sent, rows, lost; /* messages and rows confirmed; rows dropped */
 };
@@ -70,8 +83,8 @@ struct messages {
 
 static void mark_rows(struct messages *m, uint64_t id, struct sums *sums)
 {
-    struct agg_entry **e = m->d.gs.entries + (id >> ID_ROWS_BITS);
-    for (uint64_t i = 0, n = id & ID_ROWS_MAX; i < n; i++) {
+    struct agg_entry **e = m->d.gs.entries + (id_first(id));
+    for (uint64_t i = 0, n = id_rows(id); i < n; i++) {
         e[i]->mark = MARK_DONE;
         if (sums)
             sums_add(sums, &(struct sums){ 1, e[i]->packets, e[i]->bytes, e[i]->flows });
@@ -80,7 +93,7 @@ static void mark_rows(struct messages *m, uint64_t id, struct sums *sums)
 
 static void confirmed(struct messages *m, uint64_t id)
 {
-    const uint64_t n = id & ID_ROWS_MAX;
+    const uint64_t n = id_rows(id);
     mark_rows(m, id, NULL);
     m->d.b->written += n;
     m->d.confirmed += n;
@@ -119,7 +132,7 @@ static void refuse(struct messages *m, uint64_t id)
 
 static void too_large(struct messages *m, uint64_t id)
 {
-    const uint64_t n = id & ID_ROWS_MAX, first = id >> ID_ROWS_BITS;
+    const uint64_t n = id_rows(id), first = id_first(id);
     if (!n) {
         failed(m, "a message without rows is too large");
     } else if (!m->d.alone) {
@@ -127,8 +140,8 @@ static void too_large(struct messages *m, uint64_t id)
     } else if (n == 1) {
         refuse(m, id);
     } else {
-        send_again(m, (first + n / 2) << ID_ROWS_BITS | (n - n / 2));
-        send_again(m, first << ID_ROWS_BITS | n / 2);
+        send_again(m, id_make(first + n / 2, n - n / 2));
+        send_again(m, id_make(first, n / 2));
     }
 }
 
@@ -137,6 +150,7 @@ void messages_report(struct messages *m, uint64_t id, enum fate fate, const char
     struct delivery *d = &m->d;
     d->under_way--;
     d->news++;
+    texts_release(&m->texts, id_text(id));
     if (!d->b)
         return;
     switch (fate) {
@@ -154,74 +168,108 @@ void messages_report(struct messages *m, uint64_t id, enum fate fate, const char
 
 /* ---- sending */
 
-/* Destination and key of a group; a destination of several is chosen in turn. */
+/* Destination and key of a group; a destination of several is chosen in turn. The name stands still as long
+ * as the messages of a group are on their way out: whoever takes them looks at it when they are sent. */
 static void name_message(struct messages *m, const struct group *g, struct message *msg)
 {
-    const char *key = strchr(g->name, NAMES_KEY);
-    const int n = key ? (int)(key - g->name) : (int)strlen(g->name);
-    if (m->c.rr)
-        snprintf(m->name, sizeof(m->name), "%.*s_%u", n, g->name, m->turn % (unsigned)m->c.rr);
-    else
-        snprintf(m->name, sizeof(m->name), "%.*s", n, g->name);
+    if (m->named != g || m->c.rr) {
+        const char *key = strchr(g->name, NAMES_KEY);
+        const int n = key ? (int)(key - g->name) : (int)strlen(g->name);
+        if (m->c.rr)
+            snprintf(m->name, sizeof(m->name), "%.*s_%u", n, g->name, m->turn % (unsigned)m->c.rr);
+        else
+            snprintf(m->name, sizeof(m->name), "%.*s", n, g->name);
+        m->key = key ? key + 1 : NULL;
+        m->named = g;
+    }
     msg->name = m->name;
-    msg->key = key ? key + 1 : NULL;
+    msg->key = m->key;
 }
 
-static enum sent send_text(struct messages *m, const struct group *g, uint64_t id, bool give, struct err *e)
+/* Sends what stands in m->text from `from`. What is not sent is taken back. */
+static enum sent send_text(struct messages *m, const struct group *g, uint64_t id, size_t from, struct err *e)
 {
-    struct message msg = {
-        .content_type = m->body->content_type, .text = m->text.p, .len = m->text.len, .given = give, .id = id
-    };
-    if (m->text.failed)
+    struct message msg = { .content_type = m->body->content_type,
+                           .text = m->text->p + from,
+                           .len = m->text->len - from,
+                           .id = id | texts_current(&m->texts) };
+    if (m->text->failed)
         return SENT_TOO_LARGE;
     name_message(m, g, &msg);
     const enum sent s = m->c.ops->send(m->c.carrier, &msg, e);
-    if (s != SENT)
+    if (s != SENT) {
+        m->text->len = from;
         return s;
+    }
+    texts_use(&m->texts);
     m->turn++;
     m->d.under_way++;
-    if (give)
-        strbuf_init(&m->text, TEXT_OCTETS);
     return SENT;
 }
 
-static void begin_text(struct messages *m)
+/* Encodes rows of a group from `first`: as many as a message takes, n at most. Returns how many; 0: there is
+ * not enough room in the text. */
+static uint64_t encode_here(struct messages *m, const struct group *g, uint64_t first, uint64_t n)
 {
-    strbuf_clear(&m->text);
-    if (m->limits.octets && m->limits.octets < ROOM_MAX)
-        (void)strbuf_room(&m->text, m->limits.octets + ROOM_MORE);
-    if (m->body->head)
-        m->body->head(m->body_state, &m->text);
-}
-
-/* Encodes rows of a group from `first`: as many as a message takes, n at most. Returns how many. */
-static uint64_t encode(struct messages *m, const struct group *g, uint64_t first, uint64_t n)
-{
+    struct strbuf *out = m->text;
+    const size_t from = out->len;
     uint64_t rows = 0;
-    begin_text(m);
+    if (m->body->head)
+        m->body->head(m->body_state, out);
     while (rows < n) {
-        const size_t before = m->text.len;
+        const size_t before = out->len;
         const struct row r = agg_row(g->entry[first + rows]);
-        m->body->row(m->body_state, &r, &m->text);
-        if (rows && m->text.len > m->limits.octets && m->limits.octets) {
-            m->text.len = before;
+        m->body->row(m->body_state, &r, out);
+        if (out->failed) {
+            if (!rows)
+                return 0;
+            out->len = before; /* the block ends here, and so does the message */
+            out->failed = false;
+            break;
+        }
+        if (rows && out->len - from > m->limits.octets && m->limits.octets) {
+            out->len = before;
             break;
         }
         rows++;
     }
     if (m->body->end)
-        m->body->end(m->body_state, rows, &m->text);
-    return rows;
+        m->body->end(m->body_state, rows, out);
+    return out->failed ? 0 : rows;
+}
+
+/* The text that the next message is tried in: the block in use, a new one, one for a message alone. */
+static struct strbuf *text_for(struct messages *m, int attempt)
+{
+    return attempt == 0   ? texts_here(&m->texts)
+           : attempt == 1 ? texts_new(&m->texts)
+                          : texts_single(&m->texts, TEXT_OCTETS);
+}
+
+/* The same, wherever there is room. *from: where the message begins. 0: there is room nowhere. */
+static uint64_t encode(struct messages *m, const struct group *g, uint64_t first, uint64_t n, size_t *from)
+{
+    for (int attempt = 0; attempt < 3; attempt++) {
+        m->text = text_for(m, attempt);
+        if (!m->text)
+            continue;
+        *from = m->text->len;
+        const uint64_t rows = encode_here(m, g, first, n);
+        if (rows)
+            return rows;
+        texts_seal(&m->texts, *from);
+    }
+    return 0;
 }
 
 /* What send() said of a message that is not under way; 0: go on, 1: wait, -1: the delivery is over. */
 static int not_sent(struct messages *m, enum sent s, uint64_t id, struct err *e)
 {
-    if (s == SENT_NO_ROOM)
+    if (s == SENT_NO_ROOM && m->d.under_way)
         return 1;
     if (s == SENT_DOWN)
         return -1;
-    if (s == SENT_TOO_LARGE)
+    if (s == SENT_TOO_LARGE || s == SENT_NO_ROOM) /* what has no room alone never will */
         too_large(m, id);
     else
         failed(m, e->text);
@@ -230,8 +278,21 @@ static int not_sent(struct messages *m, enum sent s, uint64_t id, struct err *e)
 
 static uint64_t rows_in_message(const struct messages *m, uint64_t left)
 {
-    const uint64_t most = m->limits.rows < ID_ROWS_MAX ? m->limits.rows : ID_ROWS_MAX;
+    const uint64_t most = m->limits.rows < ROWS_MAX ? m->limits.rows : ROWS_MAX;
     return left < most ? left : most;
+}
+
+/* Encodes and sends rows of a group from `first`; *n: how many at most, and how many it were. */
+static enum sent send_encoded(struct messages *m, const struct group *g, uint64_t first, uint64_t *n,
+                              struct err *e)
+{
+    const uint64_t base = (uint64_t)(g->entry - m->d.gs.entries);
+    size_t from = 0;
+    const uint64_t rows = encode(m, g, first, *n, &from);
+    if (!rows)
+        return SENT_TOO_LARGE;
+    *n = rows;
+    return send_text(m, g, id_make(base + first, rows), from, e);
 }
 
 /* 0: the group is sent; 1: no room; -1. */
@@ -239,16 +300,14 @@ static int send_rows(struct messages *m, const struct group *g, struct err *e)
 {
     struct delivery *d = &m->d;
     const uint64_t base = (uint64_t)(g->entry - d->gs.entries);
-    const bool give = m->limits.rows > 1;
-    for (unsigned since = 0; d->row < g->n; since++) {
-        const uint64_t n = encode(m, g, d->row, rows_in_message(m, g->n - d->row));
-        const uint64_t id = (base + d->row) << ID_ROWS_BITS | n;
-        const enum sent s = send_text(m, g, id, give, e);
-        const int rc = s == SENT ? 0 : not_sent(m, s, id, e);
+    for (unsigned since = 1; d->row < g->n; since++) {
+        uint64_t n = rows_in_message(m, g->n - d->row);
+        const enum sent s = send_encoded(m, g, d->row, &n, e);
+        const int rc = s == SENT ? 0 : not_sent(m, s, id_make(base + d->row, n), e);
         if (rc)
             return rc;
         d->row += n;
-        if (since % POLL_EVERY == POLL_EVERY - 1 && m->c.ops->wait(m->c.carrier, 0, e) == -1)
+        if (since % POLL_EVERY == 0 && m->c.ops->wait(m->c.carrier, 0, e) == -1)
             return -1;
     }
     return 0;
@@ -267,17 +326,19 @@ static const struct group *group_of(const struct delivery *d, uint64_t first)
 static int send_alone(struct messages *m, struct err *e)
 {
     struct delivery *d = &m->d;
-    const uint64_t id = d->again[d->n_again - 1], first = id >> ID_ROWS_BITS, n = id & ID_ROWS_MAX;
+    const uint64_t id = d->again[d->n_again - 1], first = id_first(id);
     const struct group *g = group_of(d, first);
     const struct body_limits limits = m->limits;
+    uint64_t n = id_rows(id);
     m->limits.octets = 0;
-    encode(m, g, first - (uint64_t)(g->entry - d->gs.entries), n);
-    m->limits = limits;
-    const enum sent s = send_text(m, g, id, false, e);
-    if (s == SENT_NO_ROOM || s == SENT_DOWN)
-        return s == SENT_DOWN ? -1 : 1;
-    d->n_again--;
     d->alone = true;
+    const enum sent s = send_encoded(m, g, first - (uint64_t)(g->entry - d->gs.entries), &n, e);
+    m->limits = limits;
+    if (s == SENT_DOWN) {
+        d->alone = false;
+        return -1;
+    }
+    d->n_again--;
     if (s != SENT) {
         (void)not_sent(m, s, id, e);
         d->alone = false;
@@ -298,9 +359,17 @@ static int send_marker(struct messages *m, const struct group *g, enum body_mark
     const struct body_totals t = { .purged = m->d.confirmed,
                                    .total = m->d.of,
                                    .seconds = (clock_mono_us() - m->d.began_us) / US_PER_S };
-    strbuf_clear(&m->text);
-    m->body->marker(m->body_state, what, &t, &m->text);
-    const enum sent s = send_text(m, g, 0, false, e);
+    enum sent s = SENT_TOO_LARGE;
+    for (int attempt = 0; attempt < 2 && s == SENT_TOO_LARGE; attempt++) {
+        m->text = text_for(m, attempt);
+        if (!m->text)
+            continue;
+        const size_t from = m->text->len;
+        m->body->marker(m->body_state, what, &t, m->text);
+        s = send_text(m, g, 0, from, e);
+        if (m->text->failed)
+            texts_seal(&m->texts, from);
+    }
     return s == SENT ? 0 : not_sent(m, s, 0, e);
 }
 
@@ -359,8 +428,9 @@ static void send_schema(struct messages *m, int64_t now_us)
         return;
     const struct message msg = { .name = m->c.schema_name,
                                  .content_type = "application/json",
-                                 .text = (char *)(uintptr_t)text,
-                                 .len = strlen(text) };
+                                 .text = text,
+                                 .len = strlen(text),
+                                 .id = TEXTS_NONE };
     if (m->c.ops->send(m->c.carrier, &msg, &e) != SENT)
         return;
     m->d.under_way++;
@@ -399,6 +469,7 @@ static int begin(struct messages *m, struct batch *b, struct err *e)
 static void end(struct messages *m)
 {
     groups_free(&m->d.gs);
+    texts_trim(&m->texts);
     m->d.active = false;
     m->d.b = NULL;
 }
@@ -581,7 +652,6 @@ int messages_open(struct messages **out, struct plugin *pl, const struct message
         return err_set(e, ERR_SYS, "out of memory");
     m->pl = pl;
     m->c = *c;
-    strbuf_init(&m->text, TEXT_OCTETS);
     strbuf_init(&m->writer, NAME_OCTETS);
     m->names = names_compile_keyed(c->name, c->key, pl, e);
     if (!m->names || open_body(m, e) == -1) {
@@ -589,6 +659,7 @@ int messages_open(struct messages **out, struct plugin *pl, const struct message
         return -1;
     }
     m->body->limits(m->body_state, &m->limits);
+    texts_init(&m->texts, m->limits.octets);
     *out = m;
     return 0;
 }
@@ -604,7 +675,7 @@ void messages_close(struct messages *m)
     free(m->body_state);
     free(m->d.again);
     names_free(m->names);
-    strbuf_free(&m->text);
+    texts_free(&m->texts);
     strbuf_free(&m->writer);
     free(m);
 }

@@ -8,13 +8,13 @@
 
 #include "output/body.h"
 
+/* The strings stay where they are until the message is reported. */
 struct message {
     const char *name; /* topic or routing key */
     const char *key;  /* of the message, NULL: none */
     const char *content_type;
-    char *text;
+    const char *text;
     size_t len;
-    bool given;  /* text comes from malloc, and belongs to the carrier once that has taken the message */
     uint64_t id; /* for messages_report */
 };
 

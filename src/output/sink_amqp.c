@@ -6,7 +6,6 @@
 #endif
 #include "output/sink_amqp.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include "output/amqp_client.h"
 #include "output/messages.h"
@@ -103,8 +102,6 @@ static enum sent amqp_send(void *carrier, const struct message *m, struct err *e
         return SENT_DOWN;
     }
     *at(s, s->n++) = (struct under_way){ .id = m->id };
-    if (m->given)
-        free(m->text);
     return SENT;
 }
 

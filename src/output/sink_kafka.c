@@ -31,7 +31,7 @@ static enum sent kafka_send(void *carrier, const struct message *m, struct err *
                                      .partition = s->partition,
                                      .text = m->text,
                                      .len = m->len,
-                                     .given = m->given,
+                                     .kept = true,
                                      .opaque = (void *)(uintptr_t)m->id };
     return means[kafka_client_send(s->client, &k, e)];
 }

@@ -293,12 +293,19 @@ class RabbitMQ(Server):
 class Kcat:
     """Reading, by a client that is not ours: kcat."""
 
-    def read(self, topic, form="%s\n"):
+    def raw(self, topic, form):
         return self.run.call("kcat", "-C", "-b", self.broker, "-t", topic, "-o", "beginning", "-e", "-q", "-f", form,
-                             "-X", "check.crcs=true").splitlines()
+                             "-X", "check.crcs=true")
+
+    def read(self, topic, form="%s\n"):
+        return self.raw(topic, form).splitlines()
+
+    def messages(self, topic, form="%s"):
+        """Each message as it is, newlines included."""
+        return self.raw(topic, form + "\x01").split("\x01")[:-1]
 
     def rows(self, topic):
-        return [json.loads(line) for line in self.read(topic)]
+        return [json.loads(line) for line in self.read(topic) if line]
 
 
 class MockKafka(Kcat):

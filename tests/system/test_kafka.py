@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The plugin kafka: against Apache Kafka where that can be had, else the mock cluster of librdkafka; each case says which. kcat reads."""
+import json
+import re
+import signal
 import time
 
 import netflow
@@ -93,3 +96,143 @@ def test_broker_dies(run):
     d.stop()
     assert spooled(run) == 0
     assert sums(cluster.rows("acct")) == want(*lots)
+
+
+def test_names_and_keys(run):
+    """Topics by variables, in turn and by time; keys of messages; fixed partitions; the partition that a key chooses."""
+    cluster = servers.kafka(run, "acct.127_0_0_1", "rr_0", "rr_1", "rr_2", "year.2026", "year.2027", "fixed", "keyed")
+    flows = netflow.flows(90, dport=443)
+
+    def ran(more):
+        d, port = start(run, cluster, more, refresh=3600)
+        send(run, port, flows)
+        d.stop()
+        assert spooled(run) == 0
+
+    ran("kafka_topic: acct.$peer_src_ip")
+    assert sums(cluster.rows("acct.127_0_0_1")) == want(flows)
+    ran("kafka_topic: rr\nkafka_topic_rr: 3")
+    turns = [cluster.rows(f"rr_{n}") for n in range(3)]
+    assert [len(t) for t in turns] == [30, 30, 30] and sums(sum(turns, [])) == want(flows)
+    ran("kafka_topic: year.%Y")
+    assert sums(cluster.rows(time.strftime("year.%Y", time.gmtime()))) == want(flows)
+    ran("kafka_topic: fixed\nkafka_partition: 2")
+    assert cluster.read("fixed", "%p\n") == ["2"] * 90
+    ran("kafka_topic: keyed\nkafka_partition_dynamic: true\nkafka_partition_key: $src_host/$src_port/$dst_port/$proto/$in_iface/$tag")
+    seen = [line.split(" ", 2) for line in cluster.read("keyed", "%k %p %s\n")]
+    for key, _, text in seen:
+        r = json.loads(text)
+        # in_iface and tag are not counted by
+        assert key == "{}/{}/443/6/0/0".format(r["ip_src"].replace(".", "_"), r["port_src"]), (key, r)
+    assert len(seen) == 90 and len({p for _, p, _ in seen}) > 1
+    assert len({(k, p) for k, p, _ in seen}) == 90
+
+
+def test_several_rows_a_message(run):
+    """kafka_multi_values: as many rows as have room, a newline behind each, those of one key together; the sums are the same."""
+    cluster = servers.kafka(run, "many", "keyed")
+    flows = netflow.flows(3000)
+    d, port = start(run, cluster, "kafka_topic: many\nkafka_multi_values: 10000\nkafka_markers: true", refresh=3600)
+    send(run, port, flows)
+    d.stop()
+    assert d.said(r"QN: 3000/3000")
+    texts = cluster.messages("many")
+    full = [t for t in texts if t.count('"purge"') > 1]
+    assert sum(t.count("\n") for t in full) == sum(t.count('"purge"') for t in full)
+    assert all(len(t) <= 10000 for t in full) and len(full) < 120
+    rows = [json.loads(line) for t in texts for line in t.splitlines() if line]
+    assert sums(rows) == want(flows)
+    assert [r["purged_entries"] for r in rows if r["event_type"] == "purge_close"] == [3000]
+    # by key: each message has one
+    more = netflow.flows(40, src="198.51.100.1") + netflow.flows(40, src="198.51.100.2")
+    d, port = start(run, cluster, "kafka_topic: keyed\nkafka_multi_values: 100000\nkafka_partition_key: $src_host", refresh=3600)
+    send(run, port, more)
+    d.stop()
+    texts = cluster.messages("keyed", "%k %s")
+    assert sorted(t.split(" ")[0] for t in texts) == ["198_51_100_1", "198_51_100_2"]
+    assert all(t.count('"198.51.100.' + t.split(" ")[0][-1] + '"') == 40 for t in texts)
+
+
+def test_configuration(run):
+    """What cannot be is refused, with its place."""
+    for text, expected in (("kafka_topic: a b", r":2: kafka_topic: 'a b' is no name of a topic"),
+                           ("kafka_topic: x.$peer_ip", r":2: kafka_topic: there is no variable $peer_ip here"),
+                           ("kafka_topic: x.$src_host", r":2: kafka_topic: there is no variable $src_host here"),
+                           ("kafka_partition_key: $nobody", r":2: kafka_partition_key: there is no variable $nobody here"),
+                           ("kafka_topic: x.%Q", r":2: kafka_topic: 'x.%Q': no such time conversion: '%Q'"),
+                           ("kafka_partition_dynamic: true", r":2: kafka_partition_dynamic: set kafka_partition_key"),
+                           ("kafka_partition: 1\nkafka_partition_dynamic: true\nkafka_partition_key: x", r":3: kafka_partition_dynamic: "),
+                           ("writer_id_string: $who", r":2: writer_id_string: there is no variable $who here"),
+                           ("kafka_output: custom", r":2: kafka_output: not supported by this build"),
+                           ("kafka_config_file: @DIR@/none", r"none")):
+        if not run.has("tests/system/kafkactl"):
+            run.skip("built without librdkafka")
+        path = run.config(f"plugins: kafka[k]\n{text}\n")
+        run.run_program("nfacctd", "--check-config", "-f", path, expect=1)
+        assert expected in run.stderr, (text, run.stderr)
+
+
+def test_away_for_long(run):
+    """Brokers away for more than ten intervals, and for more than the spool holds: the oldest goes, counted; the rest arrives once."""
+    cluster = servers.kafka(run, "acct")
+    d, port = start(run, cluster, "kafka_topic: acct\nspool_max_size: 60K")
+    cluster.kill()
+    lots = [netflow.flows(200, dport=1000 + n) for n in range(12)]
+    for n, lot in enumerate(lots):
+        before = len(d.text().split("Purging cache - START"))
+        send(run, port, lot, sequence=1 + 10 * n)
+        run.wait(lambda: len(d.text().split("Purging cache - START")) > before + 1 or d.said("makes room"), "an interval to pass", 20)
+    d.wait_log(r"ERROR .*the spool is full, its oldest purge makes room", seconds=30)
+    cluster.start()
+    confirmed(run, d)
+    d.stop()
+    lost = [tuple(map(int, found)) for found in
+            re.findall(r"makes room \(spool_max_size\): (\d+) rows dropped \((\d+) packets, (\d+) bytes", d.text())]
+    got, all_of = sums(cluster.rows("acct")), want(*lots)
+    assert lost and 0 < got[0] < all_of[0]
+    assert tuple(sum(column) for column in zip(got, *lost)) == all_of
+    assert 1011 in {r["port_dst"] for r in cluster.rows("acct")} and 1000 not in {r["port_dst"] for r in cluster.rows("acct")}
+
+
+def test_too_large(run):
+    """A topic that takes only short messages: long ones are split by rows, single rows that are too long are dropped and counted."""
+    cluster = servers.kafka(run)
+    if not cluster.real:
+        run.skip("the mock cluster takes messages of any length")
+    cluster.create("small", max_message_bytes=1500)
+    cluster.create("tiny", max_message_bytes=200)
+    flows = netflow.flows(300)
+    d, port = start(run, cluster, "kafka_topic: small\nkafka_multi_values: 20000", refresh=3600)
+    send(run, port, flows)
+    d.stop(seconds=120)
+    assert sums(cluster.rows("small")) == want(flows) and spooled(run) == 0
+    flows = netflow.flows(30)
+    run.write("plain.conf", "global, compression.codec, none\n")
+    d, port = start(run, cluster, "kafka_topic: tiny\nkafka_config_file: @DIR@/plain.conf", refresh=3600)
+    send(run, port, flows)
+    d.send_signal(signal.SIGUSR1)
+    d.stop(seconds=60)
+    rows, packets, octets = want(flows)
+    assert d.said(rf"ERROR .*too large for the broker: {rows} rows dropped \({packets} packets, {octets} bytes")
+    assert d.said(r"QN: 0/30") and spooled(run) == 0 and cluster.rows("tiny") == []
+
+
+def test_topic_missing(run):
+    """Auto-create is off: what has no topic waits in the spool, other topics get theirs; once it is made, all is there once."""
+    cluster = servers.kafka(run)
+    if not cluster.real:
+        run.skip("the mock cluster makes topics")
+    cluster.create("peer.127_0_0_1")
+    flows = {source: netflow.flows(50, dport=n) for n, source in enumerate(("127.0.0.1", "127.0.0.2"), 1)}
+    run.write("quick.conf", "topic, topic.metadata.propagation.max.ms, 1000\n")
+    d, port = start(run, cluster, "kafka_topic: peer.$peer_src_ip\nkafka_config_file: @DIR@/quick.conf", refresh=2)
+    for source, lot in flows.items():
+        send(run, port, lot, source=source)
+    d.wait_log(r"ERROR .*50 messages were not delivered: .*waits in the spool", seconds=30)
+    run.wait(lambda: sums(cluster.rows("peer.127_0_0_1")) == want(flows["127.0.0.1"]), "the rows of the topic that is there", 20)
+    assert spooled(run) == 1
+    cluster.create("peer.127_0_0_2")
+    confirmed(run, d)
+    d.stop()
+    for source, lot in flows.items():
+        assert sums(cluster.rows("peer." + source.replace(".", "_"))) == want(lot), source
