@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The listener of a BGP speaker. Called by service.c. */
+/* The listener of a BGP speaker, and of a BMP station. Called by their services. */
 #include "bgp/listener.h"
 
 #include <errno.h>
@@ -56,7 +56,7 @@ static bool batch_full(struct bgp_listener *l)
 {
     if (!l->c.batch || !l->c.batch_s || l->taken < l->c.batch)
         return false;
-    log_info(l->c.log, "throttling at BGP peer #%u", l->taken);
+    log_info(l->c.log, "throttling at %s peer #%u", l->c.what, l->taken);
     l->counts.throttled++;
     uv_poll_stop(&l->poll);
     uv_timer_start(&l->pause, on_pause_over, (uint64_t)l->c.batch_s * 1000, 0);
@@ -72,7 +72,7 @@ static void take(struct bgp_listener *l, int fd, const struct sockaddr_storage *
     if (l->allow && !allow_match(l->allow, &from)) {
         l->counts.not_allowed++;
         log_limited(l->c.log, &l->say_not_allowed, LOG_LV_INFO,
-                    "[%s] connection refused: not in bgp_daemon_allow_file", addr_str(&from, text));
+                    "[%s] connection refused: not in %s_allow_file", addr_str(&from, text), l->c.prefix);
         close(fd);
         return;
     }
@@ -92,8 +92,8 @@ static void on_connection(uv_poll_t *p, int status, int events)
         const int fd = accept4(l->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd == -1) {
             if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-                log_limited(l->c.log, &l->say_accept, LOG_LV_WARN, "cannot accept a BGP connection: %s",
-                            strerror(errno));
+                log_limited(l->c.log, &l->say_accept, LOG_LV_WARN, "cannot accept a %s connection: %s",
+                            l->c.what, strerror(errno));
             return;
         }
         take(l, fd, &ss);
@@ -103,7 +103,7 @@ static void on_connection(uv_poll_t *p, int status, int events)
 int bgp_listener_start(struct bgp_listener *l, uv_loop_t *loop, struct err *e)
 {
     if (uv_poll_init(loop, &l->poll, l->fd) != 0)
-        return err_set(e, ERR_SYS, "cannot watch the BGP listener");
+        return err_set(e, ERR_SYS, "cannot watch the %s listener", l->c.what);
     uv_timer_init(loop, &l->pause);
     l->started = true;
     l->poll.data = l->pause.data = l;
@@ -117,12 +117,12 @@ static void reload_keys(struct bgp_listener *l)
     struct md5_keys *keys = l->c.md5_file ? md5_keys_load(l->c.md5_file, &e) : NULL;
     if (!keys) {
         if (l->c.md5_file)
-            log_warn(l->c.log, "bgp_daemon_md5_file: %s; the keys that were there stay", e.text);
+            log_warn(l->c.log, "%s_md5_file: %s; the keys that were there stay", l->c.prefix, e.text);
         return;
     }
     if (md5_keys_set(keys, l->fd, l->keys, &e) == -1)
-        log_warn(l->c.log, "bgp_daemon_md5_file: %s", e.text);
-    log_info(l->c.log, "bgp_daemon_md5_file: %u keys loaded", md5_keys_count(keys));
+        log_warn(l->c.log, "%s_md5_file: %s", l->c.prefix, e.text);
+    log_info(l->c.log, "%s_md5_file: %u keys loaded", l->c.prefix, md5_keys_count(keys));
     md5_keys_free(l->keys);
     l->keys = keys;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where peers connect to: the TCP listener of a BGP speaker, with its allow list and the keys that TCP itself
- * checks (MD5, RFC 2385). */
+/* Where peers connect to: the TCP listener of a BGP speaker or a BMP station, with its allow list and the
+ * keys that TCP itself checks (MD5, RFC 2385). */
 #ifndef BGP_LISTENER_H
 #define BGP_LISTENER_H
 
@@ -12,6 +12,8 @@
 #include "core/allow.h"
 
 struct bgp_listener_conf {
+    const char *what;   /* "BGP": for messages */
+    const char *prefix; /* "bgp_daemon": of the keys, for messages */
     struct sock_tcp sock;
     const char *allow_file; /* NULL: everybody may */
     const char *md5_file;   /* NULL: no keys; lines `address,password` */

@@ -61,7 +61,9 @@ static int check(const struct service *s, struct err *e)
 static int open_listener(struct bgp_service *b, struct err *e)
 {
     const struct config *c = b->c;
-    const struct bgp_listener_conf lc = { .sock = { .ip = c->bgp_ip,
+    const struct bgp_listener_conf lc = { .what = "BGP",
+                                          .prefix = "bgp_daemon",
+                                          .sock = { .ip = c->bgp_ip,
                                                     .port = (uint16_t)c->bgp_port,
                                                     .interface = c->bgp_interface,
                                                     .v6_only = c->bgp_ipv6_only,

@@ -14,6 +14,7 @@ struct view {
     struct bmp_peer head; /* of the message that made it */
     uint32_t rib_peer;
     int64_t gone_us;
+    uint64_t gone_serial;
 };
 
 struct peer {
@@ -29,7 +30,9 @@ struct bmp_router {
     uint16_t port;
     void *owner;
     struct peer **slots; /* open addressing by key */
+    struct peer **peers; /* in the order in which they came; room for half of the slots */
     unsigned n_peers, cap;
+    unsigned flushes;
     unsigned leaving; /* views whose routes are going */
     bool closed, said_no_init, any;
     enum bmp_rm_numbers numbers; /* of version 4 */
@@ -54,7 +57,7 @@ struct reading {
 
 struct bmp_station {
     struct bmp_station_conf c;
-    uint64_t serial; /* of attributes seen */
+    uint64_t serial, messages; /* of attributes; of what shares a peer header and a time */
 };
 
 struct bmp_station *bmp_station_new(const struct bmp_station_conf *c)
@@ -99,22 +102,24 @@ uint64_t bmp_router_routes(const struct bmp_router *r)
 
 bool bmp_router_view(const struct bmp_router *r, unsigned *at, struct bmp_view *v)
 {
-    for (; *at < r->cap * BMP_RIBS; ++*at) {
-        const struct peer *p = r->slots[*at / BMP_RIBS];
-        const struct view *w = p ? p->view[*at % BMP_RIBS] : NULL;
+    for (; *at < r->n_peers * BMP_RIBS; ++*at) {
+        const struct view *w = r->peers[*at / BMP_RIBS]->view[*at % BMP_RIBS];
         if (!w)
             continue;
-        *v = (struct bmp_view){ .peer = &w->head, .rib_peer = w->rib_peer };
+        *v = (struct bmp_view){ .peer = w->head, .rib_peer = w->rib_peer };
         ++*at;
         return true;
     }
     return false;
 }
 
+unsigned bmp_router_flushes(const struct bmp_router *r) { return r->flushes; }
+
 static void router_free(struct bmp_router *r)
 {
-    for (unsigned i = 0; i < r->cap; i++)
-        free(r->slots[i]);
+    for (unsigned i = 0; i < r->n_peers; i++)
+        free(r->peers[i]);
+    free(r->peers);
     free(r->slots);
     free(r);
 }
@@ -143,17 +148,18 @@ static unsigned slot_of(const struct bmp_router *r, const uint8_t key[KEY])
 
 static bool peers_grow(struct bmp_router *r)
 {
-    const unsigned old_cap = r->cap;
-    struct peer **old = r->slots;
-    struct peer **slots = calloc(old_cap ? 2 * old_cap : 16, sizeof(struct peer *));
+    const unsigned cap = r->cap ? 2 * r->cap : 16;
+    struct peer **peers = realloc(r->peers, cap / 2 * sizeof(struct peer *));
+    if (peers)
+        r->peers = peers;
+    struct peer **slots = peers ? calloc(cap, sizeof(struct peer *)) : NULL;
     if (!slots)
         return false;
+    free(r->slots);
     r->slots = slots;
-    r->cap = old_cap ? 2 * old_cap : 16;
-    for (unsigned i = 0; i < old_cap; i++)
-        if (old[i])
-            r->slots[slot_of(r, old[i]->key)] = old[i];
-    free(old);
+    r->cap = cap;
+    for (unsigned i = 0; i < r->n_peers; i++)
+        r->slots[slot_of(r, r->peers[i]->key)] = r->peers[i];
     return true;
 }
 
@@ -182,8 +188,7 @@ static struct peer *peer_get(struct bmp_router *r, const struct bmp_peer *head)
     memcpy(p->key, key, KEY);
     p->in.families = p->out.families = p->loc.families = BGP_ALL_FAMILIES;
     r->slots[slot_of(r, key)] = p;
-    r->n_peers++;
-    return p;
+    return r->peers[r->n_peers++] = p;
 }
 
 static struct view *view_get(struct bmp_router *r, struct peer *p, const struct bmp_peer *head)
@@ -222,7 +227,8 @@ static bool route_gone(void *arg, const struct rib_key *k, const struct rib_rout
                                 .at_us = v->gone_us,
                                 .key = k,
                                 .labels = { route->labels, route->labels_len },
-                                .attrs = &a };
+                                .attrs = &a,
+                                .message_serial = v->gone_serial };
     st->c.ops->route(st->c.arg, v->r, &t);
     return true;
 }
@@ -252,7 +258,9 @@ static void peer_flush(struct bmp_router *r, struct peer *p, int64_t at_us)
         if (!v)
             continue;
         p->view[i] = NULL;
+        r->flushes++;
         v->gone_us = at_us;
+        v->gone_serial = ++r->st->messages;
         r->leaving++;
         rib_peer_remove(r->st->c.rib, v->rib_peer, r->st->c.tell_deleted ? route_gone : NULL, view_gone, v);
     }
@@ -265,9 +273,8 @@ void bmp_router_close(struct bmp_router *r, size_t cut, int64_t at_us)
         log_info(r->st->c.log, "[%s] the session ended within a message: its %zu octets are lost",
                  name_of(r, text), cut);
     r->leaving++; /* so that it is not freed on the way */
-    for (unsigned i = 0; i < r->cap; i++)
-        if (r->slots[i])
-            peer_flush(r, r->slots[i], at_us);
+    for (unsigned i = 0; i < r->n_peers; i++)
+        peer_flush(r, r->peers[i], at_us);
     r->closed = true;
     r->leaving--;
     router_settle(r);
@@ -332,6 +339,7 @@ static void tell(struct reading *x, enum bmp_log_type type, const struct rib_key
                                 .labels = labels,
                                 .attrs = a,
                                 .attrs_serial = serial,
+                                .message_serial = x->r->st->messages,
                                 .nth = x->nth,
                                 .marks = x->marks,
                                 .n_marks = x->n_marks };
@@ -483,6 +491,7 @@ static void route_monitoring(struct bmp_router *r, const struct bmp_msg *m, int6
     struct reading x = { .r = r, .head = &m->peer, .at_us = at_us };
     struct bmp_octets update = m->version >= 4 ? (struct bmp_octets){ 0 } : m->update;
     struct bgp_error e = { 0 };
+    r->st->messages++;
     x.peer = peer_get(r, &m->peer);
     if (!x.peer)
         return;

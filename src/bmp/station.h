@@ -34,6 +34,7 @@ struct bmp_told {
     struct rib_octets labels;
     const struct rib_attrs *attrs; /* NULL: none are known */
     uint64_t attrs_serial;         /* equal numbers, equal attributes; 0: not known to be equal to any */
+    uint64_t message_serial;       /* the same for peer and at_us */
     unsigned nth;                  /* route of its message, from 1; 0: of none */
     const struct bmp_mark *marks;
     unsigned n_marks;
@@ -94,9 +95,11 @@ void bmp_router_close(struct bmp_router *r, size_t cut, int64_t at_us);
 
 /* For dumps: the views of a router, one after the other. *view: start from 0. False: no more. */
 struct bmp_view {
-    const struct bmp_peer *peer;
+    struct bmp_peer peer;
     uint32_t rib_peer;
 };
 bool bmp_router_view(const struct bmp_router *r, unsigned *view, struct bmp_view *v);
+/* Changes whenever a view goes. */
+unsigned bmp_router_flushes(const struct bmp_router *r);
 
 #endif

@@ -94,6 +94,18 @@ struct telemetry_keys {
 /* Strings are owned by the struct config_set they came with; NULL when not set and without default. Every
  * member is the place of one or more rows of keys.def. Members of keys that no build supports yet do not
  * exist. */
+/* BMP: bmp_daemon_*, bmp_dump_*. */
+struct bmp_keys {
+    bool daemon, ipv6_only, set_pd, proxy_header, dump_exclude_stats;
+    const char *ip, *interface, *allow_file, *tag_map;
+    int port, pipe_size, max_peers, ipprec, batch, batch_interval;
+    int msglog_output, dump_output; /* 0: json, 1: avro, 2: avro_json */
+    const char *msglog_file, *dump_file, *dump_latest_file;
+    int dump_refresh_time, dump_time_slots, dump_workers;
+    struct amqp_keys msglog_amqp, dump_amqp;
+    struct kafka_keys msglog_kafka, dump_kafka;
+};
+
 struct config {
     /* process */
     bool debug, debug_internal_msg, daemonize, log_stderr_tstamp, propagate_signals, plugin_exit_any;
@@ -234,6 +246,7 @@ struct config {
     int bgp_dump_output, bgp_dump_refresh_time, bgp_dump_time_slots, bgp_dump_workers;
     struct amqp_keys bgp_dump_amqp;
     struct kafka_keys bgp_dump_kafka;
+    struct bmp_keys bmp;
 
     /* tee */
     const char *tee_receivers, *tee_kafka_config_file;

@@ -5,6 +5,7 @@
 #endif
 #include <string.h>
 #include "bgp/service.h"
+#include "bmp/bmp.h"
 #include "core/collector.h"
 #include "core/daemon.h"
 #include "output/sqltext.h"
@@ -17,7 +18,7 @@ static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_REPLI
 
 static const struct input_ops *const inputs[] = { &input_savefile, INPUTS_OF_QUEUES, &input_udp, NULL };
 
-static const struct service_ops *const services[] = { &bgp_service, NULL };
+static const struct service_ops *const services[] = { &bgp_service, &bmp_service, NULL };
 
 static int check(const struct config_set *set, struct err *e)
 {

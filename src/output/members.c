@@ -124,7 +124,8 @@ const char *member_text(const struct members *ms, const struct member *m, size_t
     return m->made ? ms->made.p + m->text.at : m->text.p;
 }
 
-static void value_json(const struct members *ms, const struct member *m, struct strbuf *out)
+static void value_json(const struct members *ms, const struct member *m, bool label_as_map,
+                       struct strbuf *out)
 {
     size_t len;
     const char *text;
@@ -138,19 +139,22 @@ static void value_json(const struct members *ms, const struct member *m, struct 
     case MEMBER_TEXT:
     case MEMBER_LABEL:
         text = member_text(ms, m, &len);
-        json_string(out, text, len);
+        if (m->kind == MEMBER_LABEL && label_as_map)
+            json_pairs(out, text, len);
+        else
+            json_string(out, text, len);
         return;
     }
 }
 
-void members_json(const struct members *ms, struct strbuf *out)
+void members_json(const struct members *ms, bool label_as_map, struct strbuf *out)
 {
     for (unsigned i = 0; i < ms->n; i++) {
         if (i)
             json_name(out, ms->m[i].name);
         else
             json_first(out, ms->m[i].name);
-        value_json(ms, &ms->m[i], out);
+        value_json(ms, &ms->m[i], label_as_map, out);
     }
     strbuf_str(out, ms->n ? "}" : "{}");
 }

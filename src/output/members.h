@@ -65,6 +65,6 @@ const struct member *members_find(const struct members *ms, const char *name);
 const char *member_text(const struct members *ms, const struct member *m, size_t *len);
 
 /* Appends the list as one JSON object. */
-void members_json(const struct members *ms, struct strbuf *out);
+void members_json(const struct members *ms, bool label_as_map, struct strbuf *out);
 
 #endif

@@ -4,6 +4,7 @@
 #include "config.h"
 #endif
 #include "bgp/service.h"
+#include "bmp/bmp.h"
 #include "core/daemon.h"
 #include "output/sqltext.h"
 #include "plugins/plugins.h"
@@ -16,7 +17,7 @@ static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_PROBE
 
 static const struct input_ops *const inputs[] = { &input_savefile, &input_pcap, NULL };
 
-static const struct service_ops *const services[] = { &bgp_service, NULL };
+static const struct service_ops *const services[] = { &bgp_service, &bmp_service, NULL };
 
 static int check_map(const struct config *c, struct err *e)
 {

@@ -39,6 +39,7 @@ MAY_INCLUDE = {
     "sfacctd": {"base", "config", "core", "packet", "sflow", "output", "queue", "plugins", "rib", "bgp", "bmp", "rpki"},
     "pmacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins", "rib", "bgp", "bmp", "rpki"},
     "uacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins", "rib", "bgp", "bmp", "rpki"},
+    "pmbmpd": {"base", "config", "core", "output", "rib", "bgp", "bmp"},
     "pmbgpd": {"base", "config", "core", "output", "rib", "bgp"},
     "pmacct": {"base", "config", "core", "output"},
 }

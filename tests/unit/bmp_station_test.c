@@ -296,7 +296,7 @@ static const char *event_of(struct event_bench *x, const char *hex)
     } else {
         assert_int_equal(bmp_event_message(&x->ms, &x->o, &x->t, &m), BMP_FAULT_NONE);
     }
-    members_json(&x->ms, &x->out);
+    members_json(&x->ms, false, &x->out);
     return strbuf_cstr(&x->out);
 }
 
@@ -373,9 +373,12 @@ static void events(void **state)
         "\"timestamp_event\": \"0000-00-00 00:00:00.000000\", \"bmp_router\": \"198.51.100.1\", "
         "\"bmp_router_port\": 4000, \"label\": \"a%b\", \"bmp_msg_type\": \"term\", "
         "\"bmp_term_info_reason\": \"Session administratively closed\"}");
+    strbuf_clear(&x.out);
+    members_json(&x.ms, true, &x.out);
+    assert_non_null(strstr(strbuf_cstr(&x.out), "\"label\": {\"a\": \"b\"}, "));
     bmp_event_session(&x.ms, &x.o, &x.t, "dump_init", 60);
     strbuf_clear(&x.out);
-    members_json(&x.ms, &x.out);
+    members_json(&x.ms, false, &x.out);
     assert_string_equal(strbuf_cstr(&x.out),
                         "{\"timestamp\": \"2023-11-14 22:13:21\", \"bmp_router\": \"198.51.100.1\", "
                         "\"bmp_router_port\": 4000, \"label\": \"a%b\", \"event_type\": \"dump_init\", "
@@ -383,7 +386,7 @@ static void events(void **state)
     x.t.dump = false;
     bmp_event_session(&x.ms, &x.o, &x.t, "log_init", 0);
     strbuf_clear(&x.out);
-    members_json(&x.ms, &x.out);
+    members_json(&x.ms, false, &x.out);
     assert_string_equal(
         strbuf_cstr(&x.out),
         "{\"seq\": 5, \"timestamp\": \"2023-11-14 22:13:21.000000\", \"bmp_router\": "

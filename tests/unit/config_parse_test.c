@@ -109,7 +109,7 @@ static const struct {
     { "plugins: print\nbgp_daemon: true\n", "", NULL, GOES },
     { "plugins: print\nbgp_daemon: false\nmaps_refresh: true\n", "", NULL, GOES },
     { "plugins: print\nbgp_daemon: perhaps\n", "", "bad value 'perhaps'", ENDS },
-    { "plugins: print\nbmp_daemon_allow_file: /etc/passwd\n", "", "ERROR: [", ENDS },
+    { "plugins: print\ndtls_path: /etc/ssl\n", "", "ERROR: [", ENDS },
     { "plugins: print\nnfprobe_dtls: true\n", "", "not supported by this build (security)", ENDS },
     { "plugins: print\nnfacctd_dtls_port: 4739\n", "", "not supported by this build (security)", ENDS },
     { "plugins: print\nnfacctd_as: bgp\n", "", "known value 'bgp', not supported by this build (bgp)",

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The life of the BMP service: checks, the listener, the logs, signals, the end. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/clock.h"
+#include "bmp/bmp.h"
+#include "bmp/service_impl.h"
+
+static void on_room(void *arg)
+{
+    struct bmp *b = arg;
+    uv_async_send(&b->room);
+}
+
+static struct msglog_conf log_of(struct bmp *b, const struct config *c)
+{
+    return (
+        struct msglog_conf){ .name = "bmp_daemon_msglog",
+                             .has_room = on_room,
+                             .room_arg = b,
+                             .file = { .path = c->bmp.msglog_file,
+                                       .utc = c->timestamps_utc,
+                                       .modes = file_modes_of(c->files_umask, c->files_uid, c->files_gid) },
+                             .amqp = c->bmp.msglog_amqp,
+                             .kafka = c->bmp.msglog_kafka };
+}
+
+bool bmp_room(struct bmp *b) { return !b->msglog || msglog_room(b->msglog); }
+
+/* ---- what the station tells */
+
+static void on_message(void *arg, struct bmp_router *r, const struct bmp_msg *m, int64_t at_us)
+{
+    struct bmp *b = arg;
+    struct bmp_session *x = bmp_router_owner(r);
+    if (b->msglog) {
+        const struct bmp_telling t = { .seq = b->seq, .at_us = at_us };
+        b->seq += bmp_log_message(&b->out, &x->log, &t, m);
+    }
+    bmp_dump_message(b, x, m);
+}
+
+static void on_route(void *arg, struct bmp_router *r, const struct bmp_told *told)
+{
+    struct bmp *b = arg;
+    const struct bmp_session *x = bmp_router_owner(r);
+    if (!b->msglog)
+        return;
+    const struct bmp_telling t = { .seq = b->seq++, .at_us = told->at_us };
+    bmp_log_route(&b->out, &x->log, &t, told);
+}
+
+static void on_gone(void *arg, struct bmp_router *r) { bmp_session_gone(arg, bmp_router_owner(r)); }
+
+static const struct bmp_station_ops station_ops = { .message = on_message,
+                                                    .route = on_route,
+                                                    .gone = on_gone };
+
+/* ---- before anything starts */
+
+static bool wanted(const struct config *c, char daemon) { return daemon == 'M' || c->bmp.daemon; }
+
+static int check_log(const struct config *c, struct err *e)
+{
+    struct bmp none = { 0 };
+    const struct msglog_conf mc = log_of(&none, c);
+    const char *key;
+    struct err why;
+    if (c->bmp.msglog_output)
+        return err_set(e, ERR_CONFIG, "bmp_daemon_msglog_output: json is what there is in this release");
+    if (msglog_check(&mc, &key, &why) == -1)
+        return err_set(e, ERR_CONFIG, "bmp_daemon_msglog%s: %s", key, why.text);
+    return 0;
+}
+
+static int check(const struct service *s, struct err *e)
+{
+    if (check_log(s->c, e) == -1 || bmp_dump_check(s->c, e) == -1)
+        return -1;
+    return !s->c->bmp.tag_map ? 0
+                              : peertags_load(s->maps, "bmp_daemon_tag_map", s->c->bmp.tag_map,
+                                              s->c->pre_tag_label_encode_as_map, e);
+}
+
+/* ---- opening */
+
+static int open_log(struct bmp *b, struct err *e)
+{
+    const struct config *c = b->s->c;
+    const struct msglog_conf mc = log_of(b, c);
+    if (!msglog_wanted(&mc))
+        return 0;
+    b->msglog = msglog_open(&mc, b->log, e);
+    if (!b->msglog)
+        return -1;
+    bmp_log_init(&b->out,
+                 &(struct bmp_log_conf){ .msglog = b->msglog,
+                                         .style = { .utc = c->timestamps_utc,
+                                                    .secs = c->timestamps_secs,
+                                                    .epoch = c->timestamps_since_epoch,
+                                                    .rfc3339 = c->timestamps_rfc3339 },
+                                         .routes = { .comms_as_array = c->bgp_comms_encode_as_array,
+                                                     .as_path_as_array = c->as_path_encode_as_array },
+                                         .label_as_map = c->pre_tag_label_encode_as_map,
+                                         .set_pd = c->bmp.set_pd });
+    return 0;
+}
+
+static int open_state(struct bmp *b, struct err *e)
+{
+    b->buffer = malloc(BMP_READ);
+    b->rib = rib_new();
+    b->station =
+        b->rib ? bmp_station_new(&(struct bmp_station_conf){
+                     .log = b->log, .rib = b->rib, .ops = &station_ops, .arg = b, .tell_deleted = true })
+               : NULL;
+    if (!b->buffer || !b->station)
+        return err_sys(e, "no memory for BMP");
+    if (b->k->proxy_header && b->k->allow_file && !(b->allow = allow_load(b->k->allow_file, e)))
+        return -1;
+    b->tags = peertags_new(b->s->maps, b->k->tag_map, b->s->c->pre_tag_label_encode_as_map);
+    return 0;
+}
+
+static int bmp_open(struct service *s, struct err *e)
+{
+    struct bmp *b = s->state;
+    const struct bmp_keys *k = &s->c->bmp;
+    const struct bgp_listener_conf lc = { .what = "BMP",
+                                          .prefix = "bmp_daemon",
+                                          .sock = { .ip = k->ip,
+                                                    .port = (uint16_t)k->port,
+                                                    .interface = k->interface,
+                                                    .v6_only = k->ipv6_only,
+                                                    .rcvbuf = (size_t)k->pipe_size,
+                                                    .tos = k->ipprec << 5 },
+                                          .allow_file = k->proxy_header ? NULL : k->allow_file,
+                                          .batch = (unsigned)k->batch,
+                                          .batch_s = k->batch_interval,
+                                          .log = &s->log,
+                                          .accepted = bmp_session_accepted,
+                                          .arg = b };
+    b->s = s;
+    b->k = k;
+    b->log = &s->log;
+    if (open_state(b, e) == -1 || open_log(b, e) == -1 || bmp_dump_open(b, e) == -1)
+        return -1;
+    b->listener = bgp_listener_open(&lc, e);
+    if (!b->listener)
+        return -1;
+    if (k->max_peers)
+        log_info(b->log, "maximum BMP peers allowed: %d", k->max_peers);
+    log_info(b->log, "waiting for BMP data on interface=%s ip=%s port=%d/tcp",
+             k->interface ? k->interface : "all", k->ip ? k->ip : "::", k->port);
+    return 0;
+}
+
+/* ---- running */
+
+static void on_has_room(uv_async_t *h) { bmp_sessions_resume(h->data); }
+
+static void on_tick(uv_timer_t *t)
+{
+    struct bmp *b = t->data;
+    if (b->msglog)
+        msglog_tick(b->msglog, clock_mono_us());
+    bmp_sessions_resume(b); /* a sink that was waited for in vain */
+    bmp_tend(b);
+}
+
+static int start(struct service *s, struct err *e)
+{
+    struct bmp *b = s->state;
+    uv_async_init(s->loop, &b->room, on_has_room);
+    uv_timer_init(s->loop, &b->tick);
+    b->room.data = b->tick.data = b;
+    uv_timer_start(&b->tick, on_tick, 1000, 1000);
+    uv_idle_init(s->loop, &b->tend);
+    b->tend.data = b;
+    b->started = true;
+    bmp_dump_start(b);
+    return bgp_listener_start(b->listener, s->loop, e);
+}
+
+static void stop(struct service *s)
+{
+    struct bmp *b = s->state;
+    b->stopping = true;
+    bgp_listener_stop(b->listener);
+    bmp_sessions_stop(b);
+    bmp_dump_stop(b);
+    if (b->msglog)
+        msglog_flush(b->msglog);
+    uv_close((uv_handle_t *)&b->tick, NULL);
+    uv_close((uv_handle_t *)&b->tend, NULL);
+    uv_unref((uv_handle_t *)&b->room); /* the log's thread may call it as long as the log is open */
+}
+
+static void reload(struct service *s)
+{
+    struct bmp *b = s->state;
+    if (b->allow)
+        allow_reload(&b->allow, b->k->allow_file, b->log);
+    bgp_listener_reload(b->listener);
+    peertags_renew(b->tags);
+    bmp_sessions_retag(b);
+}
+
+static void reopen(struct service *s)
+{
+    struct bmp *b = s->state;
+    if (b->msglog)
+        msglog_reopen(b->msglog);
+}
+
+/* ---- counters */
+
+static void say_counts(struct bmp *b, const char *where, const char *who, const struct bmp_counts *c)
+{
+    struct strbuf s;
+    strbuf_init(&s, 4096);
+    for (unsigned i = 0; i < BMP_TYPES; i++)
+        strbuf_printf(&s, " %s=%" PRIu64, bmp_type_name((uint8_t)i), c->messages[i]);
+    log_notice(b->log, "stats [%s] %s octets=%" PRIu64 "%s announced=%" PRIu64 " withdrawn=%" PRIu64, where,
+               who, c->octets, strbuf_cstr(&s), c->announced, c->withdrawn);
+    strbuf_clear(&s);
+    for (unsigned i = 1; i < BMP_FAULTS; i++)
+        strbuf_printf(&s, " %s=%" PRIu64, bmp_fault_word((enum bmp_fault)i), c->faults[i]);
+    log_notice(b->log,
+               "stats [%s] %s refused%s treated_as_withdraw=%" PRIu64 " routes_lost=%" PRIu64
+               " marks_lost=%" PRIu64,
+               where, who, strbuf_cstr(&s), c->updates_withdrawn, c->routes_lost, c->marks_lost);
+    strbuf_free(&s);
+}
+
+static void stats(struct service *s)
+{
+    struct bmp *b = s->state;
+    struct rib_counts rc;
+    char where[80];
+    snprintf(where, sizeof(where), "%s:%d", b->k->ip ? b->k->ip : "::", b->k->port);
+    rib_counts(b->rib, &rc);
+    log_notice(b->log, "+++");
+    for (const struct bmp_session *x = b->sessions; x; x = x->next) {
+        char who[96], text[ADDR_TEXT];
+        if (!x->router)
+            continue;
+        snprintf(who, sizeof(who), "router=%s:%u", addr_str(&x->addr, text), x->port);
+        log_notice(b->log, "stats [%s] %s peers=%u routes=%" PRIu64 " kept=%zu%s", where, who,
+                   bmp_router_peers(x->router), bmp_router_routes(x->router), x->have,
+                   x->fd == -1 ? " leaving" : "");
+        say_counts(b, where, who, bmp_router_counts(x->router));
+    }
+    say_counts(b, where, "routers_gone", &b->gone);
+    log_notice(b->log,
+               "stats [%s] sessions=%u refused=%" PRIu64 " routes=%" PRIu64 " attribute_sets=%" PRIu64
+               " octets=%" PRIu64,
+               where, b->n_sessions, b->refused, rc.routes, rc.sets, rc.octets_held);
+    if (b->msglog)
+        msglog_stats(b->msglog, where);
+    bmp_dump_stats(b, where);
+    log_notice(b->log, "---");
+}
+
+static void bmp_close(struct service *s)
+{
+    struct bmp *b = s->state;
+    if (!b->s)
+        return; /* never opened */
+    if (b->msglog) {
+        struct msglog *m = b->msglog;
+        for (struct bmp_session *x = b->sessions; x; x = x->next)
+            bmp_log_router_free(&b->out, &x->log);
+        b->msglog = NULL;
+        msglog_close(m); /* from here on nobody calls on_room */
+        bmp_log_free(&b->out);
+    }
+    bmp_dump_close(b);
+    if (b->started)
+        uv_close((uv_handle_t *)&b->room, NULL);
+    if (b->rib)
+        bmp_sessions_free(b);
+    bmp_station_free(b->station);
+    rib_free(b->rib);
+    peertags_free(b->tags);
+    allow_free(b->allow);
+    bgp_listener_free(b->listener);
+    free(b->buffer);
+}
+
+const struct service_ops bmp_service = {
+    .name = "BMP",
+    .state_size = sizeof(struct bmp),
+    .wanted = wanted,
+    .check = check,
+    .open = bmp_open,
+    .start = start,
+    .stop = stop,
+    .stats = stats,
+    .reload = reload,
+    .reopen = reopen,
+    .close = bmp_close,
+};

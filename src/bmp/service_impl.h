@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the parts of the BMP service share: service.c (its life), session.c (connections), dump.c (dumps). */
+#ifndef BMP_SERVICE_IMPL_H
+#define BMP_SERVICE_IMPL_H
+
+#include <uv.h>
+#include "bgp/listener.h"
+#include "bmp/log.h"
+#include "bmp/station.h"
+#include "core/allow.h"
+#include "core/peertags.h"
+#include "core/service.h"
+#include "rib/rib.h"
+
+enum { BMP_READ = 256 << 10 }; /* octets of one read */
+
+/* What happened to a router since its last dump: messages as they came. */
+struct bmp_backlog {
+    uint8_t *p;
+    size_t len, cap;
+};
+
+/* A connection, and what stays of it until its last route is gone. */
+struct bmp_session {
+    struct bmp *b;
+    struct bmp_router *router; /* NULL: the PROXY header has not come */
+    struct addr addr;
+    uint16_t port;
+    int fd; /* -1: closed */
+    uv_poll_t poll;
+    bool polling, poll_open;
+    bool stalled;       /* whole messages are kept: the log had no room for what they say */
+    bool leaving, gone; /* its router is closed; and has no routes any more */
+    uint8_t *kept;      /* the beginning of a message */
+    size_t have, cap;
+    struct bmp_log_router log, dump;
+    char *label;
+    struct bmp_backlog backlog;
+    struct bmp_session *next, **link;
+};
+
+struct bmp_dumper; /* dump.c */
+
+struct bmp {
+    struct service *s;
+    const struct bmp_keys *k;
+    const struct log *log;
+    struct bgp_listener *listener;
+    uv_idle_t tend; /* routes that go */
+    uv_timer_t tick;
+    uv_async_t room;
+    bool started, paused, stopping;
+    struct allow *allow; /* of those that a PROXY header names; others are the listener's to refuse */
+    struct peertags *tags;
+    struct rib *rib;
+    struct bmp_station *station;
+    struct msglog *msglog; /* NULL: none */
+    struct bmp_log out;
+    uint64_t seq;
+    struct bmp_dumper *dumper; /* NULL: none */
+    uint8_t *buffer;
+    struct bmp_session *sessions;
+    unsigned n_sessions;
+    struct bmp_counts gone; /* of routers that have left */
+    uint64_t refused, backlog_lost;
+    struct log_limit say_refused, say_backlog;
+};
+
+/* ---- session.c */
+
+/* A connection, of the listener. */
+void bmp_session_accepted(void *bmp, int fd, const struct addr *from, uint16_t port);
+/* Reading goes on as far as the log has room. */
+void bmp_sessions_resume(struct bmp *b);
+/* The tags have changed. */
+void bmp_sessions_retag(struct bmp *b);
+/* Closes all; what the kernel holds of their octets is taken first, a bounded amount. */
+void bmp_sessions_stop(struct bmp *b);
+void bmp_sessions_free(struct bmp *b);
+/* A router's last route is gone. */
+void bmp_session_gone(struct bmp *b, struct bmp_session *x);
+/* Has the loop take out routes of peers that are gone. */
+void bmp_tend(struct bmp *b);
+
+/* ---- dump.c */
+
+int bmp_dump_check(const struct config *c, struct err *e);
+int bmp_dump_open(struct bmp *b, struct err *e);
+void bmp_dump_start(struct bmp *b);
+bool bmp_dump_router(struct bmp *b, struct bmp_session *x); /* false: no memory */
+void bmp_dump_leave(struct bmp *b, struct bmp_session *x);  /* it is about to be freed */
+/* Keeps a message for the next dump. */
+void bmp_dump_message(struct bmp *b, struct bmp_session *x, const struct bmp_msg *m);
+void bmp_dump_stats(struct bmp *b, const char *where);
+void bmp_dump_stop(struct bmp *b);
+void bmp_dump_close(struct bmp *b);
+
+/* The wall clock now, and whether messages may be written (both logs). */
+bool bmp_room(struct bmp *b);
+
+#endif

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""pmbmpd: sessions of routers, the message log, dumps, and what must not be lost or let in."""
+import json
+import os
+import re
+import signal
+import socket
+import struct
+import threading
+
+import bmp
+
+
+def pmbmpd(run, more="", log="log.json", ready=True):
+    port = run.port(socket.SOCK_STREAM)
+    d = run.daemon("pmbmpd", config=f"""
+        bmp_daemon_ip: 127.0.0.1
+        bmp_daemon_port: {port}
+        timestamps_utc: true
+        {f"bmp_daemon_msglog_file: {run.dir}/{log}" if log else ""}
+        {more}""")
+    if ready:
+        d.wait_log(r"INFO .*waiting for BMP data on interface=all ip=127\.0\.0\.1 port=\d+/tcp")
+    return d, port
+
+
+def lines(run, name="log.json"):
+    path = run.dir / name
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def wait_lines(run, n, name="log.json", seconds=20):
+    run.wait(lambda: len(lines(run, name)) >= n, f"{n} lines in {name}", seconds)
+    return lines(run, name)
+
+
+def story():
+    """A session with one of everything, and what the log has to say of it: (word, prefix or None) a line."""
+    head = bmp.peer()
+    loc = bmp.peer("0.0.0.0", 65000, "2.2.2.2", kind=3, flags=0x80, rd=bytes.fromhex("0000fbf30000005e"))
+    messages = [bmp.init(), bmp.peer_up(), bmp.routes(announce=["203.0.113.0/24", "198.51.0.0/16"], communities=["65001:7"], med=10),
+                bmp.routes(announce=["2001:db8:1::/48"]), bmp.routes(withdraw=["203.0.113.0/24"]), bmp.routes(),
+                bmp.peer_up(loc, "0.0.0.0", (3, b"vrfA")), bmp.routes(loc, announce=["203.0.113.0/24"]),
+                bmp.stats(head, ((2, b"\0\0\0\x09"), (9, b"\0\1\1" + struct.pack("!Q", 3)))), bmp.peer_down(), bmp.term()]
+    told = [("log_init", None), ("init", None), ("peer_up", None), ("update", "203.0.113.0/24"), ("update", "198.51.0.0/16"),
+            ("update", "2001:db8:1::/48"), ("withdraw", "203.0.113.0/24"), ("end-of-rib", None), ("peer_up", None),
+            ("update", "203.0.113.0/24"), ("stats", None), ("stats", None), ("peer_down", None), ("delete", "198.51.0.0/16"),
+            ("delete", "2001:db8:1::/48"), ("term", None), ("delete", "203.0.113.0/24"), ("log_close", None)]
+    return messages, told
+
+
+def word(line):
+    if line.get("bmp_msg_type") in ("route_monitor", "internal"):
+        return line["log_type"], line.get("ip_prefix")
+    return line.get("bmp_msg_type", line["event_type"]), None
+
+
+def test_story(run):
+    """Each kind of message becomes its line, member for member."""
+    d, port = pmbmpd(run)
+    messages, told = story()
+    router = bmp.Router(port, "127.0.0.9").say(*messages)
+    rows = wait_lines(run, len(told))
+    # deletes go when the loop has nothing else to do: their places may differ
+    assert sorted(map(word, rows), key=str) == sorted(told, key=str)
+    assert [r["seq"] for r in rows] == list(range(len(told)))
+    by_word = {word(r): r for r in rows}
+    arrival = by_word["update", "198.51.0.0/16"]["timestamp_arrival"]
+    assert by_word["update", "198.51.0.0/16"] == {
+        "seq": 4, "log_type": "update", "timestamp": "2023-11-14 22:13:20.000005", "bmp_rib_type": "Adj-Rib-In Pre-Policy",
+        "is_filtered": 0, "is_post": 0, "is_in": 1, "bgp_id": "1.1.1.1", "event_type": "log", "afi": 1, "safi": 1,
+        "ip_prefix": "198.51.0.0/16", "bgp_nexthop": "192.0.2.1", "as_path": "65001", "comms": "65001:7", "origin": "i", "med": 10,
+        "timestamp_arrival": arrival, "bmp_router": "127.0.0.9", "bmp_router_port": router.port, "peer_ip": "192.0.2.1",
+        "peer_asn": 65001, "peer_tcp_port": 0, "bmp_msg_type": "route_monitor"}
+    gone = by_word["withdraw", "203.0.113.0/24"]
+    assert (gone["comms"], gone["med"], gone["as_path"]) == ("65001:7", 10, "65001")
+    in_vrf = [r for r in rows if r.get("bmp_rib_type") == "Loc-Rib"]
+    assert all((r["rd"], r["rd_origin"], r["is_loc"], r["is_filtered"]) == ("0:64499:94", "bmp", 1, 1) for r in in_vrf)
+    assert in_vrf[0]["bmp_peer_up_info_vrf_table_name"] == "vrfA"
+    assert by_word["delete", "198.51.0.0/16"]["bmp_msg_type"] == "internal"
+    assert [(r["counter_type"], r["counter_value"], r.get("afi")) for r in rows if "counter_type" in r] == [(2, 9, None), (9, 3, 1)]
+    d.send_signal(signal.SIGUSR1)
+    d.wait_log(r"routers_gone octets=\d+ route_monitor=5 stats=1 peer_down=1 peer_up=2 init=1 term=1 route_mirror=0 announced=4 withdrawn=1")
+    assert d.said(r"bmp_daemon_msglog sink=file written=18 lost=0")
+    d.stop()
+
+
+def test_octet_by_octet(run):
+    """However a stream is cut, the log is the same."""
+    d, port = pmbmpd(run)
+    messages, told = story()
+    router = bmp.Router(port)
+    router.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    stream = b"".join(messages)
+    for i in range(len(stream)):
+        router.say(stream[i:i + 1])
+    rows = wait_lines(run, len(told))
+    assert sorted(map(word, rows), key=str) == sorted(told, key=str)
+    d.stop()
+
+
+def test_many_routers(run):
+    """Forty routers at once, each with its own file; one that sends garbage loses its session, and nobody else does."""
+    d, port = pmbmpd(run, log="$bmp_router.json")
+    names = [f"127.0.1.{i}" for i in range(1, 41)]
+    routers = [bmp.Router(port, name, bmp.init() + bmp.peer_up()) for name in names]
+    bad = bmp.Router(port, "127.0.2.1", bmp.init() + b"\x03\0\0\0\0\x07garbage")
+    assert bad.refused()
+    d.wait_log(r"INFO .*\[127\.0\.2\.1\] packet discarded: a message of impossible length")
+    # what is wrong within a message costs that message
+    routers[0].say(bmp.message(0, bmp.peer() + b"\xff" * 16 + b"\0\x05\2"))
+    for i, router in enumerate(routers):
+        router.say(*[bmp.routes(announce=[f"10.{i}.{k}.0/24"]) for k in range(100)])
+    for i, name in enumerate(names):
+        rows = wait_lines(run, 103, f"{name.replace('.', '_')}.json")
+        assert [r["ip_prefix"] for r in rows[3:]] == [f"10.{i}.{k}.0/24" for k in range(100)]
+    d.send_signal(signal.SIGUSR1)
+    d.wait_log(r"sessions=40 refused=0 routes=4000")
+    assert d.said(r"router=127\.0\.1\.1:\d+ refused .*no_update=1")
+    for router in routers:
+        router.close()
+    d.wait_log(r"BMP session closed by the router", count=40)
+    run.wait(lambda: len(lines(run, "127_0_1_1.json")) == 204, "deletes and log_close")
+    d.send_signal(signal.SIGUSR1)
+    d.wait_log(r"sessions=0 refused=0 routes=0 attribute_sets=0")
+    d.stop()
+
+
+def test_who_may(run):
+    """The allow list, also once it has changed (sessions that are there stay); the most sessions."""
+    allow = run.write("allow", "127.0.0.8\n127.0.0.9\n")
+    d, port = pmbmpd(run, f"bmp_daemon_allow_file: {allow}\nbmp_daemon_max_peers: 1")
+    assert bmp.Router(port, "127.0.0.7").refused()
+    d.wait_log(r"INFO .*\[127\.0\.0\.7\] connection refused: not in bmp_daemon_allow_file")
+    first = bmp.Router(port, "127.0.0.8", bmp.init())
+    wait_lines(run, 2)
+    assert bmp.Router(port, "127.0.0.9").refused()
+    d.wait_log(r"WARN .*\[127\.0\.0\.9\] BMP session refused: bmp_daemon_max_peers sessions are there")
+    run.write("allow", "127.0.0.9\n")
+    d.send_signal(signal.SIGUSR2)
+    d.wait_log(r"1 addresses and networks|allow", count=2)
+    first.say(bmp.stats())
+    wait_lines(run, 3)
+    first.close()
+    wait_lines(run, 4)
+    assert bmp.Router(port, "127.0.0.8").refused()
+    second = bmp.Router(port, "127.0.0.9", bmp.init())
+    rows = wait_lines(run, 6)
+    assert [r["bmp_router"] for r in rows] == ["127.0.0.8"] * 4 + ["127.0.0.9"] * 2
+    second.close()
+    d.stop()
+
+
+def test_proxy(run):
+    """The PROXY protocol tells who the router is."""
+    allow = run.write("allow", "192.0.2.0/24\n2001:db8::/32\n")
+    d, port = pmbmpd(run, f"bmp_daemon_parse_proxy_header: true\nbmp_daemon_allow_file: {allow}")
+    v2 = bytes.fromhex("0d0a0d0a000d0a515549540a")
+    both = ["2001:db8::7", "2001:db8::8"]
+    heads = {"192.0.2.7": b"PROXY TCP4 192.0.2.7 192.0.2.8 4000 1790\r\n",
+             "2001:db8::7": v2 + b"\x21\x21" + struct.pack("!H", 36) + b"".join(socket.inet_pton(socket.AF_INET6, a) for a in both) +
+                            struct.pack("!HH", 4001, 1790)}
+    routers = [bmp.Router(port, first=head + bmp.init()) for head in heads.values()]
+    wait_lines(run, 4)
+    assert {(r["bmp_router"], r["bmp_router_port"]) for r in lines(run)} == {("192.0.2.7", 4000), ("2001:db8::7", 4001)}
+    assert bmp.Router(port, first=b"PROXY TCP4 198.51.100.1 192.0.2.8 4000 1790\r\n").refused()
+    assert bmp.Router(port, first=bmp.init()).refused()
+    d.wait_log(r"session closed: no PROXY header")
+    for router in routers:
+        router.close()
+    d.stop()
+
+
+def test_tags(run):
+    """bmp_daemon_tag_map, also once it has changed."""
+    tags = run.write("tags", "set_label=nkey%1,pkey%x ip=127.0.0.8\nset_tag=7 ip=127.0.0.9\n")
+    d, port = pmbmpd(run, f"bmp_daemon_tag_map: {tags}\npre_tag_label_encode_as_map: true")
+    one, two = bmp.Router(port, "127.0.0.8", bmp.init()), bmp.Router(port, "127.0.0.9", bmp.init())
+    rows = wait_lines(run, 4)
+    assert all(r.get("label") == {"nkey": "1", "pkey": "x"} for r in rows if r["bmp_router"] == "127.0.0.8")
+    assert all(r.get("tag") == 7 for r in rows if r["bmp_router"] == "127.0.0.9")
+    run.write("tags", "set_tag=8 ip=127.0.0.9\n")
+    d.send_signal(signal.SIGUSR2)
+    run.wait(lambda: (two.say(bmp.stats()), lines(run)[-1].get("tag") == 8)[1], "the new map in force")
+    one.close()
+    two.close()
+    d.stop()
+
+
+def test_slow_log(run):
+    """A log that is read slowly slows routers down and loses nothing."""
+    os.mkfifo(run.dir / "log.json")
+    out, go = [], threading.Event()
+
+    def read():
+        with open(run.dir / "log.json", "rb") as f:
+            go.wait(60)
+            out.append(f.read())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    d, port = pmbmpd(run)
+    n = 200000
+    head = bmp.peer()
+    stream = b"".join(bmp.routes(head, announce=[f"10.{i >> 8 & 255}.{i & 255}.{k}/32" for k in range(200)]) for i in range(n // 200))
+    sent = threading.Event()
+
+    def send():
+        bmp.Router(port).say(bmp.init(), bmp.peer_up(), stream).close()
+        sent.set()
+
+    threading.Thread(target=send).start()
+
+    def stuck():
+        d.send_signal(signal.SIGUSR1)
+        found = re.findall(r"router=127\.0\.0\.1:\d+ octets=\d+ .*announced=(\d+)", d.text())
+        return len(found) > 2 and found[-1] == found[-2] == found[-3] and int(found[-1]) > 0
+
+    run.wait(stuck, "the station to stop reading", 30)
+    assert int(re.findall(r"announced=(\d+)", d.text())[-2]) < n
+    go.set()
+    run.wait(sent.is_set, "the router to have sent all", 60)
+
+    def settled():
+        d.send_signal(signal.SIGUSR1)
+        return re.search(rf"routers_gone octets=\d+ .*announced={n} ", d.text())
+
+    run.wait(settled, "the session to be over", 60)
+    d.stop()
+    reader.join(60)
+    words = [word(json.loads(line))[0] for line in out[0].splitlines()]
+    assert (words.count("update"), words.count("delete"), words[-1]) == (n, n, "log_close")
+    assert not d.said(r"lost=[1-9]")
+
+
+def test_dump(run):
+    """A dump at the full minute: the routes of each view, then what has happened since the last one."""
+    d, port = pmbmpd(run, f"""
+        bmp_dump_file: {run.dir}/dump-$bmp_router.json
+        bmp_dump_latest_file: {run.dir}/latest-$bmp_router
+        bmp_dump_refresh_time: 60""")
+    messages, _ = story()
+    routers = [bmp.Router(port, name, b"".join(messages[:9])) for name in ("127.0.0.8", "127.0.0.9")]
+    for name in ("127_0_0_8", "127_0_0_9"):
+        run.wait_file(run.dir / f"latest-{name}", 80)
+        rows = lines(run, f"dump-{name}.json")
+        assert {r["event_type"] for r in rows} == {"dump_init", "dump", "dump_close"}
+        assert len({r["seq"] for r in rows}) == 1 and len({r["timestamp"] for r in rows}) == 1
+        assert rows[0]["timestamp"].endswith(":00") and rows[0]["dump_period"] == 60 and rows[-1]["event_type"] == "dump_close"
+        found = sorted((r["bmp_msg_type"], r.get("ip_prefix", ""), r["bmp_rib_type"] if "bmp_rib_type" in r else "") for r in rows[1:-1])
+        assert found == sorted([("route_monitor", "198.51.0.0/16", "Adj-Rib-In Pre-Policy"),
+                                ("route_monitor", "2001:db8:1::/48", "Adj-Rib-In Pre-Policy"),
+                                ("route_monitor", "203.0.113.0/24", "Loc-Rib"), ("init", "", ""), ("peer_up", "", "Adj-Rib-In Pre-Policy"),
+                                ("peer_up", "", "Loc-Rib"), ("stats", "", "Adj-Rib-In Pre-Policy"), ("stats", "", "Adj-Rib-In Pre-Policy")])
+        event = next(r for r in rows if r.get("bmp_msg_type") == "peer_up")
+        assert event["timestamp_event"] == "2023-11-14 22:13:20.000005" and "timestamp_arrival" not in event
+    for router in routers:
+        router.close()
+    d.stop()
+
+
+def test_configuration(run):
+    """What is wrong is said before anything starts."""
+    for text, what in (("bmp_dump_file: x\n", r"bmp_dump_refresh_time: dumps need one"),
+                       ("bmp_dump_file: x\nbmp_dump_refresh_time: 100\nbmp_dump_time_slots: 7", r"bmp_dump_time_slots: 7 parts of 100"),
+                       ("bmp_daemon_msglog_kafka_topic: a.$nonsense", r"bmp_daemon_msglog_kafka_topic: .*\$nonsense"),
+                       ("bmp_daemon_tag_map: /nonexistent", r"/nonexistent")):
+        d, _ = pmbmpd(run, text, ready=False)
+        assert d.wait() == 1
+        assert d.said(what), d.text()
