@@ -27,6 +27,11 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests/system"))
+
+import harness  # noqa: E402
+import servers  # noqa: E402
+
 KEY = "src_host,dst_host,src_port,dst_port,proto"
 # row, figure, whose figure ours is compared to, how many times better ours has to be
 RATIOS = [
@@ -54,6 +59,9 @@ RATIOS = [
     ("maxrate-nf9-100k", "max_rate", "null", 0.9),
     ("tee-4", "cpu_per_Mdg", "pmacct", 3),
     ("tee-4-transparent", "cpu_per_Mdg", "pmacct", 3),
+    ("purge-pgsql", "cpu_per_Mrow", "pmacct", 10),
+    ("purge-pgsql-copy", "client_cpu_per_Mrow", "pmacct", 5),
+    ("purge-mysql", "cpu_per_Mrow", "pmacct", 8),
 ]
 # row, figure, the most (or for rates: the least) that ours may be
 LIMITS = [("nf9-1M", "rss_MiB", 200), ("memory-1M", "bytes_per_entry", 140), ("maxrate-nf9-100k", "max_rate", 3e6),
@@ -390,6 +398,68 @@ def replicate(build, peer, prefix, work, transparent=False, count=300000, rate=5
         sink.wait()
 
 
+TABLE = {  # without any index; Debian's pmacct writes protocols to MariaDB by name
+    "mysql": "CREATE TABLE bench (ip_src CHAR(45), ip_dst CHAR(45), port_src INT, port_dst INT, ip_proto CHAR(20), packets BIGINT, bytes BIGINT)",
+    "pgsql": "CREATE TABLE bench (ip_src INET, ip_dst INET, port_src INT, port_dst INT, ip_proto SMALLINT, packets BIGINT, bytes BIGINT)"}
+
+
+class Case:
+    """What the servers of the system tests want of a case."""
+
+    def __init__(self, folder):
+        self.dir, self.env, self.patience, self.isolated = folder, dict(os.environ), 1, True
+
+    need = harness.Run.need
+    need_root = harness.Run.need_root
+    skip = harness.Run.skip
+    wait = harness.Run.wait
+
+
+def family_cpu(pid):
+    """Seconds of processor time of a process, of its children, and of those that have ended."""
+    total = 0
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            words = path.read_text().rsplit(")", 1)[1].split()
+            if int(path.parent.name) == pid:
+                total += sum(map(int, words[11:15]))
+            elif int(words[1]) == pid:
+                total += sum(map(int, words[11:13]))
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def database(build, peer, prefix, work, kind="pgsql", rows=100000, more=""):
+    """One purge of so many rows into a server of its own; CPU of the daemon and of the server, for a million rows."""
+    work.chmod(0o755)
+    server = (servers.Postgres if kind == "pgsql" else servers.MariaDB)(Case(work))
+    try:
+        server.ask(TABLE[kind])
+        port = free_port()
+        path = config(work, peer, f"daemonize: false\nnfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nplugins: {kind}[p]\naggregate[p]: {KEY}\n{server.config('p')}"
+                      f"sql_table[p]: bench\nsql_table_version[p]: 9\nsql_optimize_clauses[p]: true\nsql_dont_try_update[p]: true\nsql_refresh_time[p]: 3600\n{more}"
+                      + ("plugin_pipe_size: 268435456\nplugin_buffer_size: 65536\nsql_cache_entries: 200003\nnfacctd_pipe_size: 4194304\n" if peer == "pmacct" else
+                         f"spool_dir: {work}/spool\n"))
+
+        def during(child):
+            table = pathlib.Path("/proc/net/udp")
+            until(lambda: re.search(rf":{port:04X} ", table.read_text()))
+            time.sleep(0.5)
+            words = [build / "bench/flowgen", "-p", "v9", "-t", f"127.0.0.1:{port}", "-c", str(rows), "-k", str(rows), "-r", "100000"]
+            sent = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+            until(lambda: not re.search(rf":{port:04X} \S+ \S+ \S+:0*[1-9A-F]", table.read_text()))
+            return sent
+
+        before = family_cpu(server.process.pid)
+        cpu, sent = measured([prefix / "sbin/nfacctd", "-f", path], during, work)
+        until(lambda: server.answers())
+        served = family_cpu(server.process.pid) - before
+        packets = int(server.ask("SELECT coalesce(sum(packets), 0) FROM bench")[0][0].split(".")[0])
+        return {"cpu_per_Mrow": (cpu + served) / rows * 1e6, "client_cpu_per_Mrow": cpu / rows * 1e6, "server_cpu_per_Mrow": served / rows * 1e6,
+                "loss": 1 - packets / sent["packets"]}
+    finally:
+        server.kill()
+
+
 RULES = """table inet acct {
     chain out { type filter hook output priority 0; udp dport 7777 log group 5
     }
@@ -478,7 +548,7 @@ def live(build, peer, prefix, work, count=3000000, rate=300000):
 
 
 # Rows that the bench of the reference material does not have.
-ONLY_OWN = {"live", "nflog", "pcap-mix-1M", "overload", "tee-4", "tee-4-transparent", "export-kafka-batch"}
+ONLY_OWN = {"live", "nflog", "pcap-mix-1M", "overload", "tee-4", "tee-4-transparent", "export-kafka-batch", "purge-pgsql", "purge-pgsql-copy", "purge-mysql"}
 OWN = {
     "nf9-1k": (ingest, "cpu_per_M", {"keys": 1000}),
     "nf9-100k": (ingest, "cpu_per_M", {}),
@@ -496,6 +566,9 @@ OWN = {
     "export-kafka-batch": (export_kafka, "purge_cpu_per_M", {"batch": True}),
     "tee-4": (replicate, "cpu_per_Mdg", {}),
     "tee-4-transparent": (replicate, "cpu_per_Mdg", {"transparent": True}),
+    "purge-pgsql": (database, "cpu_per_Mrow", {}),
+    "purge-pgsql-copy": (database, "client_cpu_per_Mrow", {"more": "sql_use_copy[p]: true\n"}),
+    "purge-mysql": (database, "cpu_per_Mrow", {"kind": "mysql"}),
 }
 
 

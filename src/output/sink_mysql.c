@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* MariaDB and MySQL: rows go in INSERT statements of many rows each, which add to the rows that are there
- * already. Where the table has no index that finds these, through a temporary table. */
+ * already. Where the table has no index that finds these, through a temporary table. Rows that are only to be
+ * inserted go by LOAD DATA, which is half of the server's work, where the server allows it. */
 #include "output/sink_mysql.h"
 
 #include <errmsg.h>
@@ -13,11 +14,20 @@
 
 #include "output/sink_sql.h"
 
-enum { CHUNK = 512 << 10, STATEMENT_MAX = 64 << 20, CONNECT_S = 10, TALK_S = 60 };
+enum {
+    CHUNK = 512 << 10,
+    STATEMENT_MAX = 64 << 20,
+    CONNECT_S = 10,
+    TALK_S = 60,
+    LOAD_LEAST = 100, /* rows for which LOAD DATA is worth it */
+};
+
+struct feed;
 
 struct mysql {
     MYSQL *conn;
-    bool lost;
+    bool lost, no_load; /* no LOAD DATA with this server */
+    struct feed *feed;  /* what it may ask for now; NULL: nothing */
     struct log_limit cut_limit;
 };
 
@@ -65,11 +75,14 @@ static void my_disconnect(void *db)
     if (s->conn)
         mysql_close(s->conn);
     s->conn = NULL;
-    s->lost = false;
+    s->lost = s->no_load = false;
 }
 
-static void set_options(MYSQL *conn, const struct config *c)
+static void let_load(struct mysql *s);
+
+static void set_options(struct mysql *s, const struct config *c)
 {
+    MYSQL *conn = s->conn;
     unsigned connect_s = CONNECT_S, talk_s = TALK_S;
     mysql_options(conn, MYSQL_OPT_CONNECT_TIMEOUT, &connect_s);
     mysql_options(conn, MYSQL_OPT_READ_TIMEOUT, &talk_s);
@@ -80,6 +93,7 @@ static void set_options(MYSQL *conn, const struct config *c)
         mysql_ssl_set(conn, NULL, NULL, c->sql_conn_ca_file, NULL, NULL);
         mysql_options(conn, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
     }
+    let_load(s);
 }
 
 static int my_connect(void *db, const struct plugin *pl, const char *host, struct err *e)
@@ -91,7 +105,7 @@ static int my_connect(void *db, const struct plugin *pl, const char *host, struc
     s->conn = mysql_init(NULL);
     if (!s->conn)
         return err_set(e, ERR_SYS, "out of memory");
-    set_options(s->conn, c);
+    set_options(s, c);
     if (mysql_real_connect(s->conn, path ? NULL : host, c->sql_user ? c->sql_user : "pmacct",
                            c->sql_passwd ? c->sql_passwd : "arealsmartpwd", c->sql_db ? c->sql_db : "pmacct",
                            (unsigned)c->sql_port, path, 0) &&
@@ -280,6 +294,150 @@ static int insert_rows(struct mysql *s, struct sql_load *l, const char *into, co
     return rc;
 }
 
+/* ---- LOAD DATA: the server asks for a file, and gets rows */
+
+struct feed {
+    struct sql_load *l;
+    struct sql_keys *keys; /* NULL: nobody wants to know */
+    uint16_t all[SQL_COLUMNS_MAX], where[SQL_COLUMNS_MAX];
+    unsigned n, n_where;
+    uint64_t i; /* the next row */
+    struct strbuf text;
+    size_t at; /* octets of it that were taken */
+};
+
+static void put_escaped(struct strbuf *out, const char *p, uint32_t len)
+{
+    for (uint32_t i = 0; i < len; i++) {
+        const char c = p[i];
+        if (c == '\\' || c == '\t' || c == '\n' || c == '\0')
+            strbuf_char(out, '\\');
+        strbuf_char(out, c == '\0' ? '0' : c);
+    }
+}
+
+static void put_field(struct strbuf *out, const struct sql_value *v)
+{
+    if (v->type == SQL_TEXT)
+        put_escaped(out, v->text.p, v->text.len);
+    else if (v->type == SQL_REAL)
+        strbuf_printf(out, "%f", v->d);
+    else if (v->type == SQL_INT && v->i < 0)
+        strbuf_printf(out, "%" PRId64, v->i);
+    else
+        strbuf_u64(out, v->u);
+}
+
+/* The next rows. False: one cannot be written so. */
+static bool feed_more(struct feed *f)
+{
+    struct sql_load *l = f->l;
+    strbuf_clear(&f->text);
+    f->at = 0;
+    while (f->i < l->n && f->text.len < CHUNK) {
+        struct row r = agg_row(l->entry[f->i++]);
+        if (!sqltext_values(l->text, &r, l->value))
+            return false;
+        for (unsigned k = 0; k < f->n; k++) {
+            const struct sql_value *v = &l->value[f->all[k]];
+            if (v->type == SQL_BLOB)
+                return false;
+            if (k)
+                strbuf_char(&f->text, '\t');
+            put_field(&f->text, v);
+        }
+        strbuf_char(&f->text, '\n');
+        if (f->keys)
+            sql_keys_add(f->keys, l->value, f->where, f->n_where);
+    }
+    return !f->text.failed;
+}
+
+static int on_open(void **file, const char *name, void *arg)
+{
+    struct mysql *s = arg;
+    (void)name;
+    *file = s->feed;
+    return s->feed ? 0 : 1;
+}
+
+static int on_read(void *file, char *to, unsigned size)
+{
+    struct feed *f = file;
+    if (f->at == f->text.len && !feed_more(f))
+        return -1;
+    size_t n = f->text.len - f->at < size ? f->text.len - f->at : size;
+    memcpy(to, f->text.p + f->at, n);
+    f->at += n;
+    return (int)n;
+}
+
+static void on_close(void *file) { (void)file; }
+
+static int on_error(void *file, char *text, unsigned size)
+{
+    snprintf(text, size, "%s", file ? "a row that LOAD DATA cannot carry" : "the server asks for a file");
+    return CR_UNKNOWN_ERROR;
+}
+
+/* No file of ours is ever opened, whatever the server asks for. */
+static void let_load(struct mysql *s)
+{
+    unsigned on = 1;
+    mysql_options(s->conn, MYSQL_OPT_LOCAL_INFILE, &on);
+    mysql_set_local_infile_handler(s->conn, on_open, on_read, on_close, on_error, s);
+}
+
+/* Were all of them taken? Rows that it does not like are left out without an error. */
+static bool all_loaded(struct mysql *s, const struct sql_load *l)
+{
+    const char *info = mysql_info(s->conn);
+    unsigned long long records, deleted, skipped;
+    return info &&
+           sscanf(info, "Records: %llu Deleted: %llu Skipped: %llu", &records, &deleted, &skipped) == 3 &&
+           records == l->n && deleted == 0 && skipped == 0;
+}
+
+static int load_data(struct mysql *s, struct sql_load *l, const char *into, struct sql_keys *keys,
+                     struct err *e)
+{
+    struct feed f = { .l = l, .keys = keys };
+    struct strbuf sql;
+    f.n = sqltext_pick(l->text, SQL_ALL, l->event, f.all);
+    f.n_where = sqltext_pick(l->text, SQL_WHERE, l->event, f.where);
+    strbuf_init(&f.text, STATEMENT_MAX);
+    strbuf_init(&sql, STATEMENT_MAX);
+    strbuf_printf(&sql, "LOAD DATA LOCAL INFILE 'rows' INTO TABLE %s CHARACTER SET utf8mb4 (", into);
+    sqltext_each(l->text, SQL_ALL, l->event, "@", ",", &sql);
+    strbuf_char(&sql, ')');
+    s->feed = &f;
+    int rc = my_exec(s, strbuf_cstr(&sql), e);
+    s->feed = NULL;
+    strbuf_free(&sql);
+    strbuf_free(&f.text);
+    if (rc == -1)
+        return -1;
+    if (!all_loaded(s, l))
+        return err_set(e, ERR_FORMAT, "LOAD DATA left out rows");
+    tell_cut(s, l);
+    return 0;
+}
+
+/* Rows of which none is there yet, or may be there twice. What the server does not load, or not like this, it
+ * gets as statements, which say what is wrong. */
+static int add_rows(struct mysql *s, struct sql_load *l, const char *into, struct sql_keys *keys,
+                    struct err *e)
+{
+    if (l->n < LOAD_LEAST || s->no_load)
+        return insert_rows(s, l, into, "", keys, e);
+    if (load_data(s, l, into, keys, e) == 0)
+        return 0;
+    s->no_load = e->code != ERR_FORMAT;
+    if (s->lost || my_exec(s, "ROLLBACK TO SAVEPOINT pm_rows", e) == -1)
+        return -1;
+    return insert_rows(s, l, into, "", keys, e);
+}
+
 /* ---- adding to rows that are there */
 
 static int upsert(struct mysql *s, struct sql_load *l, struct err *e)
@@ -350,7 +508,7 @@ static int through_stage(struct mysql *s, struct sql_load *l, struct err *e)
         return err_set(e, ERR_SYS, "out of memory");
     int rc = make_stage(s, l, e);
     if (rc == 0)
-        rc = insert_rows(s, l, "pm_stage", "", keys, e);
+        rc = add_rows(s, l, "pm_stage", keys, e);
     if (rc == 0)
         rc = update_then_insert(s, l, sql_keys_collide(keys), e);
     sql_keys_free(keys);
@@ -362,7 +520,7 @@ static int my_load(void *db, struct sql_load *l, struct err *e)
     if (l->update)
         return l->keyed ? upsert(db, l, e) : through_stage(db, l, e);
     l->inserted = l->n;
-    return insert_rows(db, l, l->table, "", NULL, e);
+    return add_rows(db, l, l->table, NULL, e);
 }
 
 static const struct sql_server server = {

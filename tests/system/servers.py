@@ -90,6 +90,11 @@ class Server:
                                 cwd=self.dir, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True,
                                 env={**self.run.env, "HOME": str(self.dir)}, **more)
 
+    def prepare(self, *words):
+        """Runs what makes the server's data, to its end."""
+        status = self.as_user(*words).wait(180)
+        assert status == 0, f"{words[0]} ended with {status}\n{self.says()}"
+
     @property
     def log(self):
         return (self.dir / "server.log").open("ab")
@@ -148,8 +153,7 @@ class Postgres(Server):
             run.skip("PostgreSQL is not installed")
         self.bin = found[-1].parent
         super().__init__(run, "postgres", "pg", **more)
-        self.as_user(self.bin / "initdb", "-D", "d", "-A", "scram-sha-256", "-U", "pmacct", "--pwfile", self.password(),
-                     "--no-sync").wait(120)
+        self.prepare(self.bin / "initdb", "-D", "d", "-A", "scram-sha-256", "-U", "pmacct", "--pwfile", self.password(), "--no-sync")
         self.start()
         self.ask("CREATE DATABASE pmacct", database="postgres")
 
@@ -186,8 +190,8 @@ class MariaDB(Server):
     def __init__(self, run, **more):
         run.need("mariadbd")
         super().__init__(run, "mysql", "my", **more)
-        self.as_user("mariadb-install-db", "--no-defaults", f"--datadir={self.dir}/d",
-                     "--auth-root-authentication-method=normal", "--skip-test-db").wait(180)
+        self.prepare("mariadb-install-db", "--no-defaults", f"--datadir={self.dir}/d", f"--tmpdir={self.dir}", "--auth-root-authentication-method=normal",
+                     "--skip-test-db")
         self.start()
         for host in ("127.0.0.1", "localhost"):
             self.ask(f"CREATE USER pmacct@'{host}' IDENTIFIED BY 'arealsmartpwd'", database="mysql")
@@ -195,7 +199,8 @@ class MariaDB(Server):
         self.ask("CREATE DATABASE pmacct", database="mysql")
 
     def launch(self):
-        return self.as_user("mariadbd", "--no-defaults", f"--datadir={self.dir}/d", f"--socket={self.dir}/s.sock",
+        # temporary files have the process's number in their names, which is the same in other cases
+        return self.as_user("mariadbd", "--no-defaults", f"--datadir={self.dir}/d", f"--tmpdir={self.dir}", f"--socket={self.dir}/s.sock",
                             f"--pid-file={self.dir}/pid", f"--bind-address={self.host}", f"--port={self.port}",
                             "--innodb-flush-log-at-trx-commit=2", *self.words)
 
