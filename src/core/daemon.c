@@ -456,7 +456,7 @@ static void log_stats(struct daemon *d)
 static void reload(struct daemon *d)
 {
     if (d->conf.core.maps_refresh)
-        maps_reload(d->maps, &d->log);
+        maps_reload_aside(d->maps, &d->log);
     if (d->decoder && d->decoder->reload)
         d->decoder->reload(d->input.decoder_state);
     if (d->input.ops && d->input.ops->reload)

@@ -5,8 +5,10 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct map_ref {
     const struct map_ops *ops;
@@ -26,7 +28,13 @@ struct maps {
     struct fieldset fixed_needs;
     pthread_mutex_t lock; /* of file[].now: taken when maps change, never for a flow */
     _Atomic uint32_t generation;
+    /* loading aside; under the lock */
+    pthread_t loader;
+    bool has_loader, loading, again;
+    const struct log *log;
 };
+
+enum { PATIENCE_S = 2 }; /* with files that cannot be read to their end, when the daemon ends */
 
 struct maps *maps_new(struct err *e)
 {
@@ -38,9 +46,20 @@ struct maps *maps_new(struct err *e)
     return m;
 }
 
+/* A loader that waits for a file forever keeps what it works on. */
+static bool loader_ended(struct maps *m)
+{
+    struct timespec until;
+    if (!m->has_loader)
+        return true;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE_S;
+    return pthread_timedjoin_np(m->loader, NULL, &until) == 0;
+}
+
 void maps_free(struct maps *m)
 {
-    if (!m)
+    if (!m || !loader_ended(m))
         return;
     for (unsigned i = 0; i < m->n; i++)
         map_drop(m->file[i].now);
@@ -156,6 +175,47 @@ void maps_reload(struct maps *m, const struct log *l)
         reload_one(m, &m->file[i], l);
     /* Release: who sees the new number also finds the new maps (pairs with maps_generation). */
     atomic_fetch_add_explicit(&m->generation, 1, memory_order_release);
+}
+
+static void *load_aside(void *arg)
+{
+    struct maps *m = arg;
+    for (bool more = true; more;) {
+        maps_reload(m, m->log);
+        pthread_mutex_lock(&m->lock);
+        more = m->loading = m->again;
+        m->again = false;
+        pthread_mutex_unlock(&m->lock);
+    }
+    return NULL;
+}
+
+/* Signals are the daemon's loop's. */
+static bool start_loader(struct maps *m)
+{
+    sigset_t every, before;
+    if (m->has_loader)
+        pthread_join(m->loader, NULL); /* it has nothing left to do */
+    sigfillset(&every);
+    pthread_sigmask(SIG_SETMASK, &every, &before);
+    m->has_loader = pthread_create(&m->loader, NULL, load_aside, m) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return m->has_loader;
+}
+
+void maps_reload_aside(struct maps *m, const struct log *l)
+{
+    if (m->n == 0)
+        return;
+    pthread_mutex_lock(&m->lock);
+    const bool busy = m->again = m->loading;
+    m->loading = true;
+    pthread_mutex_unlock(&m->lock);
+    m->log = l;
+    if (busy || start_loader(m))
+        return;
+    m->loading = false;
+    maps_reload(m, l);
 }
 
 uint32_t maps_generation(const struct maps *m)

@@ -51,6 +51,10 @@ void maps_fix_needs(struct maps *m, const struct fieldset *needs);
 /* Loads all files again. What is wrong is said, and the old map stays. */
 void maps_reload(struct maps *m, const struct log *l);
 
+/* The same in a thread, so that large files hold nobody up; once more if it is asked for meanwhile. l
+ * outlives the maps. */
+void maps_reload_aside(struct maps *m, const struct log *l);
+
 /* Changes when something was loaded; cheap. */
 uint32_t maps_generation(const struct maps *m);
 

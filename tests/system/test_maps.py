@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Maps in running daemons: tags, networks, lists, primitives of the site; wrong files at start and later."""
+import os
 import signal
 import time
 
@@ -53,6 +54,39 @@ def test_map_reload(run):
     d.wait_log(r"t\.map\] file not found")
     send(6, packets=32, sport=4001)
     d.stop()
+
+
+def test_reload_aside(run):
+    """While a map is loaded, for however long, datagrams are taken under the old one; then the new one holds."""
+    path = run.write("nets", "64501,10.0.0.0/8\n")
+    d, port = run.nfacctd(MEMORY + "aggregate: src_as\nnetworks_file: @DIR@/nets\nnfacctd_as: file")
+    now, sent = int(time.time()), {}
+
+    def count(number):
+        run.send(port, netflow.export(9, [netflow.flow(packets=1)], now, with_template=not sent, sequence=2 * sum(sent.values())))
+        sent[number] = sent.get(number, 0) + 1
+        seen = lambda: {r["as_src"]: r["packets"] for r in run.client_json("-s")}
+        run.wait(lambda: seen() == sent, f"{sent}, there is {seen()}")
+
+    count(64501)
+    path.unlink()
+    os.mkfifo(path)
+    d.send_signal(signal.SIGUSR2)
+    d.wait_log(r"nets\] \(re\)loading map", count=2)
+    for _ in range(3):
+        count(64501)
+    d.send_signal(signal.SIGUSR2)  # is heard, and waits for its turn
+    with path.open("w") as f:
+        f.write("64502,10.0.0.0/8\n")
+        path.unlink()
+        path.write_text("64503,10.0.0.0/8\n")
+    d.wait_log(r"successfully \(re\)loaded with 1 entries", count=3)
+    count(64503)
+    os.remove(path)
+    os.mkfifo(path)
+    d.send_signal(signal.SIGUSR2)
+    d.wait_log(r"nets\] \(re\)loading map", count=4)
+    d.stop()  # and does not wait for what never comes
 
 
 def test_refresh_off(run):
