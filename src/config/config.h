@@ -138,6 +138,7 @@ struct config {
         as_path_encode_as_array;
     bool timestamps_rfc3339, timestamps_utc, timestamps_secs, timestamps_since_epoch;
     bool use_ip_next_hop;
+    bool tmp_asa_bi_flow;
     int as_source, net_source; /* enum as_source: *_as, *_net */
     int ext_sampling_rate;     /* *_ext_sampling_rate, 0: none */
     int sampling_rate;         /* 0: none */

@@ -45,6 +45,12 @@ struct customs {
     struct custom c[CUSTOM_MAX];
 };
 
+/* Of a field that is one of these: octets, 0: of variable length. */
+static inline uint16_t custom_len(const struct field *f)
+{
+    return ((const struct custom *)((const char *)f - offsetof(struct custom, field)))->len;
+}
+
 /* Reads the file as a whole. NULL: e names file, line and fault. Free with free(). */
 struct customs *customs_load(const char *path, struct err *e);
 /* The same from text, which is changed; text[len] has to be writable. */

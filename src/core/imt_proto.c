@@ -79,6 +79,8 @@ void imt_hello_put(struct strbuf *s, const struct layout *l)
         strbuf_char(s, (char)c->field->kind);
         put_u16(s, c->off);
         put_u16(s, c->len);
+        if (c->field->flags & F_CUSTOM)
+            put_u16(s, custom_len(c->field));
     }
     imt_end(s, at);
 }
@@ -103,7 +105,8 @@ static uint8_t place_of(const struct column *c)
 }
 
 /* The field of a primitive that the daemon's site has defined. */
-static const struct field *own_field(struct layout *l, const char *name, uint8_t len, uint8_t kind)
+static const struct field *own_field(struct layout *l, const char *name, uint8_t len, uint8_t kind,
+                                     uint16_t octets)
 {
     if (kind < FK_C_UINT || kind >= FK_MAX || len == 0 || len >= CUSTOM_NAME || l->n_own == CUSTOM_MAX)
         return NULL;
@@ -114,7 +117,8 @@ static const struct field *own_field(struct layout *l, const char *name, uint8_t
             return NULL;
     struct custom *c = &l->own[l->n_own];
     memcpy(c->name, name, len);
-    custom_field(&c->field, c->name, (enum field_kind)kind, l->n_own++, 0);
+    c->len = octets;
+    custom_field(&c->field, c->name, (enum field_kind)kind, l->n_own++, octets);
     return &c->field;
 }
 
@@ -134,9 +138,10 @@ static int column_get(struct cursor *body, struct layout *l, struct err *e)
     struct column *c = &l->col[l->n];
     c->off = cursor_u16(body);
     c->len = cursor_u16(body);
+    const uint16_t octets = kind >= FK_C_UINT ? cursor_u16(body) : 0;
     if (body->bad || memchr(name, '\0', len))
         return err_set(e, ERR_FORMAT, "the table's description is cut short");
-    c->field = kind >= FK_C_UINT ? own_field(l, name, len, kind) : field_find(name, len);
+    c->field = kind >= FK_C_UINT ? own_field(l, name, len, kind, octets) : field_find(name, len);
     if (!c->field || c->field->kind != kind)
         return err_set(e, ERR_UNSUPPORTED,
                        "the daemon is of another release: this client does not know its field '%.*s'", len,

@@ -19,7 +19,7 @@
 
 enum {
     IMT_MAGIC = 0x494d5431, /* "IMT1" */
-    IMT_VERSION = 1,        /* of everything below; both ends must have the same */
+    IMT_VERSION = 2,        /* of everything below; both ends must have the same */
     IMT_HEADER = 16,        /* octets; a multiple of 8, so that keys come to lie aligned */
     IMT_QUERIES_MAX = 4096, /* alternatives in one request */
     IMT_HELLO_MAX = 64 << 10,

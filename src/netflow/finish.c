@@ -472,6 +472,9 @@ static void finish_step(struct netflow *nf, const struct plan *p, enum finish_op
     case FIN_TIME_ANY:
         any_times(nf, p);
         return;
+    case FIN_ASA:
+        r->f.packets = r->rev.bytes;
+        return;
     case FIN_SAMPLING:
         record_scale(nf, rate_of_record(nf, p));
         return;

@@ -97,6 +97,7 @@ void wants_make(struct wants *w, const struct fieldset *needs, const struct conf
     *w = (struct wants){ .fields = *needs,
                          .classes = NEED_ALWAYS,
                          .next_hop = c->use_ip_next_hop,
+                         .asa_biflow = c->tmp_asa_bi_flow,
                          .exporter = fieldset_has(needs, FIELD_peer_src_ip) && !c->ignore_exporter_address };
     for (unsigned i = 0; i < COUNT(needs_of); i++)
         if (fieldset_has(needs, needs_of[i].field))
@@ -434,6 +435,11 @@ static void kind(struct compiler *c)
 static void biflow(struct compiler *c)
 {
     const bool octets = has(c, SLOT_rev_bytes);
+    if (c->plan->traits & FLOW_BIFLOW && c->w->asa_biflow) {
+        if (!has(c, SLOT_packets) || element_of(c, SLOT_packets)->id == 298)
+            add_finish(c, FIN_ASA);
+        return;
+    }
     const enum slot_id rev = octets ? SLOT_rev_bytes : SLOT_rev_packets;
     const enum slot_id fwd = octets ? SLOT_bytes : SLOT_packets;
     if (!has(c, rev))

@@ -34,6 +34,7 @@ struct wants {
     unsigned classes;              /* enum need */
     bool next_hop;                 /* use_ip_next_hop */
     bool exporter;                 /* peer_src_ip may come out of the data */
+    bool asa_biflow;               /* tmp_asa_bi_flow */
     const struct customs *customs; /* primitives of the site, NULL: none */
     uint64_t custom;               /* those that somebody counts by */
 };
@@ -124,6 +125,7 @@ enum finish_op {
     FIN_TIME_ABS, /* start and end are absolute times */
     FIN_TIME_UP,  /* start and end are uptimes, and the header has one */
     FIN_TIME_ANY,
+    FIN_ASA,      /* responder octets are the packets */
     FIN_SAMPLING, /* rate, and counters times the rate */
     FIN_MAX
 };

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/hash.h"
+#include "core/custom.h"
 
 enum {
     FLUSH = 256 << 10,     /* octets of output written at once */
@@ -285,6 +286,23 @@ static void classes_print(struct show *s)
     strbuf_printf(&s->out, "\nFor a total of: %u classifiers\n", s->n_classes);
 }
 
+/* Primitives of the site: how many octets, and how many are before them. */
+static void customs_print(struct show *s)
+{
+    unsigned off = 0;
+    for (unsigned i = 0; i < s->l->n; i++) {
+        const struct column *c = &s->l->col[i];
+        if (!(c->field->flags & F_CUSTOM))
+            continue;
+        strbuf_printf(&s->out, "%-34s", c->field->name);
+        if (custom_len(c->field))
+            strbuf_printf(&s->out, "%-7u%u\n", custom_len(c->field), off);
+        else
+            strbuf_printf(&s->out, "%-7s%u\n", "vlen", off);
+        off += custom_len(c->field);
+    }
+}
+
 /* -i, -e or both, without a table beside them. */
 static void no_table_end(struct show *s, const struct imt_done *d)
 {
@@ -305,6 +323,8 @@ int show_end(struct show *s, const struct imt_done *d, struct err *e)
         return -1;
     if (o->mode == MODE_CLASSES)
         classes_print(s);
+    if (o->mode == MODE_CUSTOM)
+        customs_print(s);
     if (o->mode == MODE_COUNT && o->sum)
         count_print(s, &s->sum);
     if (draws_rows(o) && o->style.kind == FORMAT_TABLE)

@@ -222,6 +222,8 @@ def test_own_primitives(run):
     table = sorted((r["packets"], r["vrf"], r["tag1"], r["hop"], r["hop2"], r["wrong_len"]) for r in run.client_json("-s"))
     want = [(3, "70000", "be", "192.0.2.1", "192.0.2.2", "0"), (4, "1", "be", "192.0.2.1", "192.0.2.2", "0")]
     assert table == want, table
+    listed = [line.split()[:2] for line in run.client("-U", expect=1).splitlines()]
+    assert listed[0] == ["NAME", "LEN"] and sorted(listed[1:]) == [["hop", "4"], ["hop2", "4"], ["tag1", "2"], ["vrf", "4"], ["wrong_len", "2"]], listed
     d.stop()
     rows = sorted((r["packets"], r["vrf"], r["tag1"], r["hop"], r["hop2"], r["wrong_len"]) for r in run.rows("j.json"))
     assert rows == want, rows

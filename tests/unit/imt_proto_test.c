@@ -103,10 +103,10 @@ static void headers(void **state)
         size_t len;
         int code; /* ERR_NONE: accepted */
     } rows[] = {
-        { "good", { 'I', 'M', 'T', '1', 0, 1, 0, 2 }, IMT_HEADER, ERR_NONE },
+        { "good", { 'I', 'M', 'T', '1', 0, IMT_VERSION, 0, 2 }, IMT_HEADER, ERR_NONE },
         { "another protocol", { 'G', 'E', 'T', ' ', '/' }, IMT_HEADER, ERR_FORMAT },
-        { "another version", { 'I', 'M', 'T', '1', 0, 2, 0, 2 }, IMT_HEADER, ERR_UNSUPPORTED },
-        { "short", { 'I', 'M', 'T', '1', 0, 1, 0, 2 }, IMT_HEADER - 1, ERR_FORMAT },
+        { "another version", { 'I', 'M', 'T', '1', 0, IMT_VERSION + 1, 0, 2 }, IMT_HEADER, ERR_UNSUPPORTED },
+        { "short", { 'I', 'M', 'T', '1', 0, IMT_VERSION, 0, 2 }, IMT_HEADER - 1, ERR_FORMAT },
         { "nothing", { 0 }, 0, ERR_FORMAT },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

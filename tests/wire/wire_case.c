@@ -248,6 +248,7 @@ static const struct {
 } settings[] = {
     { "use_ip_next_hop", offsetof(struct config, use_ip_next_hop), false },
     { "renormalize", offsetof(struct config, renormalize), false },
+    { "tmp_asa_bi_flow", offsetof(struct config, tmp_asa_bi_flow), false },
     { "time_new", offsetof(struct config, time_new), false },
     { "time_secs", offsetof(struct config, time_secs), false },
     { "account_options", offsetof(struct config, account_options), false },
