@@ -388,7 +388,7 @@ static uint8_t subcode_of(uint8_t type)
 
 static void unknown(struct upd *u, const struct attr *at)
 {
-    if (at->flags & ATTR_OPTIONAL)
+    if (at->flags & ATTR_OPTIONAL || u->table_dump)
         keep(u, at);
     else
         fault(u, at, BGP_RESET, 2, "unknown well-known attribute");
@@ -420,7 +420,7 @@ static void one(struct upd *u, const struct attr *at)
     }
     if (r->internal && u->caps->external)
         return;
-    if ((at->flags ^ r->flags) & (ATTR_OPTIONAL | ATTR_TRANSITIVE)) {
+    if (!u->table_dump && (at->flags ^ r->flags) & (ATTR_OPTIONAL | ATTR_TRANSITIVE)) {
         fault(u, at, r->action == BGP_DISCARD ? BGP_DISCARD : BGP_WITHDRAW, 4, "flags are wrong");
         if (r->action == BGP_DISCARD)
             return;

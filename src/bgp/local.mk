@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 noinst_LIBRARIES += libbgp.a
 libbgp_a_SOURCES = src/bgp/ls.def src/bgp/ls_json.c src/bgp/ls_json.h src/bgp/nlri_json.c src/bgp/nlri_json.h \
+	src/bgp/restore.c src/bgp/restore.h src/bgp/tablefile.c src/bgp/tablefile.h \
 	src/bgp/as_path.c src/bgp/attrs.c src/bgp/attrs.def src/bgp/caps.def src/bgp/evpn.c src/bgp/evpn.h \
 	src/bgp/ext_comms.def src/bgp/families.c src/bgp/families.def src/bgp/families.h src/bgp/flowspec.c src/bgp/flowspec.h \
 	src/bgp/mrt.h src/bgp/mrt_read.c src/bgp/mrt_write.c src/bgp/msg.c src/bgp/msg.h src/bgp/nlri.c src/bgp/octets.c src/bgp/open.c src/bgp/open.h src/bgp/route_json.c src/bgp/route_json.h src/bgp/text.c src/bgp/text.h src/bgp/text_ext.c \

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "bgp/dump.h"
 #include "bgp/service_impl.h"
+#include "bgp/tablefile.h"
 #include "bgp/update.h"
 
 enum { TEND_BATCH = 64, CEASE_ADMIN_DOWN = 2, CEASE_REJECTED = 5, CEASE_COLLISION = 7, OPEN_BAD_ID = 3 };
@@ -150,6 +151,7 @@ static void remove_routes(struct bgp_service *b, struct bgp_peer *p)
 {
     if (b->msglog)
         bgp_lines_time(&b->lines, clock_wall_us(), true);
+    bgp_tablefiles_forget(b->files, p);
     p->next_stale = b->leaving;
     b->leaving = p;
     rib_peer_remove(b->rib, p->rib, b->msglog ? on_gone : NULL, on_all_gone, p);
@@ -185,13 +187,60 @@ static void forget_heir(struct bgp_service *b, const struct bgp_peer *heir)
             p->heir = NULL;
 }
 
+static bool is_without_session(const struct bgp_peer *p, const struct addr *a, const uint8_t id[4])
+{
+    return addr_equal(&p->s.addr, a) && !memcmp(p->s.id, id, 4);
+}
+
 static void find_heritage(struct bgp_service *b, struct bgp_peer *heir)
 {
+    static const uint8_t unknown[4]; /* in files of messages */
     for (struct bgp_peer *p = b->stale; p; p = p->next_stale)
-        if (addr_equal(&p->s.addr, &heir->s.addr) && !memcmp(p->s.id, heir->s.id, 4)) {
+        if (is_without_session(p, &heir->s.addr, heir->s.id) ||
+            is_without_session(p, &heir->s.addr, unknown)) {
             p->heir = heir;
             p->heir_eors = 0;
         }
+}
+
+/* Names and tags of a neighbour of whom a file knows address, identifier and AS. */
+static void introduce(struct bgp_service *b, struct bgp_peer *p)
+{
+    const struct msglog_topic topic = { .peer_src_ip = &p->s.addr, .peer_as = p->s.as };
+    addr_str(&p->s.addr, p->s.name);
+    if (!b->msglog)
+        return;
+    p->log_target = msglog_target_new(b->msglog, &topic);
+    bgp_lines_head(&b->lines, p);
+}
+
+struct bgp_peer *bgp_neighbour_without_session(struct bgp_service *b, const struct addr *a,
+                                               const uint8_t id[4], uint32_t as, uint64_t stale_s, bool *made)
+{
+    struct rib_peer_info info = { .addr = *a, .as = as, .stale = true };
+    struct bgp_peer *p = b->stale;
+    while (p && !is_without_session(p, a, id))
+        p = p->next_stale;
+    if (p || !(p = calloc(1, sizeof(*p))))
+        return p;
+    p->owner = b;
+    p->s.addr = *a;
+    p->s.as = as;
+    memcpy(p->s.id, id, 4);
+    addr_set_v4(&info.id, id);
+    p->over = p->handles_gone = p->stale = true;
+    p->stale_until_ms = stale_s > UINT32_MAX ? UINT64_MAX : uv_now(b->io.loop) + stale_s * 1000;
+    p->rib = rib_peer_add(b->rib, &info);
+    if (!p->rib) {
+        free(p);
+        return NULL;
+    }
+    introduce(b, p);
+    p->next_stale = b->stale;
+    b->stale = p;
+    b->peers_left++;
+    *made = true;
+    return p;
 }
 
 /* All families that the heir speaks have been told. */

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 #include "bgp/dump.h"
+#include "bgp/restore.h"
 #include "bgp/service_impl.h"
+#include "bgp/tablefile.h"
 #include "core/peertags.h"
 #include "output/writerid.h"
 
@@ -49,7 +51,7 @@ static int check(const struct service *s, struct err *e)
 {
     const struct msglog_conf mc = log_conf(s->c);
     if (bgp_check_stream(s, &mc, s->c->bgp_msglog_output, e) == -1 || bgp_dump_check(s, e) == -1 ||
-        writer_id_check(s->c->writer_id_string, e) == -1)
+        bgp_tablefiles_check(s, e) == -1 || writer_id_check(s->c->writer_id_string, e) == -1)
         return -1;
     return s->c->bgp_tag_map
                ? peertags_load(s->maps, TAG_MAP, s->c->bgp_tag_map, s->c->pre_tag_label_encode_as_map, e)
@@ -218,8 +220,9 @@ static int service_start(struct service *s, struct err *e)
     b->has_room.data = b->tick.data = b->tend.data = b;
     if (msglog_wanted(&mc) && !(b->msglog = msglog_open(&mc, b->log, e)))
         return -1;
-    if (bgp_dump_start(b, &b->dump, e) == -1)
+    if (bgp_dump_start(b, &b->dump, e) == -1 || bgp_tablefiles_start(b, &b->files, e) == -1)
         return -1;
+    bgp_restore(b);
     uv_timer_start(&b->tick, on_tick, TICK_MS, TICK_MS);
     return bgp_listener_start(b->listener, s->loop, e);
 }
@@ -228,6 +231,7 @@ static void service_stop(struct service *s)
 {
     struct bgp_service *b = s->state;
     char text[128];
+    bgp_tablefiles_stop(b->files);
     snprintf(text, sizeof(text), "%s is shutting down", s->daemon);
     bgp_listener_stop(b->listener);
     bgp_neighbours_stop(b, text);
@@ -262,6 +266,7 @@ static void service_stats(struct service *s)
     if (b->msglog)
         msglog_stats(b->msglog, "BGP");
     bgp_dump_stats(b->dump);
+    bgp_tablefiles_stats(b->files);
     log_notice(b->log, "---");
 }
 
@@ -288,6 +293,7 @@ static void service_close(struct service *s)
     struct bgp_service *b = s->state;
     bgp_neighbours_free(b);
     bgp_dump_free(b->dump);
+    bgp_tablefiles_free(b->files);
     bgp_listener_free(b->listener);
     if (b->log) {
         msglog_close(b->msglog);

@@ -22,9 +22,10 @@ struct bgp_service {
     struct rib *rib;
     struct msglog *msglog; /* NULL: none */
     struct peertags *tags;
-    struct bgp_lines lines; /* of the message log; its seq is everybody's */
-    struct bgp_dump *dump;  /* NULL: none */
-    uint8_t id[4];          /* our identifier; all zero: that of the session's address */
+    struct bgp_lines lines;       /* of the message log; its seq is everybody's */
+    struct bgp_dump *dump;        /* NULL: none */
+    struct bgp_tablefiles *files; /* MRT files of the tables, NULL: none */
+    uint8_t id[4];                /* our identifier; all zero: that of the session's address */
     bool stopping;
     bool starved;           /* sessions wait until the message log has room */
     bool neighbors_changed; /* since bgp_neighbors_file was written */
@@ -44,6 +45,12 @@ void bgp_neighbours_tick(struct bgp_service *b);
 /* All say goodbye. */
 void bgp_neighbours_stop(struct bgp_service *b, const char *text);
 void bgp_neighbours_stats(const struct bgp_service *b);
+/* One of whom only routes are known, from a file: his routes are stale for so long (above UINT32_MAX: for
+ * ever) unless he comes and tells them again. The one of this address and identifier, made if need be
+ * (*made). NULL: no memory. */
+struct bgp_peer *bgp_neighbour_without_session(struct bgp_service *b, const struct addr *a,
+                                               const uint8_t id[4], uint32_t as, uint64_t stale_s,
+                                               bool *made);
 /* The tag map is another one. */
 void bgp_neighbours_retag(struct bgp_service *b);
 /* Frees those that are left, whose handles are closed. */

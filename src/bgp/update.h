@@ -40,8 +40,9 @@ int bgp_update_parse(const uint8_t *msg, size_t len, const struct bgp_session_ca
                      const struct bgp_update_ops *ops, void *arg, struct bgp_error *e);
 
 /* Reads attributes alone, as MRT's TABLE_DUMP_V2 has them: `family` is that of the routes, MP_REACH_NLRI may
- * be shortened to its next hop (RFC 6396 §4.3.4). Calls ops->attrs, nothing else. Returns as
- * bgp_update_parse; after BGP_WITHDRAW attrs was not called. */
+ * be shortened to its next hop (RFC 6396 §4.3.4), and flags do not count, since there are writers who leave
+ * them 0. Calls ops->attrs, nothing else. Returns as bgp_update_parse; after BGP_WITHDRAW attrs was not
+ * called. */
 int bgp_attrs_parse(const uint8_t *p, size_t len, enum bgp_family family, const struct bgp_session_caps *c,
                     const struct bgp_update_ops *ops, void *arg, struct bgp_error *e);
 

@@ -245,6 +245,8 @@ struct config {
     struct kafka_keys bgp_msglog_kafka;
     const char *bgp_dump_file, *bgp_dump_latest_file;
     int bgp_dump_output, bgp_dump_refresh_time, bgp_dump_time_slots, bgp_dump_workers;
+    const char *bgp_dump_mrt_file, *bgp_snapshot_file, *bgp_mrt_file;
+    int bgp_snapshot_interval, bgp_snapshot_stale_time;
     struct amqp_keys bgp_dump_amqp;
     struct kafka_keys bgp_dump_kafka;
     struct bmp_keys bmp;

@@ -194,7 +194,7 @@ neighbor 127.0.0.1 {{
 """)
     env = {**run.env, "exabgp.daemon.user": "root", "exabgp.log.destination": "stderr", "exabgp.api.cli": "false"}
     return Router(run, "exabgp", [program, conf], [
-        {"ip_prefix": "192.0.2.0/24", "comms": "65012:1 65535:65281", "lcomms": "65012:1:2", "ecomms": "RT:65012:7", "as_path": "65012 65300",
+        {"ip_prefix": "192.0.2.0/24", "comms": "65012:1 no-export", "lcomms": "65012:1:2", "ecomms": "RT:65012:7", "as_path": "65012 65300",
          "med": 50, "bgp_nexthop": "192.0.2.12"},
         {"ip_prefix": "2001:db8:12::/48", "bgp_nexthop": "2001:db8::12"},
         {"ip_prefix": "10.99.0.0/24", "safi": 128, "rd": "0:65012:5", "mpls_label": "1000", "ecomms": "RT:65012:5"},
