@@ -31,9 +31,10 @@ static inline bool strbuf_room(struct strbuf *s, size_t n)
     return __builtin_expect(s->cap - s->len > n, 1) || strbuf_grow(s, n);
 }
 
+/* p may be NULL when n is 0. */
 static inline void strbuf_add(struct strbuf *s, const void *p, size_t n)
 {
-    if (strbuf_room(s, n)) {
+    if (n && strbuf_room(s, n)) {
         memcpy(s->p + s->len, p, n);
         s->len += n;
     }
