@@ -5,7 +5,11 @@
 #define BMP_BMP_H
 
 #include "core/service.h"
+#include "rib/rib.h"
 
 extern const struct service_ops bmp_service;
+
+/* The routes: for readers of other threads, from the service's open to its close. */
+struct rib *bmp_service_rib(const struct service *s);
 
 #endif

@@ -290,6 +290,8 @@ static void bmp_close(struct service *s)
     free(b->buffer);
 }
 
+struct rib *bmp_service_rib(const struct service *s) { return ((const struct bmp *)s->state)->rib; }
+
 const struct service_ops bmp_service = {
     .name = "BMP",
     .state_size = sizeof(struct bmp),

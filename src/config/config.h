@@ -37,6 +37,24 @@ enum as_source {
 enum pcap_ifindex { IFINDEX_NONE, IFINDEX_SYS, IFINDEX_HASH, IFINDEX_MAP };
 enum sql_locking { SQL_LOCK_DEFAULT, SQL_LOCK_TABLE, SQL_LOCK_ROW, SQL_LOCK_NONE };
 
+/* Where a value comes from that both a map and BGP may know (bgp_src_*_type, bgp_peer_src_as_type). */
+enum route_source { FROM_FLOW, FROM_MAP, FROM_BGP, FROM_LONGEST };
+
+/* What flows are told by routes (src/routing). */
+struct routing_keys {
+    int aspath_radius; /* 0: all of the path */
+    const char *comm_pattern, *ext_comm_pattern, *lrg_comm_pattern, *comm_to_asn, *lrg_comm_to_asn;
+    bool skip_subas;
+    int peer_src_as, src_local_pref, src_med; /* enum route_source */
+    int src_comm, src_ext_comm, src_lrg_comm, src_as_path, src_roa;
+    const char *agent_map, *peer_src_as_map, *src_local_pref_map, *src_med_map, *peer_dst_ip_map;
+    int follow_default;
+    const char *follow_nexthop;
+    bool follow_nexthop_external;
+    const char *roas_file, *rtr_cache;
+    int rtr_version, rtr_pipe_size, rtr_ipprec;
+};
+
 /* What messages to RabbitMQ can be told (*_amqp_*). */
 struct amqp_keys {
     const char *host, *vhost, *user, *passwd, *exchange;
@@ -140,10 +158,11 @@ struct config {
     bool use_ip_next_hop;
     bool tmp_asa_bi_flow;
     int as_source, net_source; /* enum as_source: *_as, *_net */
-    int ext_sampling_rate;     /* *_ext_sampling_rate, 0: none */
-    int sampling_rate;         /* 0: none */
-    bool renormalize;          /* *_renormalize */
-    bool time_new;             /* *_time_new: bins by arrival */
+    struct routing_keys routing;
+    int ext_sampling_rate; /* *_ext_sampling_rate, 0: none */
+    int sampling_rate;     /* 0: none */
+    bool renormalize;      /* *_renormalize */
+    bool time_new;         /* *_time_new: bins by arrival */
 
     /* aggregation and output (print_*, sql_*: names share members) */
     int refresh_time;       /* s */

@@ -22,15 +22,15 @@ WORDS(print_output, { "formatted", PRINT_FORMATTED, NULL }, { "csv", PRINT_CSV, 
 /* The longest match of all is, with no other source built in, that of the flow and of networks_file. */
 WORDS(as, { "netflow", SOURCE_FLOW, NULL }, { "sflow", SOURCE_FLOW, NULL },
       { "longest", SOURCE_LONGEST, NULL }, { "fallback", SOURCE_LONGEST, NULL },
-      { "file", SOURCE_FILE, NULL }, { "bgp", SOURCE_BGP, "bgp" }, { "bmp", SOURCE_BMP, "bmp" });
+      { "file", SOURCE_FILE, NULL }, { "bgp", SOURCE_BGP, NULL }, { "bmp", SOURCE_BMP, NULL });
 WORDS(as_new, { "false", SOURCE_FLOW, NULL }, { "netflow", SOURCE_FLOW, NULL },
       { "sflow", SOURCE_FLOW, NULL }, { "longest", SOURCE_LONGEST, NULL },
       { "fallback", SOURCE_LONGEST, NULL }, { "true", SOURCE_FILE, NULL }, { "file", SOURCE_FILE, NULL },
-      { "bgp", SOURCE_BGP, "bgp" }, { "bmp", SOURCE_BMP, "bmp" });
+      { "bgp", SOURCE_BGP, NULL }, { "bmp", SOURCE_BMP, NULL });
 WORDS(net, { "netflow", SOURCE_FLOW, NULL }, { "sflow", SOURCE_FLOW, NULL },
       { "longest", SOURCE_LONGEST, NULL }, { "fallback", SOURCE_LONGEST, NULL },
-      { "mask", SOURCE_MASK, NULL }, { "file", SOURCE_FILE, NULL }, { "bgp", SOURCE_BGP, "bgp" },
-      { "bmp", SOURCE_BMP, "bmp" }, { "igp", SOURCE_IGP, "bgp" }, { "bgp-ls", SOURCE_IGP, "bgp" });
+      { "mask", SOURCE_MASK, NULL }, { "file", SOURCE_FILE, NULL }, { "bgp", SOURCE_BGP, NULL },
+      { "bmp", SOURCE_BMP, NULL }, { "igp", SOURCE_IGP, "bgp" }, { "bgp-ls", SOURCE_IGP, "bgp" });
 WORDS(table_type, { "original", 0, NULL }, { "bgp", 0, NULL });
 WORDS(sql_data, { "typed", 0, NULL }, { "unified", 0, NULL });
 WORDS(locking, { "table", SQL_LOCK_TABLE, NULL }, { "row", SQL_LOCK_ROW, NULL },

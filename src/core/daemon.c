@@ -142,6 +142,8 @@ static int load_maps(struct daemon *d, struct err *e)
     for (unsigned i = 0; i < d->conf.n_plugins; i++)
         if (view_load(d->maps, &d->conf.plugins[i].c, d->spec->letter, e) == -1)
             return -1;
+    if (d->spec->routes && d->spec->routes->load(d->maps, &d->conf.core, d->spec->letter, e) == -1)
+        return -1;
     return coremaps_load(d->maps, &d->conf.core, d->spec->letter, e);
 }
 
@@ -308,7 +310,19 @@ static int open_worker(struct daemon *d, unsigned w, struct err *e)
     d->workers[w] = worker_new(&d->conf.core, &d->log, &d->outlets[w * n], n);
     if (!d->workers[w])
         return err_sys(e, "no memory for a worker");
-    return worker_use_maps(d->workers[w], d->maps, d->spec->letter, e);
+    if (worker_use_maps(d->workers[w], d->maps, d->spec->letter, e) == -1)
+        return -1;
+    return d->spec->routes ? worker_use_routes(d->workers[w], d->spec->routes, d->maps, d->spec->letter, e)
+                           : 0;
+}
+
+/* Services are open: workers may know what these know. */
+static int connect_routes(struct daemon *d, struct err *e)
+{
+    for (unsigned w = 0; w < d->n_workers; w++)
+        if (worker_connect_routes(d->workers[w], d->services, e) == -1)
+            return -1;
+    return 0;
 }
 
 static int open_workers(struct daemon *d, struct err *e)
@@ -597,7 +611,7 @@ static int run(struct daemon *d, struct err *e)
     d->loop_made = true;
     title_set("%s: Core Process [%s]", d->spec->name, d->log.name);
     if (open_input(d, e) == -1 || services_open(d->services, &d->log, e) == -1 ||
-        privs_drop(c->user, privileges(d), e) == -1 || hang_in(d, e) == -1)
+        connect_routes(d, e) == -1 || privs_drop(c->user, privileges(d), e) == -1 || hang_in(d, e) == -1)
         return -1;
     uv_run(&d->loop, UV_RUN_DEFAULT);
     if (d->end_signal)
@@ -611,6 +625,8 @@ static void shut(struct daemon *d)
         d->input.ops->close(&d->input);
     if (d->decoder && d->input.decoder_state)
         d->decoder->close(d->input.decoder_state);
+    for (unsigned w = 0; w < d->n_workers; w++)
+        worker_disconnect_routes(d->workers[w]);
     services_close(d->services);
     host_close(&d->host);
     if (d->loop_made)

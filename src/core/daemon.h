@@ -6,6 +6,7 @@
 
 #include "core/input.h"
 #include "core/plugin.h"
+#include "core/routes.h"
 #include "core/service.h"
 
 struct daemon_spec {
@@ -17,6 +18,7 @@ struct daemon_spec {
                                                 services are all that the daemon does */
     const struct service_ops *const
         *services;                     /* NULL-terminated: what runs beside (core/service.h). May be NULL */
+    const struct routes_ops *routes;   /* what services know of flows. May be NULL */
     const struct decoder_ops *decoder; /* NULL for packet daemons */
     /* How many workers, each with rings of its own to all plugins, the inputs can use. NULL: one. */
     unsigned (*workers)(const struct config *c);

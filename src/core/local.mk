@@ -20,6 +20,7 @@ libcore_a_SOURCES = \
 	src/core/privs.c src/core/privs.h \
 	src/core/project.c src/core/project.h \
 	src/core/peertags.c src/core/peertags.h src/core/relay.c src/core/relay.h \
+	src/core/routes.h \
 	src/core/ring.c src/core/ring.h \
 	src/core/maps.def src/core/match.c src/core/match.h src/core/rowmap.c src/core/rowmap.h \
 	src/core/tagmap.c src/core/tagmap.h src/core/maps.c src/core/maps.h src/core/view.c src/core/view.h \

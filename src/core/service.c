@@ -173,6 +173,14 @@ struct services *services_new(const struct service_ops *const *list, const struc
 
 unsigned services_count(const struct services *ss) { return ss->n; }
 
+const struct service *services_find(const struct services *ss, const char *name)
+{
+    for (unsigned i = 0; ss && i < ss->n; i++)
+        if (!strcmp(ss->thread[i].service.ops->name, name))
+            return &ss->thread[i].service;
+    return NULL;
+}
+
 int services_check(struct services *ss, struct err *e)
 {
     for (unsigned i = 0; i < ss->n; i++) {

@@ -71,6 +71,8 @@ struct services;
 struct services *services_new(const struct service_ops *const *list, const struct service *like,
                               struct err *e);
 unsigned services_count(const struct services *ss);
+/* The one of this name, NULL: it is not wanted. */
+const struct service *services_find(const struct services *ss, const char *name);
 int services_check(struct services *ss, struct err *e);
 /* Makes the loops and opens all. `l` is the daemon's log. */
 int services_open(struct services *ss, const struct log *l, struct err *e);

@@ -11,6 +11,7 @@
 #include "core/enrich.h"
 #include "core/input.h"
 #include "core/outlet.h"
+#include "core/routes.h"
 #include "core/view.h"
 
 enum {
@@ -40,6 +41,9 @@ struct worker {
     uint64_t customs_of_packets; /* those in use that are taken out of packets */
     bool customs_brought;        /* by the decoder, which empties what it does not bring */
     struct flow swapped;         /* scratch for sums */
+    const struct routes_ops *routes; /* NULL: nobody asks for any */
+    void *route_state;
+    struct routed routed;
 };
 
 struct worker *worker_new(const struct config *c, const struct log *l, struct outlet *outlets, unsigned n)
@@ -63,6 +67,8 @@ void worker_free(struct worker *w)
     for (unsigned i = 0; i < w->n_views; i++)
         view_drop(&w->views[i]);
     coremaps_drop(&w->core);
+    if (w->routes)
+        w->routes->close(w->route_state);
     free(w->views);
     free(w->view_of);
     free(w);
@@ -94,6 +100,8 @@ static int take_maps(struct worker *w)
         if (view_take(&w->views[i], w->maps) == -1)
             return -1;
     w->splits = maps_look_into_datagrams(w);
+    if (w->routes && w->routes->take(w->route_state, w->maps) == -1)
+        return -1;
     return coremaps_take(&w->core, w->maps);
 }
 
@@ -104,6 +112,8 @@ static void needs_of_views(struct worker *w)
         view_needs(&w->views[i], &w->needs);
     for (unsigned i = 0; i < w->n_views; i++)
         view_needs(&w->views[i], &w->needs);
+    if (w->routes)
+        w->routes->needs(w->route_state, &w->needs);
     enrich_make(&w->enrichment, &w->needs, w->c);
 }
 
@@ -135,6 +145,35 @@ int worker_use_maps(struct worker *w, struct maps *m, char daemon, struct err *e
     if (daemon == 'P' || daemon == 'U')
         maps_fix_needs(m, &w->needs);
     return 0;
+}
+
+int worker_use_routes(struct worker *w, const struct routes_ops *ops, struct maps *m, char daemon,
+                      struct err *e)
+{
+    if (ops->open(&w->route_state, w->c, daemon, m, e) == -1)
+        return -1;
+    if (!w->route_state)
+        return 0;
+    w->routes = ops;
+    w->maps = m;
+    w->generation = maps_generation(m);
+    if (ops->take(w->route_state, m) == -1)
+        return err_sys(e, "no memory for a worker");
+    needs_of_views(w);
+    if (daemon == 'P' || daemon == 'U')
+        maps_fix_needs(m, &w->needs);
+    return 0;
+}
+
+int worker_connect_routes(struct worker *w, const struct services *ss, struct err *e)
+{
+    return w->routes ? w->routes->connect(w->route_state, ss, e) : 0;
+}
+
+void worker_disconnect_routes(struct worker *w)
+{
+    if (w && w->routes)
+        w->routes->disconnect(w->route_state);
 }
 
 /* Maps have been loaded anew. Without memory those of before stay where they are. */
@@ -419,17 +458,36 @@ static void take_customs(struct worker *w, struct flow *f)
         customs_clear(w->customs, w->customs_of_packets, f); /* those of the packet before are gone with it */
 }
 
+static inline void deliver_to_all(struct worker *w, struct flow *f)
+{
+    if (w->n_views)
+        deliver_by_views(w, f);
+    else
+        for (unsigned i = 0; i < w->n; i++)
+            deliver(w, &w->outlets[i], f);
+}
+
+/* Routes are looked up in the table of the flow's route distinguisher. */
+static void deliver_routed(struct worker *w, struct flow *f)
+{
+    routed_save(&w->routed, f);
+    if (w->core.part[CORE_RD].map)
+        coremaps_rd(&w->core, f);
+    w->routes->flow(w->route_state, f);
+    deliver_to_all(w, f);
+    routed_restore(&w->routed, f);
+}
+
 void worker_flow(struct worker *w, struct flow *f)
 {
     if (__builtin_expect(w->customs_of_packets != 0, 0))
         take_customs(w, f);
     for (unsigned i = 0; i < w->enrichment.n; i++)
         w->enrichment.run[i](f);
-    if (w->n_views)
-        deliver_by_views(w, f);
+    if (w->routes)
+        deliver_routed(w, f);
     else
-        for (unsigned i = 0; i < w->n; i++)
-            deliver(w, &w->outlets[i], f);
+        deliver_to_all(w, f);
     f->split = NULL;
 }
 
@@ -491,6 +549,8 @@ static bool wants_pause(struct worker *w, struct outlet *o)
 bool worker_flush(struct worker *w)
 {
     bool pause = false;
+    if (w->routes)
+        w->routes->rest(w->route_state);
     for (unsigned i = 0; i < w->n; i++) {
         ring_publish(w->outlets[i].ring);
         pause |= wants_pause(w, &w->outlets[i]);
@@ -523,6 +583,8 @@ static bool all_have_room(const struct worker *w)
 
 bool worker_wait_room(struct worker *w)
 {
+    if (w->routes)
+        w->routes->rest(w->route_state);
     for (unsigned i = 0; i < w->n; i++)
         ring_publish(w->outlets[i].ring);
     long nap = NAP_FIRST_NS;

@@ -13,12 +13,14 @@
 #include "packet/input_savefile.h"
 #include "plugins/plugins.h"
 #include "queue/queue.h"
+#include "routing/step.h"
+#include "rpki/rpki.h"
 
 static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_REPLICATOR NULL };
 
 static const struct input_ops *const inputs[] = { &input_savefile, INPUTS_OF_QUEUES, &input_udp, NULL };
 
-static const struct service_ops *const services[] = { &bgp_service, &bmp_service, NULL };
+static const struct service_ops *const services[] = { &bgp_service, &bmp_service, &rpki_service, NULL };
 
 static int check(const struct config_set *set, struct err *e)
 {
@@ -37,6 +39,7 @@ int main(int argc, char **argv)
         .name = "nfacctd",
         .description = "NetFlow Accounting Daemon",
         .letter = 'N',
+        .routes = &routing_ops,
         .services = services,
         .plugins = plugins,
         .inputs = inputs,

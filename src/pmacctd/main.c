@@ -8,6 +8,8 @@
 #include "core/daemon.h"
 #include "output/sqltext.h"
 #include "plugins/plugins.h"
+#include "routing/step.h"
+#include "rpki/rpki.h"
 #include "packet/input_savefile.h"
 #include "packet/link.h"
 #include "pmacctd/ifaces.h"
@@ -17,7 +19,7 @@ static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_PROBE
 
 static const struct input_ops *const inputs[] = { &input_savefile, &input_pcap, NULL };
 
-static const struct service_ops *const services[] = { &bgp_service, &bmp_service, NULL };
+static const struct service_ops *const services[] = { &bgp_service, &bmp_service, &rpki_service, NULL };
 
 static int check_map(const struct config *c, struct err *e)
 {
@@ -61,6 +63,7 @@ int main(int argc, char **argv)
         .name = "pmacctd",
         .description = "Promiscuous Mode Accounting Daemon",
         .letter = 'P',
+        .routes = &routing_ops,
         .services = services,
         .plugins = plugins,
         .inputs = inputs,

@@ -12,13 +12,15 @@
 #include "packet/link.h"
 #include "plugins/plugins.h"
 #include "queue/queue.h"
+#include "routing/step.h"
+#include "rpki/rpki.h"
 #include "sfacctd/counterlog.h"
 
 static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_REPLICATOR NULL };
 
 static const struct input_ops *const inputs[] = { &input_savefile, INPUTS_OF_QUEUES, &input_udp, NULL };
 
-static const struct service_ops *const services[] = { &bgp_service, &bmp_service, NULL };
+static const struct service_ops *const services[] = { &bgp_service, &bmp_service, &rpki_service, NULL };
 
 static int check(const struct config_set *set, struct err *e)
 {
@@ -35,6 +37,7 @@ int main(int argc, char **argv)
         .name = "sfacctd",
         .description = "sFlow Accounting Daemon",
         .letter = 'S',
+        .routes = &routing_ops,
         .services = services,
         .plugins = plugins,
         .inputs = inputs,

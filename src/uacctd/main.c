@@ -9,13 +9,15 @@
 #include "output/sqltext.h"
 #include "packet/link.h"
 #include "plugins/plugins.h"
+#include "routing/step.h"
+#include "rpki/rpki.h"
 #include "uacctd/input_nflog.h"
 
 static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_PROBES NULL };
 
 static const struct input_ops *const inputs[] = { &input_nflog, NULL };
 
-static const struct service_ops *const services[] = { &bgp_service, &bmp_service, NULL };
+static const struct service_ops *const services[] = { &bgp_service, &bmp_service, &rpki_service, NULL };
 
 static int check(const struct config_set *set, struct err *e)
 {
@@ -38,6 +40,7 @@ int main(int argc, char **argv)
         .name = "uacctd",
         .description = "Linux NetFilter NFLOG Accounting Daemon",
         .letter = 'U',
+        .routes = &routing_ops,
         .services = services,
         .plugins = plugins,
         .inputs = inputs,

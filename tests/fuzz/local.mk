@@ -22,5 +22,6 @@ include tests/fuzz/memory.mk
 include tests/fuzz/netflow.mk
 include tests/fuzz/output.mk
 include tests/fuzz/packet.mk
+include tests/fuzz/rpki.mk
 include tests/fuzz/sflow.mk
 include tests/fuzz/uacctd.mk

@@ -59,6 +59,11 @@ static struct flow full(void)
     f.mpls_label_top = 99;
     f.mpls_label_bottom = 100;
     f.std_comm = text_var("64500:7 64500:18");
+    f.src_std_comm = text_var("64500:9");
+    f.local_pref = 120;
+    f.src_local_pref = 110;
+    f.src_roa = 2;
+    f.dst_roa = 1;
     memcpy(f.src_mac.b, "\2\0\0\xaa\xbb\xcc", 6);
     memcpy(f.dst_mac.b, "\1\0\x5e\0\0\1", 6);
     f.vlan = 210;
@@ -114,6 +119,11 @@ static const struct {
     bool negatable;
 } conditions[] = {
     { "comms", "64500:1.,65000:1", "64500:1", 'N', false },
+    { "src_comms", "64500:9", "64500:7", 'N', false },
+    { "local_pref", "120", "110", 'N', true },
+    { "src_local_pref", "110", "120", 'P', true },
+    { "src_roa", "v", "i", 'N', false },
+    { "dst_roa", "i", "u", 'P', false },
     { "ip", "192.0.2.0/24", "192.0.3.0/24", 'N', false },
     { "in", "7", "8", 'N', true },
     { "out", "8", "7", 'P', true },
@@ -409,9 +419,7 @@ static void faults(void **state)
         { "set_tag=1 is_nel=1", "bad 'is_nel' value: '1'", 'N' },
         { "set_tag=1 filter='no such thing'", "malformed filter", 'N' },
         { "set_tag=1 vrf_name='('", "is no regular expression", 'N' },
-        { "set_tag=1 local_pref=100", "'local_pref' needs BGP", 'N' },
-        { "set_tag=1 src_comms=64500:1", "'src_comms' needs BGP", 'N' },
-        { "set_tag=1 src_roa=v", "'src_roa' needs RPKI", 'N' },
+        { "set_tag=1 src_roa=x", "src_roa", 'N' },
         { "set_tag=1 ip=10.0.0.1", "key 'ip' not applicable", 'P' },
         { "set_tag=1 fwd_status=1", "key 'fwd_status' not applicable", 'P' },
         { "set_tag=1 jeq=x", "[t.map:1] Unresolved label 'x'", 'N' },

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Asking the tables, and following what they say. */
+#include "routing/lookup.h"
+
+#include <string.h>
+#include "config/mapfile.h"
+#include "rpki/roa.h"
+
+/* --- configuration */
+
+int follow_conf(struct follow *f, const struct routing_keys *k, struct err *e)
+{
+    const char *at = k->follow_nexthop;
+    char text[ADDR_TEXT + 4];
+    *f = (struct follow){ .defaults = k->follow_default, .external = k->follow_nexthop_external };
+    while (at) {
+        if (f->n == FOLLOW_MAX)
+            return err_set(e, ERR_CONFIG, "bgp_follow_nexthop: more than %d prefixes", FOLLOW_MAX);
+        if (!map_list_next(&at, text, sizeof(text)))
+            return err_set(e, ERR_CONFIG, "bgp_follow_nexthop: '%s': a prefix is empty or too long",
+                           k->follow_nexthop);
+        if (map_prefix("bgp_follow_nexthop", text, &f->prefix[f->n].net, &f->prefix[f->n].bits, e) == -1)
+            return -1;
+        f->n++;
+    }
+    return 0;
+}
+
+static bool is_followed(const struct follow *f, const struct addr *hop)
+{
+    for (unsigned i = 0; i < f->n; i++)
+        if (map_in_prefix(hop, &f->prefix[i].net, f->prefix[i].bits))
+            return true;
+    return false;
+}
+
+int lookup_init(struct lookup *l, const struct config *c, struct err *e)
+{
+    memset(l, 0, sizeof(*l));
+    l->by_id = !c->bgp_disable_router_id_check;
+    return follow_conf(&l->follow, &c->routing, e);
+}
+
+/* --- sources */
+
+static int connect_one(struct lookup *l, struct rib *rib, bool bmp, struct err *e)
+{
+    struct lookup_source *s = &l->source[l->n];
+    if (!rib)
+        return 0;
+    s->reader = rib_reader_new(rib);
+    if (!s->reader)
+        return err_sys(e, "no memory for a reader of routes");
+    s->rib = rib;
+    peers_init(&s->peers, rib, s->reader, bmp, l->by_id);
+    l->n++;
+    return 0;
+}
+
+/* Where the configuration names one of the two, only that is asked. */
+int lookup_connect(struct lookup *l, const struct config *c, struct rib *bgp, struct rib *bmp, struct err *e)
+{
+    const bool only_bmp = c->as_source == SOURCE_BMP || c->net_source == SOURCE_BMP;
+    const bool only_bgp = !only_bmp && (c->as_source == SOURCE_BGP || c->net_source == SOURCE_BGP);
+    if (connect_one(l, only_bmp ? NULL : bgp, false, e) == -1)
+        return -1;
+    return connect_one(l, only_bgp ? NULL : bmp, true, e);
+}
+
+void lookup_disconnect(struct lookup *l)
+{
+    lookup_offline(l);
+    for (unsigned i = 0; i < l->n; i++)
+        rib_reader_free(l->source[i].reader);
+    l->n = 0;
+}
+
+/* --- asking */
+
+static bool is_rd(const struct rd *rd)
+{
+    static const struct rd none;
+    return memcmp(rd, &none, sizeof(none)) != 0 && (rd->b[0] << 8 | rd->b[1]) != RD_TYPE_VRFID;
+}
+
+/* One peer: in the table of the flow's RD; without one, plain routes, else labelled ones. In BMP a peer may
+ * be one of a VPN, whose table it has as plain routes. */
+static bool ask(const struct lookup_source *s, uint32_t peer, const struct question *q, struct rib_match *m)
+{
+    const struct addr *hop = addr_is_set(&q->flow->next_hop) ? &q->flow->next_hop : NULL;
+    const uint8_t *rd = is_rd(&q->flow->mpls_vpn_rd) ? q->flow->mpls_vpn_rd.b : NULL;
+    const struct rib_peer_info *info = s->peers.bmp ? rib_peer(s->reader, peer) : NULL;
+    if (info && info->has_rd) {
+        if (!rd || memcmp(rd, info->rd, sizeof(info->rd)) != 0)
+            return false;
+        rd = NULL;
+    }
+    if (rd)
+        return rib_lookup(s->reader, peer, RIB_VPN, rd, q->host, hop, m);
+    return rib_lookup(s->reader, peer, RIB_UNICAST, NULL, q->host, hop, m) ||
+           rib_lookup(s->reader, peer, RIB_LABELLED, NULL, q->host, hop, m);
+}
+
+/* The longest prefix among equals (in BMP a router has tables for each of its neighbours), else of those who
+ * come after. */
+static bool ask_agent(struct lookup_source *s, const struct agent *a, const struct question *q,
+                      struct found *r)
+{
+    const struct peers_found *p = peers_of(&s->peers, a);
+    struct rib_match m;
+    bool found = false;
+    unsigned rank = 0;
+    for (unsigned i = 0; i < p->n && (!found || p->rank[i] == rank); i++) {
+        if (!ask(s, p->peer[i], q, &m) || (found && m.bits <= r->match.bits))
+            continue;
+        found = true;
+        rank = p->rank[i];
+        r->match = m;
+        r->peer = p->peer[i];
+        r->rib = s->rib;
+    }
+    return found;
+}
+
+static void next_hop_of(const struct found *r, struct addr *hop)
+{
+    struct rib_attrs a;
+    rib_attrs_get(rib_pool(r->rib), r->match.route.attrs, &a);
+    *hop = a.next_hop;
+}
+
+/* A default route says: ask that router. */
+static void follow_defaults(struct lookup *l, struct lookup_source *s, const struct question *q,
+                            struct found *r)
+{
+    for (int i = 0; i < l->follow.defaults && r->match.bits == 0; i++) {
+        struct agent a = { .port = 0 };
+        struct found further = *r;
+        next_hop_of(r, &a.addr);
+        if (!ask_agent(s, &a, q, &further) || further.peer == r->peer)
+            return;
+        *r = further;
+    }
+}
+
+/* Next hops inside the given prefixes are asked in turn for the same destination; the last of them is what
+ * counts. */
+static void follow_next_hops(struct lookup *l, struct lookup_source *s, const struct question *q,
+                             struct found *r)
+{
+    struct found at = *r;
+    for (unsigned i = 0; i < FOLLOW_HOPS; i++) {
+        struct agent a = { .port = 0 };
+        next_hop_of(&at, &a.addr);
+        const bool inside = is_followed(&l->follow, &a.addr);
+        if (inside || l->follow.external)
+            r->followed = a.addr;
+        const uint32_t peer = at.peer;
+        if (!inside || !ask_agent(s, &a, q, &at) || at.peer == peer)
+            return;
+    }
+}
+
+void lookup_find(struct lookup *l, const struct question *q, struct found *r)
+{
+    r->rib = NULL;
+    r->followed = (struct addr){ { 0 } };
+    for (unsigned i = 0; i < l->n && !r->rib; i++) {
+        struct lookup_source *s = &l->source[i];
+        if (!ask_agent(s, &q->agent, q, r))
+            continue;
+        if (l->follow.defaults)
+            follow_defaults(l, s, q, r);
+        if (q->follow && l->follow.n)
+            follow_next_hops(l, s, q, r);
+    }
+}
+
+/* --- RPKI */
+
+uint8_t lookup_roa(const struct lookup *l, const struct found *r, const struct addr *host)
+{
+    unsigned state = ROA_UNKNOWN;
+    if (!r->facts || !l->rpki)
+        return ROA_UNKNOWN;
+    struct addr net = *host;
+    addr_mask(&net, r->match.bits);
+    uint32_t origin = r->facts->origin_as;
+    if (!r->facts->has_path) {
+        for (unsigned i = 0; i < l->n; i++)
+            if (l->source[i].rib == r->rib)
+                origin =
+                    rib_peer(l->source[i].reader, r->peer) ? rib_peer(l->source[i].reader, r->peer)->as : 0;
+    }
+    for (unsigned i = 0; i < RPKI_TABLES; i++)
+        if (l->roas[i] && state != ROA_VALID) {
+            const enum roa_state s =
+                roa_validate(l->roas[i], &net, r->match.bits, origin, !r->facts->origin_is_set);
+            state = s == ROA_UNKNOWN ? state : s;
+        }
+    return (uint8_t)state;
+}
+
+void lookup_close(struct lookup *l)
+{
+    for (unsigned i = 0; i < RPKI_TABLES; i++) {
+        roa_put(l->roas[i]);
+        l->roas[i] = NULL;
+    }
+}
+
+void lookup_renew_roas(struct lookup *l)
+{
+    l->roas_generation = rpki_generation(l->rpki);
+    for (unsigned i = 0; i < RPKI_TABLES; i++) {
+        roa_put(l->roas[i]);
+        l->roas[i] = rpki_table(l->rpki, (enum rpki_source)i);
+    }
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One end of a flow among the routes of its exporter: in BGP's table, in BMP's or in both, in that of the
+ * route distinguisher where the flow has one; then on along default routes and next hops, as far as the
+ * configuration says. For step.c. */
+#ifndef ROUTING_LOOKUP_H
+#define ROUTING_LOOKUP_H
+
+#include "routing/facts.h"
+#include "routing/peers.h"
+#include "rpki/rpki.h"
+
+enum { FOLLOW_MAX = 32, FOLLOW_HOPS = 20 };
+
+/* bgp_follow_*. */
+struct follow {
+    int defaults;
+    bool external;
+    unsigned n;
+    struct {
+        struct addr net;
+        uint8_t bits;
+    } prefix[FOLLOW_MAX];
+};
+
+/* -1: e. */
+int follow_conf(struct follow *f, const struct routing_keys *k, struct err *e);
+
+struct lookup_source {
+    struct rib *rib; /* NULL: none */
+    struct rib_reader *reader;
+    struct peers peers;
+};
+
+struct lookup {
+    struct lookup_source source[2]; /* those that are asked, in turn */
+    unsigned n;
+    bool online, by_id;
+    struct follow follow;
+    struct rpki *rpki; /* NULL: none */
+    uint32_t roas_generation;
+    struct roa_table *roas[RPKI_TABLES];
+};
+
+struct question {
+    struct agent agent;
+    const struct addr *host;
+    const struct flow *flow; /* RD, next hop */
+    bool follow;
+};
+
+struct found {
+    struct rib *rib; /* NULL: there is no route */
+    uint32_t peer;
+    struct rib_match match;
+    struct addr followed; /* the last next hop on the way, not set: the route's own */
+    const struct facts *facts;
+};
+
+int lookup_init(struct lookup *l, const struct config *c, struct err *e);
+void lookup_close(struct lookup *l);
+int lookup_connect(struct lookup *l, const struct config *c, struct rib *bgp, struct rib *bmp, struct err *e);
+void lookup_disconnect(struct lookup *l);
+
+/* Takes the tables of ROAs as they are now. */
+void lookup_renew_roas(struct lookup *l);
+
+static inline void lookup_online(struct lookup *l)
+{
+    for (unsigned i = 0; !l->online && i < l->n; i++)
+        rib_reader_online(l->source[i].reader);
+    if (!l->online && l->rpki && rpki_generation(l->rpki) != l->roas_generation)
+        lookup_renew_roas(l);
+    l->online = true;
+}
+
+static inline void lookup_offline(struct lookup *l)
+{
+    for (unsigned i = 0; l->online && i < l->n; i++)
+        rib_reader_offline(l->source[i].reader);
+    l->online = false;
+}
+
+void lookup_find(struct lookup *l, const struct question *q, struct found *r);
+
+/* The RPKI state of what was found (enum of flow.src_roa). */
+uint8_t lookup_roa(const struct lookup *l, const struct found *r, const struct addr *host);
+
+#endif
