@@ -21,6 +21,11 @@ static void put_line(struct bgp_service *b, struct bgp_peer *p)
 {
     if (b->lines.line.failed)
         b->lines_lost++;
+    else if (ha_holds(b->ha))
+        ha_keep(b->ha,
+                &(struct msglog_topic){
+                    .peer_src_ip = &p->s.addr, .peer_src_port = p->s.port, .peer_as = p->s.as },
+                b->lines.line.p, b->lines.line.len);
     else
         (void)msglog_put(b->msglog, p->log_target, b->lines.line.p, b->lines.line.len); /* it counts */
 }

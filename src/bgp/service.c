@@ -50,8 +50,9 @@ int bgp_check_stream(const struct service *s, const struct msglog_conf *mc, int 
 static int check(const struct service *s, struct err *e)
 {
     const struct msglog_conf mc = log_conf(s->c);
-    if (bgp_check_stream(s, &mc, s->c->bgp_msglog_output, e) == -1 || bgp_dump_check(s, e) == -1 ||
-        bgp_tablefiles_check(s, e) == -1 || writer_id_check(s->c->writer_id_string, e) == -1)
+    if (ha_check(s->set, s->c, e) == -1 || bgp_check_stream(s, &mc, s->c->bgp_msglog_output, e) == -1 ||
+        bgp_dump_check(s, e) == -1 || bgp_tablefiles_check(s, e) == -1 ||
+        writer_id_check(s->c->writer_id_string, e) == -1)
         return -1;
     return s->c->bgp_tag_map
                ? peertags_load(s->maps, TAG_MAP, s->c->bgp_tag_map, s->c->pre_tag_label_encode_as_map, e)
@@ -155,6 +156,7 @@ bool bgp_service_room(struct bgp_service *b)
 
 static void go_on(struct bgp_service *b)
 {
+    ha_tick(b->ha);
     if (!b->starved || !msglog_room(b->msglog))
         return;
     b->starved = false;
@@ -170,6 +172,31 @@ static void notify_room(void *arg)
 {
     struct bgp_service *b = arg;
     uv_async_send(&b->has_room);
+}
+
+/* ---- high availability: what the message log gets that was kept while we stood by */
+
+static bool log_room(void *arg) { return msglog_room(((struct bgp_service *)arg)->msglog); }
+
+static void log_write(void *arg, const struct msglog_topic *t, const char *text, size_t len)
+{
+    (void)msglog_write(((struct bgp_service *)arg)->msglog, t, text, len); /* it counts */
+}
+
+static void log_flush(void *arg) { msglog_flush(((struct bgp_service *)arg)->msglog); }
+
+static int open_ha(struct bgp_service *b, struct err *e)
+{
+    const struct ha_owner owner = { .room = log_room, .write = log_write, .flush = log_flush, .arg = b };
+    if (!b->c->ha || !b->msglog)
+        return 0;
+    b->ha = ha_open(b->c, b->log, b->s->loop, &owner, e);
+    return b->ha ? 0 : -1;
+}
+
+static void service_signal(struct service *s, unsigned n)
+{
+    ha_signal(((struct bgp_service *)s->state)->ha, n);
 }
 
 /* ---- the list of neighbours */
@@ -220,7 +247,8 @@ static int service_start(struct service *s, struct err *e)
     b->has_room.data = b->tick.data = b->tend.data = b;
     if (msglog_wanted(&mc) && !(b->msglog = msglog_open(&mc, b->log, e)))
         return -1;
-    if (bgp_dump_start(b, &b->dump, e) == -1 || bgp_tablefiles_start(b, &b->files, e) == -1)
+    if (open_ha(b, e) == -1 || bgp_dump_start(b, &b->dump, e) == -1 ||
+        bgp_tablefiles_start(b, &b->files, e) == -1)
         return -1;
     bgp_restore(b);
     uv_timer_start(&b->tick, on_tick, TICK_MS, TICK_MS);
@@ -236,6 +264,7 @@ static void service_stop(struct service *s)
     bgp_listener_stop(b->listener);
     bgp_neighbours_stop(b, text);
     bgp_dump_stop(b->dump);
+    ha_stop(b->ha);
     uv_close((uv_handle_t *)&b->has_room, NULL);
     uv_close((uv_handle_t *)&b->tick, NULL);
     uv_close((uv_handle_t *)&b->tend, NULL);
@@ -265,6 +294,7 @@ static void service_stats(struct service *s)
                (unsigned long long)n.octets_sets, (unsigned long long)n.octets_held);
     if (b->msglog)
         msglog_stats(b->msglog, "BGP");
+    ha_stats(b->ha);
     bgp_dump_stats(b->dump);
     bgp_tablefiles_stats(b->files);
     log_notice(b->log, "---");
@@ -295,6 +325,7 @@ static void service_close(struct service *s)
     bgp_dump_free(b->dump);
     bgp_tablefiles_free(b->files);
     bgp_listener_free(b->listener);
+    ha_free(b->ha);
     if (b->log) {
         msglog_close(b->msglog);
         bgp_lines_free(&b->lines);
@@ -315,4 +346,5 @@ const struct service_ops bgp_service = { .name = "BGP",
                                          .stats = service_stats,
                                          .reload = service_reload,
                                          .reopen = service_reopen,
+                                         .signal = service_signal,
                                          .close = service_close };

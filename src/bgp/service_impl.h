@@ -8,6 +8,7 @@
 #include "bgp/listener.h"
 #include "bgp/peer.h"
 #include "core/service.h"
+#include "output/ha.h"
 
 struct bgp_service {
     struct service *s;
@@ -21,6 +22,7 @@ struct bgp_service {
     unsigned peers_left;      /* that are not freed */
     struct rib *rib;
     struct msglog *msglog; /* NULL: none */
+    struct ha *ha;         /* NULL: always active */
     struct peertags *tags;
     struct bgp_lines lines;       /* of the message log; its seq is everybody's */
     struct bgp_dump *dump;        /* NULL: none */

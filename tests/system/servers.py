@@ -406,3 +406,41 @@ def kafka(run, *topics, **settings):
     if shutil.which("java") and list(Kafka.archives.glob("kafka_*.jar")):
         return Kafka(run, *topics, **settings)
     return MockKafka(run, *topics)
+
+
+class Redis(Server):
+    """With a password; nothing is written to disk."""
+
+    def __init__(self, run, **more):
+        run.need("redis-server")
+        super().__init__(run, "redis", "redis", **more)
+        self.start()
+
+    def launch(self):
+        return self.as_user("redis-server", "--port", self.port, "--bind", self.host, "--dir", self.dir, "--save", "", "--appendonly", "no",
+                            "--requirepass", "arealsmartpwd", *self.words)
+
+    def talk(self, *commands):
+        """Commands in one line each, after the password; what is said to them."""
+        with socket.create_connection((self.host, self.port), 5) as s:
+            said = s.makefile("rb")
+            for command in ("AUTH arealsmartpwd", *commands):
+                s.sendall(command.encode() + b"\r\n")
+                line = said.readline()
+                if line[:1] == b"*":
+                    yield [said.read(int(said.readline()[1:]) + 2)[:-2].decode() for _ in range(int(line[1:]))]
+                elif line[:1] == b"$" and line[1:2] != b"-":
+                    yield said.read(int(line[1:]) + 2)[:-2].decode()
+                else:
+                    yield line.decode().strip()
+
+    def answers(self):
+        try:
+            return list(self.talk("PING"))[-1] == "+PONG"
+        except (OSError, IndexError):
+            return False
+
+    def keys(self):
+        """{key: value}"""
+        names = list(self.talk("SELECT 3", "KEYS *"))[-1]
+        return {name: list(self.talk("SELECT 3", f'GET "{name}"'))[-1] for name in names}

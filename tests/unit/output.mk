@@ -59,3 +59,8 @@ check_PROGRAMS += tests/unit/protobuf_test
 TESTS += tests/unit/protobuf_test
 tests_unit_protobuf_test_SOURCES = tests/unit/protobuf_test.c tests/unit/rows.h
 tests_unit_protobuf_test_LDADD = $(OUTPUT_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/ha_test
+TESTS += tests/unit/ha_test
+tests_unit_ha_test_SOURCES = tests/unit/ha_test.c
+tests_unit_ha_test_LDADD = $(OUTPUT_TEST_LIBS)

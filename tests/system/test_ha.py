@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Two daemons of which one writes: a real Redis tells them apart, kill -9 takes the active one away."""
+import os
+import signal
+import time
+
+import bgp
+import servers
+from bgp import Speaker, announcements, attributes, find, lines
+
+CLUSTER = """
+    bgp_daemon_ha: true
+    bgp_daemon_ha_cluster_name: routes [1]*
+    bgp_daemon_ha_cluster_id: 7
+    redis_db: 3
+    redis_passwd: arealsmartpwd
+    """
+
+
+class Member:
+    """A pmbgpd of the cluster and a neighbour that talks to it."""
+
+    def __init__(self, run, name, redis, more=""):
+        self.run, self.name = run, name
+        self.daemon, self.port = bgp.pmbgpd(run, f"bgp_daemon_msglog_file: @DIR@/log-{name}\ncore_proc_name: {name}\nredis_host: 127.0.0.1:{redis.port}\n{CLUSTER}{more}")
+        self.turns = 0
+
+    def meet(self):
+        self.speaker = Speaker(self.run, self.port).meet()
+        return self
+
+    def says(self, what, seconds=10):
+        """Waits until its state has changed once more, and that is so."""
+        self.turns += 1
+        self.daemon.wait_log(r"INFO .*HA: (active|standing by)", seconds, self.turns)
+        last = [line for line in self.daemon.text().splitlines() if "HA: active" in line or "HA: standing by" in line][self.turns - 1]
+        assert what in last, self.daemon.text()
+
+    def routes(self):
+        if not (self.run.dir / f"log-{self.name}").exists():
+            return []
+        return [row["ip_prefix"] for row in find(lines(self.run, f"log-{self.name}"), log_type="update")]
+
+
+def nets(first, n):
+    return [f"10.{i // 256}.{i % 256}.0/24" for i in range(first, first + n)]
+
+
+def both_say(members, prefixes):
+    for m in members:
+        m.speaker.send(announcements(prefixes, attributes()))
+
+
+def pair(run, more=""):
+    redis = servers.Redis(run)
+    a = Member(run, "a", redis, more)
+    a.says("active")
+    b = Member(run, "b", redis, more)
+    b.says("standing by")
+    return redis, a.meet(), b.meet()
+
+
+def test_ha_take_over(run):
+    """The older one writes. Killed, the other one writes what it has kept: every route is there."""
+    redis, a, b = pair(run)
+    keys = redis.keys()
+    assert sorted(keys) == [f"routes [1]*+7+{name}+ha_daemon_startup_time" for name in "ab"], keys
+    assert int(keys[sorted(keys)[0]]) < int(keys[sorted(keys)[1]]) < time.time() * 1e6
+    both_say((a, b), nets(0, 100))
+    run.wait(lambda: len(a.routes()) == 100, "100 routes in the log of the active one")
+    assert b.routes() == []
+    both_say((b, a), nets(100, 100))
+    os.killpg(a.daemon.pid, signal.SIGKILL)
+    killed = time.monotonic()
+    both_say((b,), nets(200, 100))
+    b.says("active")
+    took = time.monotonic() - killed
+    print(f"took over after {took:.2f} s")
+    assert took < 5
+    run.wait(lambda: len(b.routes()) == 300, "300 routes in the log of the other one")
+    assert b.routes() == nets(0, 300), "in order"
+    both_say((b,), nets(300, 50))
+    run.wait(lambda: b.routes()[300:] == nets(300, 50), "what came later")
+    # the first one comes back: it is the younger one now
+    again = Member(run, "a", redis)
+    again.says("standing by")
+    b.daemon.stop()
+    again.says("active", 5)
+    again.daemon.stop()
+    assert redis.keys() == {}, "those that end take their keys back"
+
+
+def test_ha_signals(run):
+    """Forced to be active and to stand by, left to Redis again; the start is now."""
+    redis, a, b = pair(run)
+    for number, member, what in ((1, b, "active"), (3, b, "standing by"), (2, a, "standing by"), (3, a, "active")):
+        member.daemon.send_signal(signal.SIGRTMIN + number)
+        member.says(what)
+    a.daemon.send_signal(signal.SIGRTMIN)
+    b.says("active")
+    a.says("standing by")
+    both_say((a, b), nets(0, 10))
+    run.wait(lambda: b.routes() == nets(0, 10), "routes in the log of b")
+    assert a.routes() == []
+    a.daemon.stop()
+    b.daemon.stop()
+
+
+def test_ha_without_redis(run):
+    """Redis is killed: both are active; it comes back: one is. A wrong password is as good as none."""
+    redis, a, b = pair(run)
+    both_say((a, b), nets(0, 10))
+    redis.kill()
+    b.says("active")
+    b.daemon.wait_log(r"WARN .*HA: Redis at 127.0.0.1:\d+: .*: active as long as it is away")
+    run.wait(lambda: b.routes() == nets(0, 10), "what was kept")
+    redis.start()
+    b.says("standing by")
+    assert "HA: Redis is back" in b.daemon.text()
+    both_say((a, b), nets(10, 10))
+    run.wait(lambda: a.routes() == nets(0, 20), "routes in the log of a")
+    assert b.routes() == nets(0, 10)
+    c = Member(run, "c", redis, "redis_passwd: wrong")
+    c.says("active")
+    c.daemon.wait_log("WARN .*HA: Redis at .*(WRONGPASS|invalid)")
+    for m in (a, b, c):
+        m.daemon.stop()
+
+
+def test_ha_hung_redis(run):
+    """A Redis that does not answer any more holds nobody up for long."""
+    redis, a, b = pair(run)
+    redis.process.send_signal(signal.SIGSTOP)
+    b.says("active", 15)
+    both_say((a, b), nets(0, 10))
+    run.wait(lambda: a.routes() == b.routes() == nets(0, 10), "routes in both logs")
+    redis.process.send_signal(signal.SIGCONT)
+    b.says("standing by", 15)
+    a.daemon.stop()
+    b.daemon.stop()
+
+
+def test_ha_queue(run):
+    """No more than it was told, and for no longer; SIGUSR1 tells."""
+    redis, a, b = pair(run, "bgp_daemon_ha_queue_max_size: 5\nbgp_daemon_ha_queue_message_timeout: 3\n")
+    both_say((b,), nets(0, 20))
+
+    def stat():
+        seen = b.daemon.text().count("stats [HA]")
+        b.daemon.send_signal(signal.SIGUSR1)
+        line = b.daemon.wait_log(r"stats \[HA\] .*", count=seen + 1).group(0)
+        return {k: v for k, v in (w.split("=") for w in line.split()[2:])}
+
+    run.wait(lambda: int(stat()["lost"]) == 16, "the first 16 of 21 to go", 5)  # log_init is the first
+    run.wait(lambda: stat()["too_old"] == "5", "the rest to be too old", 10)
+    assert stat()["state"] == "standby" and stat()["redis"] == "there" and stat()["waiting"] == "0"
+    a.daemon.stop()
+    b.says("active", 5)
+    b.daemon.stop()
+    assert b.routes() == []
+
+
+def test_ha_keys(run):
+    """What it needs, said before anything starts; two of one name are told of."""
+    for lines_, text in (("bgp_daemon_ha: true", "high availability needs redis_host"),
+                         ("redis_host: 127.0.0.1:6379\nbgp_daemon_ha: true", "high availability needs bgp_daemon_ha_cluster_name")):
+        path = run.config(lines_)
+        run.run_program("pmbgpd", "--check-config", "-f", path, expect=1)
+        if "this build has no" not in run.stderr:
+            assert text in run.stderr, run.stderr
+    redis = servers.Redis(run)
+    a, b = Member(run, "x", redis), Member(run, "x", redis)
+    b.daemon.wait_log("WARN .*HA: another daemon of the cluster is called 'x' too: core_proc_name has to differ")
+    a.daemon.stop()
+    b.daemon.stop()
