@@ -388,14 +388,19 @@ static void let_load(struct mysql *s)
     mysql_set_local_infile_handler(s->conn, on_open, on_read, on_close, on_error, s);
 }
 
+/* The number behind a word of what the server says of a load; -1: there is none. */
+static int64_t info_number(const char *info, const char *word)
+{
+    const char *p = strstr(info, word);
+    return p ? strtoll(p + strlen(word), NULL, 10) : -1;
+}
+
 /* Were all of them taken? Rows that it does not like are left out without an error. */
 static bool all_loaded(struct mysql *s, const struct sql_load *l)
 {
     const char *info = mysql_info(s->conn);
-    unsigned long long records, deleted, skipped;
-    return info &&
-           sscanf(info, "Records: %llu Deleted: %llu Skipped: %llu", &records, &deleted, &skipped) == 3 &&
-           records == l->n && deleted == 0 && skipped == 0;
+    return info && info_number(info, "Records:") == (int64_t)l->n && info_number(info, "Deleted:") == 0 &&
+           info_number(info, "Skipped:") == 0;
 }
 
 static int load_data(struct mysql *s, struct sql_load *l, const char *into, struct sql_keys *keys,
