@@ -463,6 +463,14 @@ size_t bgp_open_write(uint8_t *p, size_t room, const struct bgp_open *o)
     return len;
 }
 
+/* Who negotiates route target constraint (RFC 4684) gets only VPN routes of targets that he has asked for,
+ * and a passive collector asks for none: without it he gets all. */
+static bool wants_family(const struct bgp_open_family *f)
+{
+    enum bgp_family family = bgp_family_of(f->afi, f->safi);
+    return f->offered && family != BGP_FAMILIES && family != BGP_IPV4_RT && family != BGP_IPV6_RT;
+}
+
 void bgp_open_answer(const struct bgp_open *peer, struct bgp_open *answer)
 {
     *answer = (struct bgp_open){ .version = 4,
@@ -474,7 +482,7 @@ void bgp_open_answer(const struct bgp_open *peer, struct bgp_open *answer)
                                  .role = -1 };
     for (unsigned i = 0; i < peer->n; i++) {
         const struct bgp_open_family *f = &peer->family[i];
-        if (!f->offered || bgp_family_of(f->afi, f->safi) == BGP_FAMILIES)
+        if (!wants_family(f))
             continue;
         answer->family[answer->n++] = (struct bgp_open_family){
             .afi = f->afi,

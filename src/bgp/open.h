@@ -62,10 +62,10 @@ int bgp_open_parse(const uint8_t *msg, size_t len, struct bgp_open *o, bgp_cap_f
  * 0: no room. */
 size_t bgp_open_write(uint8_t *p, size_t room, const struct bgp_open *o);
 
-/* What a passive collector answers to `peer`: the families that the peer offers and that are in families.def,
- * receiving ADD-PATH wherever the peer would send it, and of the other capabilities those that the peer has
- * and that we know what to do with. AS, identifier and hold time are the caller's to set (they are 0, all
- * zeros and the peer's); so is restart, which is off. */
+/* What a passive collector answers to `peer`: the families that the peer offers and that are in families.def
+ * (but for route target constraint), receiving ADD-PATH wherever the peer would send it, and of the other
+ * capabilities those that the peer has and that we know what to do with. AS, identifier and hold time are the
+ * caller's to set (they are 0, all zeros and the peer's); so is restart, which is off. */
 void bgp_open_answer(const struct bgp_open *peer, struct bgp_open *answer);
 
 /* A line for the log: "multiprotocol ipv4 unicast", "ADD-PATH ipv4 unicast: both", "capability 99 (4

@@ -273,14 +273,15 @@ static void negotiation(void **state)
     struct bgp_session_caps c;
     size_t n = open_message(
         HEAD,
-        "00 0206 0104 00010001 0206 0104 00020001 0206 0104 0019 0046 0206 0104 0001 00f0"
+        "00 0206 0104 00010001 0206 0104 00020001 0206 0104 0019 0046 0206 0104 0001 00f0 0206 0104 0001 0084"
         "0206 4104 0000fde9 0202 0600 0202 0200 020a 4508 00010101 00020103 0208 0506 0001 0001 0002"
         "0206 0804 0001 04 05",
         msg);
     msg[28] = (uint8_t)(n - 29);
     assert_int_equal(bgp_open_parse(msg, n, &peer, NULL, NULL, &e), 0);
     bgp_open_answer(&peer, &ours);
-    assert_int_equal(ours.n, 3); /* not 1/240, which nobody knows, not 1/4, which was not offered */
+    assert_int_equal(ours.n, 3); /* not 1/240, which nobody knows, not 1/4, which was not offered, not 1/132,
+                                    which would keep VPN routes away */
     assert_int_equal(ours.family[0].add_path, 0); /* the peer only receives */
     assert_int_equal(ours.family[1].add_path, 1);
     bgp_negotiate(&ours, &peer, &c);
