@@ -431,7 +431,7 @@ static int put_kv_row(struct gpb *g, struct cursor body, struct strbuf *out)
         first = false;
         put_text(out, &g->item[i].name);
         strbuf_lit(out, ": ");
-        if (put_group(g, i, 1, out) == -1)
+        if (put_group(g, i, 0, out) == -1)
             return -1;
     }
     strbuf_char(out, '}');

@@ -16,6 +16,7 @@ enum {
     PUBLISHERS = 256,   /* of one sender; the one that was silent for longest makes room */
     JUMP = 1 << 16,     /* a gap larger than this is a restart of the publisher, not a loss */
     LATE = 64,          /* messages that come so much later are known to be those that were missed */
+    STRAGGLE = 1024,    /* what comes so much later is late; further back the publisher has begun anew */
     MEDIA_PRIVATE = 16, /* added to the media type where the S bit says that it is of the private space */
 };
 
@@ -170,13 +171,13 @@ static void advance(struct publisher *p, uint32_t by)
 static void follow(struct publisher *p, uint32_t id)
 {
     const uint32_t ahead = id - p->newest, behind = p->newest - id;
-    if (!p->known || (ahead > JUMP && behind > JUMP) || (behind > LATE && behind <= JUMP)) {
+    if (!p->known || (ahead > JUMP && behind > JUMP) || (behind > STRAGGLE && behind <= JUMP)) {
         p->known = true;
         p->newest = id;
         p->missing = 0;
     } else if (ahead && ahead <= JUMP) {
         advance(p, ahead);
-    } else if (behind && (p->missing >> (behind - 1) & 1)) {
+    } else if (behind && behind <= LATE && (p->missing >> (behind - 1) & 1)) {
         p->missing &= ~(UINT64_C(1) << (behind - 1));
         p->lost--;
     }
