@@ -24,4 +24,5 @@ include tests/fuzz/output.mk
 include tests/fuzz/packet.mk
 include tests/fuzz/rpki.mk
 include tests/fuzz/sflow.mk
+include tests/fuzz/telemetry.mk
 include tests/fuzz/uacctd.mk

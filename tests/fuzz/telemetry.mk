@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Fuzz targets of src/telemetry.
+TELEMETRY_FUZZ_LIBS = $(FUZZ_LIBS) libtelemetry.a liboutput.a libformat.a libcore.a libconfig.a libbase.a -lm $(DAEMON_LIBS)
+check_PROGRAMS += tests/fuzz/fuzz_tele_framing tests/fuzz/fuzz_tele_gpb tests/fuzz/fuzz_tele_cbor tests/fuzz/fuzz_tele_notif
+TESTS += tests/fuzz/fuzz_tele_framing tests/fuzz/fuzz_tele_gpb tests/fuzz/fuzz_tele_cbor tests/fuzz/fuzz_tele_notif
+tests_fuzz_fuzz_tele_framing_SOURCES = tests/fuzz/fuzz_tele_framing.c
+tests_fuzz_fuzz_tele_framing_LDADD = $(TELEMETRY_FUZZ_LIBS)
+tests_fuzz_fuzz_tele_gpb_SOURCES = tests/fuzz/fuzz_tele_gpb.c
+tests_fuzz_fuzz_tele_gpb_LDADD = $(TELEMETRY_FUZZ_LIBS)
+tests_fuzz_fuzz_tele_cbor_SOURCES = tests/fuzz/fuzz_tele_cbor.c
+tests_fuzz_fuzz_tele_cbor_LDADD = $(TELEMETRY_FUZZ_LIBS)
+tests_fuzz_fuzz_tele_notif_SOURCES = tests/fuzz/fuzz_tele_notif.c
+tests_fuzz_fuzz_tele_notif_LDADD = $(TELEMETRY_FUZZ_LIBS)
