@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The generators of benchmarks and system tests. Not installed.
-noinst_PROGRAMS += bench/flowgen bench/micro_maps bench/micro_rib bench/pktmix bench/sink bench/source tests/system/framegen tests/system/mutgen
+noinst_PROGRAMS += bench/flowgen bench/micro_maps bench/micro_rib bench/pktmix bench/sink bench/source bench/telegen tests/system/framegen tests/system/mutgen
 tests_system_framegen_SOURCES = tests/system/framegen.c
 tests_system_mutgen_SOURCES = tests/system/mutgen.c tests/fuzz/mutate.h
 if WITH_KAFKA
@@ -20,4 +20,6 @@ bench_sink_SOURCES = bench/sink.c
 bench_sink_LDADD = libbase.a
 bench_source_SOURCES = bench/source.c
 bench_source_LDADD = libbase.a
+bench_telegen_SOURCES = bench/telegen.c
+bench_telegen_LDADD = libbase.a
 EXTRA_DIST += bench/bench.py bench/fetch-oracle.sh bench/README.md
