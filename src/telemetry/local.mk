@@ -6,6 +6,7 @@ libtelemetry_a_SOURCES = \
 	src/telemetry/framing.c src/telemetry/framing.h \
 	src/telemetry/gpb.c src/telemetry/gpb.h \
 	src/telemetry/json_check.c src/telemetry/json_check.h \
+	src/telemetry/kafka.c src/telemetry/zmq.c src/telemetry/queues.c src/telemetry/queues.h \
 	src/telemetry/layout.c src/telemetry/layout.h \
 	src/telemetry/message.c \
 	src/telemetry/notif.c src/telemetry/notif.h \

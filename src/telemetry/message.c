@@ -171,6 +171,21 @@ size_t tele_take_all(struct telemetry *t, struct tele_peer *p, struct framing *f
     return done;
 }
 
+void tele_take_datagram(struct telemetry *t, struct tele_peer *p, struct framing *f, const uint8_t *octets,
+                        size_t n)
+{
+    size_t want;
+    bool broken;
+    if (t->k->decoder == TELE_DECODER_GPB) { /* no length in front */
+        if (n)
+            tele_take(t, p, &(struct tele_message){ .p = octets, .len = n, .encoding = TELE_GPB });
+        return;
+    }
+    if (tele_take_all(t, p, f, octets, n, &want, &broken) < n && !broken)
+        tele_fault(t, p, TELE_FAULT_CUT);
+    framing_end(f);
+}
+
 bool tele_room(struct telemetry *t)
 {
     if (!t->no_room && t->msglog && !msglog_room(t->msglog))

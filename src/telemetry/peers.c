@@ -17,10 +17,17 @@ void tele_now(struct telemetry *t)
     t->mono_us = clock_mono_us();
 }
 
+/* Messages of queues that do not tell whose they are. */
+static bool of_queue(const struct addr *a)
+{
+    static const struct addr nobody = { { [10] = 0xff, [11] = 0xff } };
+    return addr_equal(a, &nobody);
+}
+
 bool tele_may(struct telemetry *t, const struct addr *a)
 {
     char text[ADDR_TEXT];
-    if (!t->allow || allow_match(t->allow, a))
+    if (!t->allow || of_queue(a) || allow_match(t->allow, a))
         return true;
     t->refused++;
     log_limited(t->log, &t->say_refused, LOG_LV_INFO, "[%s] peer is not in telemetry_daemon_allow_file",
@@ -158,7 +165,7 @@ void tele_peers_recheck(struct telemetry *t)
 {
     for (struct tele_peer *p = t->peers, *next; p; p = next) {
         next = p->next;
-        if (p->datagrams && t->allow && !allow_match(t->allow, &p->addr)) {
+        if (p->datagrams && t->allow && !of_queue(&p->addr) && !allow_match(t->allow, &p->addr)) {
             log_info(t->log, "[%s] telemetry peer removed (allow list).", p->name);
             tele_peer_drop(t, p);
         }

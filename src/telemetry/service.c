@@ -15,7 +15,8 @@
 enum { TICK_MS = 1000, LINE_MAX_OCTETS = TELE_MESSAGE_MAX * 2 + 65536, POOL_MAX = 64 << 20 };
 static const int64_t STATS_US = 120 * US_PER_S;
 
-static const struct tele_input_ops *const inputs[] = { &tele_tcp, &tele_udp, &tele_notif };
+static const struct tele_input_ops *const inputs[] = { &tele_tcp, &tele_udp, &tele_notif, &tele_zmq,
+                                                       &tele_kafka };
 enum { N_INPUTS = sizeof(inputs) / sizeof(inputs[0]) };
 _Static_assert((int)N_INPUTS <= (int)TELE_INPUTS, "room for all inputs");
 

@@ -148,6 +148,10 @@ void tele_take(struct telemetry *t, struct tele_peer *p, const struct tele_messa
 size_t tele_take_all(struct telemetry *t, struct tele_peer *p, struct framing *f, const uint8_t *octets,
                      size_t n, size_t *want, bool *broken);
 
+/* A datagram, or a message of a queue: a stream of its own, of which what is left never comes. */
+void tele_take_datagram(struct telemetry *t, struct tele_peer *p, struct framing *f, const uint8_t *octets,
+                        size_t n);
+
 /* log_init, log_close. */
 void tele_event(struct telemetry *t, struct tele_peer *p, const char *event);
 

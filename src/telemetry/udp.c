@@ -47,22 +47,6 @@ static void prepare_batch(struct udp_state *st)
 
 /* ---- one datagram */
 
-/* A stream of its own; what is left of it never comes. */
-static void plain(struct telemetry *t, struct udp_state *st, struct tele_peer *p, const uint8_t *octets,
-                  size_t n)
-{
-    size_t want;
-    bool broken;
-    if (t->k->decoder == TELE_DECODER_GPB) { /* no length in front */
-        if (n)
-            tele_take(t, p, &(struct tele_message){ .p = octets, .len = n, .encoding = TELE_GPB });
-        return;
-    }
-    if (tele_take_all(t, p, &st->framing, octets, n, &want, &broken) < n && !broken)
-        tele_fault(t, p, TELE_FAULT_CUT);
-    framing_end(&st->framing);
-}
-
 static void datagram(struct tele_input *in, const struct sockaddr *from, const uint8_t *octets, size_t n)
 {
     struct udp_state *st = in->state;
@@ -77,7 +61,7 @@ static void datagram(struct tele_input *in, const struct sockaddr *from, const u
     if (st->notif)
         notif_datagram(in->t, p, octets, n);
     else
-        plain(in->t, st, p, octets, n);
+        tele_take_datagram(in->t, p, &st->framing, octets, n);
 }
 
 /* ---- the socket */
