@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Manual pages and documents that are installed, and what else belongs into the tarball.
-dist_man_MANS += docs/nfacctd.8 docs/sfacctd.8 docs/pmacctd.8 docs/pmacct.1
+dist_man_MANS += docs/nfacctd.8 docs/sfacctd.8 docs/pmacctd.8 docs/pmtelemetryd.8 docs/pmacct.1
 dist_doc_DATA += README.md ARCHITECTURE.md HACKING.md LICENSE docs/differences.md docs/maps.md docs/performance.md
 examplesdir = $(docdir)/examples
 dist_examples_DATA = \
@@ -18,3 +18,4 @@ EXTRA_DIST += docs/uacctd.8
 endif
 EXTRA_DIST += dev .clang-format .clang-tidy .ci/run examples/demo.sh packaging tests/system tests/lint tests/tally.py
 dist_examples_DATA += examples/nfacctd-customers.conf examples/pretag.map examples/networks.lst
+dist_examples_DATA += examples/pmtelemetryd-files.conf

@@ -12,6 +12,7 @@
 #include "netflow/netflow.h"
 #include "packet/input_savefile.h"
 #include "plugins/plugins.h"
+#include "telemetry/service.h"
 #include "queue/queue.h"
 #include "routing/step.h"
 #include "rpki/rpki.h"
@@ -20,7 +21,8 @@ static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_REPLI
 
 static const struct input_ops *const inputs[] = { &input_savefile, INPUTS_OF_QUEUES, &input_udp, NULL };
 
-static const struct service_ops *const services[] = { &bgp_service, &bmp_service, &rpki_service, NULL };
+static const struct service_ops *const services[] = { &bgp_service, &bmp_service, &rpki_service,
+                                                       &telemetry_service, NULL };
 
 static int check(const struct config_set *set, struct err *e)
 {

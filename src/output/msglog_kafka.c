@@ -4,6 +4,7 @@
 #include "output/msglog_kafka.h"
 
 #include <stdlib.h>
+#include "base/clock.h"
 #include "output/kafka_client.h"
 #include "output/msglog_queue.h"
 
@@ -21,6 +22,7 @@ struct sender {
     struct kafka_client *client;
     int partition;
     struct strbuf topic, key;
+    int64_t stuck_us; /* since when the producer takes nothing, 0: it does */
     struct log_limit say;
 };
 
@@ -55,6 +57,29 @@ static const char *text_of(struct strbuf *s, const char *p, size_t n)
     return strbuf_cstr(s);
 }
 
+/* The producer is full, by messages or by octets: what is queued here waits too, and so do those who can.
+ * False: it has been for too long, or the end has come. */
+static bool wait_for_room(struct sender *s)
+{
+    const size_t before = kafka_client_waiting(s->client);
+    if (msglog_queue_stopping(s->queue))
+        return false;
+    kafka_client_poll(s->client, POLL_MS);
+    if (!s->stuck_us || kafka_client_waiting(s->client) != before)
+        s->stuck_us = clock_mono_us();
+    return clock_mono_us() - s->stuck_us < MSGLOG_PATIENCE_US;
+}
+
+static enum kafka_taken send_patiently(struct sender *s, const struct kafka_message *m, struct err *e)
+{
+    enum kafka_taken taken = kafka_client_send(s->client, m, e);
+    while (taken == KAFKA_QUEUE_FULL && wait_for_room(s))
+        taken = kafka_client_send(s->client, m, e);
+    if (taken == KAFKA_TAKEN)
+        s->stuck_us = 0;
+    return taken;
+}
+
 static void send_item(void *arg, const struct msglog_item *it)
 {
     struct sender *s = arg;
@@ -64,7 +89,7 @@ static void send_item(void *arg, const struct msglog_item *it)
                                      .partition = s->partition,
                                      .text = it->text,
                                      .len = it->text_len };
-    if (kafka_client_send(s->client, &m, &e) == KAFKA_TAKEN)
+    if (send_patiently(s, &m, &e) == KAFKA_TAKEN)
         return;
     msglog_queue_lose(s->queue, 1);
     log_limited(s->log, &s->say, LOG_LV_WARN, "%s", e.text);

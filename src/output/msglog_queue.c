@@ -213,6 +213,14 @@ void msglog_queue_wake(struct msglog_queue *q)
     pthread_mutex_unlock(&q->lock);
 }
 
+bool msglog_queue_stopping(struct msglog_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    const bool stop = q->stop;
+    pthread_mutex_unlock(&q->lock);
+    return stop;
+}
+
 void msglog_queue_done(struct msglog_queue *q, uint64_t n)
 {
     atomic_fetch_add_explicit(&q->done, n, memory_order_relaxed);

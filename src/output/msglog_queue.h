@@ -52,6 +52,9 @@ void msglog_queue_wake(struct msglog_queue *q);
 void msglog_queue_done(struct msglog_queue *q, uint64_t n);
 void msglog_queue_lose(struct msglog_queue *q, uint64_t n);
 
+/* The thread: has the core asked it to end? */
+bool msglog_queue_stopping(struct msglog_queue *q);
+
 /* Core: lost since the last call; neither written nor lost so far. */
 uint64_t msglog_queue_lost(struct msglog_queue *q);
 uint64_t msglog_queue_waiting(const struct msglog_queue *q);

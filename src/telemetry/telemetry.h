@@ -16,7 +16,7 @@
 
 struct tele_dump;
 struct tele_part;
-struct tele_tags;
+struct peertags;
 struct notif_source;
 
 /* Counters of one sender, and of all together. */
@@ -44,7 +44,7 @@ struct tele_peer {
     struct tele_part *part;         /* what the next dump has of it, or NULL */
     bool datagrams;                 /* found by its address; forgotten when it is silent */
     bool of_notif;                  /* speaks UDP-notif */
-    uint64_t tag, tag2;
+    uint64_t tag;
     char *label; /* owned, NULL: none */
 };
 
@@ -98,7 +98,7 @@ struct telemetry {
     /* what is written */
     struct msglog *msglog;  /* NULL: none is wanted */
     struct tele_dump *dump; /* NULL: none is wanted */
-    struct tele_tags *tags; /* telemetry_daemon_tag_map, or NULL */
+    struct peertags *tags;  /* telemetry_daemon_tag_map, or NULL */
     struct strbuf line, text, tail;
     struct time_style style;
     struct time_cache times;

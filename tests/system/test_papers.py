@@ -55,7 +55,7 @@ def test_demo(run):
 def test_man_pages(run):
     """The manual pages have no errors, and name every flag that -h shows."""
     run.need("man")
-    for program, section in (("nfacctd", 8), ("sfacctd", 8), ("pmacctd", 8), ("uacctd", 8), ("pmacct", 1)):
+    for program, section in (("nfacctd", 8), ("sfacctd", 8), ("pmacctd", 8), ("uacctd", 8), ("pmtelemetryd", 8), ("pmacct", 1)):
         if not run.has(program):
             continue
         page = harness.ROOT / f"docs/{program}.{section}"
