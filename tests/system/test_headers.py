@@ -282,6 +282,25 @@ def test_tunnel_fields(run):
     assert octets == sum(len(frame) - 14 for frame in frames)
 
 
+def test_transports(run):
+    """Packets have the ports of TCP and UDP, also in later fragments; those of SCTP, DCCP and UDP-Lite are not told apart, as in pmacct:
+    its tables would have other keys."""
+    ports = struct.pack("!HH", 7, 9) + b"x" * 20
+    without = {33: "33", 132: "sctp", 136: "136", 1: "icmp", 50: "esp", 89: "ospf"}
+    frames = [ether(ip("10.0.0.1", "10.0.0.2", proto, ports)) for proto in (6, 17, *without)]
+    frames += [ether(ip("10.0.0.1", "10.0.0.3", 17, body, ident=5, fragment=at)) for body, at in ((ports, 0x2000), (b"y" * 40, 3))]
+    pcap(run.dir / "in.pcap", [(START + i, frame) for i, frame in enumerate(frames)])
+    run.run_program("pmacctd", "-f", run.config("""
+        pcap_savefile: @DIR@/in.pcap
+        plugins: print
+        aggregate: dst_host, proto, src_port, dst_port
+        print_output: json
+        print_output_file: @DIR@/out.json"""))
+    got = {(r["ip_dst"][-1], r["ip_proto"]): (r["port_src"], r["port_dst"], r["packets"]) for r in run.rows("out.json")}
+    want = {("2", name): (7, 9, 1) for name in ("tcp", "udp")} | {("2", name): (0, 0, 1) for name in without.values()}
+    assert got == want | {("3", "udp"): (7, 9, 2)}, got
+
+
 def test_bad_tunnel(run):
     """A word that is no tunnel ends the start, and the message says where it stands and what there is."""
     path = run.config("plugins: print\npcap_interface: lo\ntunnel_0: gpt, 2152\n")
