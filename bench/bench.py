@@ -62,10 +62,11 @@ RATIOS = [
     ("purge-pgsql", "cpu_per_Mrow", "pmacct", 10),
     ("purge-pgsql-copy", "client_cpu_per_Mrow", "pmacct", 5),
     ("purge-mysql", "cpu_per_Mrow", "pmacct", 8),
+    ("maps", "cpu_per_M_1000", "pmacct", 10),
 ]
 # row, figure, the most (or for rates: the least) that ours may be
 LIMITS = [("nf9-1M", "rss_MiB", 200), ("memory-1M", "bytes_per_entry", 140), ("maxrate-nf9-100k", "max_rate", 3e6),
-          ("overload", "goodput", 0.95), ("live", "two_workers", 1.10)]
+          ("overload", "goodput", 0.95), ("live", "two_workers", 1.10), ("maps", "growth", 1.5), ("networks", "ready_s", 3), ("networks", "lookup_ns", 60)]
 HIGHER_IS_BETTER = {"max_rate", "goodput"}
 
 
@@ -223,6 +224,61 @@ def ingest(build, peer, prefix, work, proto="v9", keys=100000, count=1000000, ra
     cpu, sent = measured([prefix / "sbin" / daemon, "-f", path], during, work)
     packets, octets = sums_of(out)
     return {"cpu_per_M": cpu / count * 1e6, "loss": 1 - packets / sent["packets"]}
+
+
+def cpu_of_flows(build, peer, prefix, work, more, keys, count, rate):
+    """CPU seconds that flows cost once the daemon is ready, and seconds until it was. more: lines of the configuration."""
+    port, log, began = free_port(), work / "daemon.log", time.monotonic()
+    path = config(work, peer, f"daemonize: false\nnfacctd_ip: 127.0.0.1\nnfacctd_port: {port}\nnfacctd_time_new: true\nplugins: print[p]\n"
+                  f"print_output_file[p]: {work}/{peer}.out\nprint_output[p]: csv\nprint_refresh_time[p]: 3600\n" + more + tuning(peer, keys))
+    at = {}
+
+    def during(child):
+        until(lambda: b"waiting for NetFlow" in log.read_bytes(), 120)
+        at["ready"] = time.monotonic() - began
+        time.sleep(0.5)
+        before = tree_cpu(child.pid)
+        words = [build / "bench/flowgen", "-p", "v9", "-t", f"127.0.0.1:{port}", "-c", str(count), "-k", str(keys), "-r", str(rate)]
+        at["sent"] = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+        table = pathlib.Path("/proc/net/udp")
+        until(lambda: not re.search(rf":{port:04X} \S+ \S+ \S+:0*[1-9A-F]", table.read_text()), 600)
+        time.sleep(0.5)  # what is in the ring
+        return tree_cpu(child.pid) - before
+
+    _, cpu = measured([prefix / "sbin/nfacctd", "-f", path], during, work)
+    return cpu, at["ready"], 1 - sums_of(work / f"{peer}.out")[0] / at["sent"]["packets"]
+
+
+def maps(build, peer, prefix, work, count=2000000, keys=256000):
+    """Flows of a thousand networks through pre_tag_map of 10, 1,000 and 10,000 rows, in no order, that set ten tags. Debian's pmacct reads from top to
+    bottom: 10,000 rows are not asked of it. `growth`: what a flow costs with the largest, the smallest being 1."""
+    result = {"loss": 0}
+    for rows, rate in ((10, 300000), (1000, 50000), (10000, 300000)):
+        if peer == "pmacct" and rows > 1000:
+            continue
+        order = [i * 7919 % rows for i in range(rows)]
+        (work / "pretag.map").write_text("".join(f"set_tag={i % 10 + 1} src_net=10.{i >> 8}.{i & 255}.0/24\n" for i in order))
+        more = f"aggregate[p]: tag\npre_tag_map[p]: {work}/pretag.map\n" + ("maps_entries: 20000\n" if peer == "pmacct" else "")
+        cpu, _, loss = cpu_of_flows(build, peer, prefix, work, more, keys, count, rate)
+        result[f"cpu_per_M_{rows}"] = cpu / count * 1e6
+        result["loss"] = result["loss"] or loss
+    if "cpu_per_M_10000" in result:
+        result["growth"] = result["cpu_per_M_10000"] / result["cpu_per_M_10"]
+    return result
+
+
+def networks(build, peer, prefix, work, count=3000000, keys=1000000, prefixes=1000000, rate=300000):
+    """A networks_file of a million prefixes, of which flows from as many addresses ask: seconds until the daemon is ready, and what
+    looking both hosts up adds to the CPU of a flow. There are few AS numbers, so that what is counted stays as small as without."""
+    if peer != "new":
+        return {"ready_s": None, "loss": 0}
+    with (work / "networks.lst").open("w") as f:
+        f.writelines(f"{1 + i * 7 % 16},10.{i >> 12 & 255}.{i >> 4 & 255}.{(i & 15) << 4}/28\n" for i in range(prefixes - 256))
+        f.writelines(f"{1 + i % 16},192.0.2.{i}/32\n" for i in range(256))
+    base = "aggregate[p]: src_as, dst_as\n"
+    plain, _, lost = cpu_of_flows(build, peer, prefix, work, base, keys, count, rate)
+    cpu, ready, loss = cpu_of_flows(build, peer, prefix, work, base + f"networks_file: {work}/networks.lst\nnfacctd_as: file\n", keys, count, rate)
+    return {"cpu_per_M": cpu / count * 1e6, "ready_s": ready, "lookup_ns": (cpu - plain) / count * 1e9, "loss": loss or lost}
 
 
 def tree_cpu(session):
@@ -548,7 +604,8 @@ def live(build, peer, prefix, work, count=3000000, rate=300000):
 
 
 # Rows that the bench of the reference material does not have.
-ONLY_OWN = {"live", "nflog", "pcap-mix-1M", "overload", "tee-4", "tee-4-transparent", "export-kafka-batch", "purge-pgsql", "purge-pgsql-copy", "purge-mysql"}
+ONLY_OWN = {"live", "nflog", "pcap-mix-1M", "overload", "tee-4", "tee-4-transparent", "export-kafka-batch", "purge-pgsql", "purge-pgsql-copy", "purge-mysql",
+            "maps", "networks"}
 OWN = {
     "nf9-1k": (ingest, "cpu_per_M", {"keys": 1000}),
     "nf9-100k": (ingest, "cpu_per_M", {}),
@@ -569,6 +626,8 @@ OWN = {
     "purge-pgsql": (database, "cpu_per_Mrow", {}),
     "purge-pgsql-copy": (database, "client_cpu_per_Mrow", {"more": "sql_use_copy[p]: true\n"}),
     "purge-mysql": (database, "cpu_per_Mrow", {"kind": "mysql"}),
+    "maps": (maps, "cpu_per_M_1000", {}),
+    "networks": (networks, "lookup_ns", {}),
 }
 
 

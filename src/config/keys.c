@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define WORDS(name, ...) static const struct word words_##name[] = { __VA_ARGS__, { NULL, 0, NULL } }
-#define MAPS "primitives-and-maps"
 
 WORDS(dry_run, { "config", DRY_RUN_CONFIG, NULL }, { "setup", DRY_RUN_SETUP, NULL });
 WORDS(facility, { "auth", 0, NULL }, { "mail", 0, NULL }, { "daemon", 0, NULL }, { "kern", 0, NULL },
@@ -62,7 +61,6 @@ WORDS(tele_layout, { "flat", TELE_LAYOUT_FLAT, NULL }, { "draft", TELE_LAYOUT_DR
 const struct key_area key_areas[] = {
     { "packets", "link types, tunnels, fragments, classification, several interfaces, uacctd, sfprobe" },
     { "tee", "the replicator" },
-    { "primitives-and-maps", "every primitive, map and filter" },
     { "databases", "mysql, pgsql, the spool" },
     { "brokers", "Kafka, AMQP, ZeroMQ, Avro" },
     { "bgp", "pmbgpd and the BGP thread" },
