@@ -131,3 +131,12 @@ SFLOW = [(frame(packets.ip(SRC, DST, 6, packets.tcp(40000, 443, 0x12, b"x" * 90)
            "vxlan": 5001, "class": "5", "mpls_vpn_rd": "0:65000:7"}),
          (frame(V6), [], {"src_host": "2001:db8:1::1", "flow_label": 12345})]
 SFLOW += [(one, [], {k: v for k, v in want.items()}) for one, want in FRAMES]
+
+# --- routes: announced by test_primitives.announce
+
+ROUTED_SRC, ROUTED_DST = "10.1.0.0/16", "192.0.2.0/24"
+ROAS = (("AS65002", ROUTED_DST), ("AS64000", ROUTED_SRC))
+ROUTED = {"src_host": SRC, "src_as": 65001, "dst_as": 65002, "src_net": "10.1.0.0", "dst_mask": 24, "peer_dst_ip": "198.51.100.1",
+          "as_path": re.compile("65200[ _]65002$"), "std_comm": "65200:50", "ext_comm": "RT:65200:50", "lrg_comm": "65200:50:2",
+          "local_pref": 150, "med": 50, "src_as_path": re.compile("65100[ _]65001$"), "src_std_comm": "65100:60", "src_ext_comm": "RT:65100:60",
+          "src_lrg_comm": "65100:60:2", "src_local_pref": 160, "src_med": 60, "src_roa": "i", "dst_roa": "v"}

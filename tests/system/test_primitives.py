@@ -2,10 +2,13 @@
 """Every primitive, from the wire to every output: the cases are the rows of docs/primitives.md, which is generated from fields.def. A cell
 that says that a daemon fills a primitive has to have a scenario (scenarios.py), or to stand in ELSEWHERE."""
 import csv
+import json
 import re
 import socket
+import struct
 import time
 
+import bgp
 import mmdb
 import netflow
 import packets
@@ -188,8 +191,8 @@ def test_pmacctd(run):
     finish(run, "pmacctd", d, frames("pmacctd"))
 
 
-def test_uacctd(run):
-    """The same frames through a bridge, whose ruleset logs them."""
+def bridge(run):
+    """A bridge whose ruleset logs what comes from v1 to the one address; returns words that run a command there."""
     from test_nflog import prepare, rules
     prepare(run)
     left, _ = run.veth(), run.veth("w0", "w1", "198.51.100.1/24", "198.51.100.2/24")
@@ -199,17 +202,139 @@ def test_uacctd(run):
         run.ip("link", "set", name, "master", "br0")
     run.ip("link", "set", "br0", "up")
     rules(run, [("forward", "ether daddr 02:00:00:00:00:09 log group 3")], "bridge")
-    rows = filled("uacctd")
-    d = run.daemon("uacctd", config=setup(run, "uacctd", rows) + "\nuacctd_group: 3\nuacctd_ext_sampling_rate: 100")
-    d.wait_log(r"Successfully connected Netlink NFLOG socket$")
-    run.wait_socket("m.sock")
-    run.call(*left, "python3", "-c", f"""
+    return left
+
+
+def inject(run, front, frames):
+    run.call(*front, "python3", "-c", f"""
 import socket
 with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
     s.bind(("v1", 0))
-    for frame in {[frame for frame, _ in scenarios.FRAMES]!r}:
+    for frame in {frames!r}:
         s.send(frame)""")
+
+
+def test_uacctd(run):
+    """The same frames through a bridge."""
+    left, rows = bridge(run), filled("uacctd")
+    d = run.daemon("uacctd", config=setup(run, "uacctd", rows) + "\nuacctd_group: 3\nuacctd_ext_sampling_rate: 100")
+    d.wait_log(r"Successfully connected Netlink NFLOG socket$")
+    run.wait_socket("m.sock")
+    inject(run, left, [frame for frame, _ in scenarios.FRAMES])
     finish(run, "uacctd", d, frames("uacctd"))
+
+
+# --- what routes bring
+
+BGP = """
+    bgp_daemon: true
+    bgp_daemon_ip: 127.0.0.1
+    bgp_daemon_port: {port}
+    bgp_agent_map: @DIR@/agents
+    {daemon}_as: bgp
+    {daemon}_net: bgp
+    bgp_src_as_path_type: bgp
+    bgp_src_std_comm_type: bgp
+    bgp_src_ext_comm_type: bgp
+    bgp_src_lrg_comm_type: bgp
+    bgp_src_local_pref_type: bgp
+    bgp_src_med_type: bgp
+    bgp_src_roa_type: bgp
+    bgp_peer_src_as_type: bgp
+    rpki_roas_file: @DIR@/roas.json
+    """
+
+
+def announce(run, port):
+    """A session whose routes hold both ends of the scenario's flow."""
+    speaker = bgp.Speaker(run, port)
+    speaker.meet(65500)
+    for net, path, number in ((scenarios.ROUTED_DST, (65200, 65002), 50), (scenarios.ROUTED_SRC, (65100, 65001), 60)):
+        more = (bgp.attribute(0x40, 5, struct.pack("!I", 100 + number)) +
+                bgp.attribute(0xc0, 16, struct.pack("!BBHI", 0, 2, path[0], number)) + bgp.attribute(0xc0, 32, struct.pack("!III", path[0], number, 2)))
+        attributes = bgp.attributes(path, next_hop="198.51.100.1", med=number, communities=(f"{path[0]}:{number}",), extra=more)
+        speaker.send(bgp.update(bgp.prefix(net), attributes))
+    speaker.send(bgp.update())  # end of the table: the daemon has taken the others before it
+    return speaker
+
+
+def routed(run, daemon, start, send):
+    """The cells that say `routes`: start(configuration) gives the daemon, send() lets flows come until one meets the routes."""
+    rows = [row for row in table() if row[daemon] == "routes" or row["name"] in ("src_host", "src_as", "dst_as", "src_net", "dst_mask", "peer_dst_ip")]
+    port = run.port(socket.SOCK_STREAM)
+    run.write("agents", "bgp_ip=127.0.0.2 ip=0.0.0.0/0\n")
+    run.write("roas.json", json.dumps({"roas": [{"asn": asn, "prefix": net, "maxLength": 24} for asn, net in scenarios.ROAS]}))
+    config = setup(run, daemon, rows).replace("networks_file", "!networks_file").replace("aggregate_primitives", "!aggregate_primitives")
+    d = start(config + BGP.format(port=port, daemon=daemon))
+    session = announce(run, port)
+
+    def there():
+        send()
+        return any(row["as_path"] if "as_path" in row else row["lcomms"] for row in run.client_json("-s"))
+
+    run.wait(there, "a flow that meets the routes")
+    found = client(run)
+    d.stop()
+    session.close()
+    faults, want = [], scenarios.ROUTED
+    for output, got in {**found, **outputs(run)}.items():
+        names = {row["name"]: row[output.split()[-1]][0] for row in rows}
+        met = [row for row in got if row[names["lrg_comm"]] not in ("", None)]
+        if not met:
+            faults.append(f"{output}: no row with routes")
+        for row in rows:
+            is_ = met[0].get(names[row["name"]], "(no column)") if met else None
+            if met and not agrees(is_, want[row["name"]]):
+                faults.append(f"{output}: {row['name']} is {is_!r}, not {want[row['name']]!r}")
+    assert not faults, "\n".join(faults)
+    print(f"{daemon}: {len(rows)} primitives of routes")
+
+
+def test_nfacctd_routes(run):
+    port, flow = [], netflow.flow(src=scenarios.SRC, dst=scenarios.DST)
+
+    def start(config):
+        d, at = run.nfacctd(config)
+        port.append(at)
+        return d
+
+    routed(run, "nfacctd", start, lambda: run.send(port[0], netflow.export(9, [flow], int(time.time()))))
+
+
+def test_sfacctd_routes(run):
+    port = run.port()
+
+    def start(config):
+        d = run.daemon("sfacctd", config=config + f"\nsfacctd_ip: 127.0.0.1\nsfacctd_port: {port}\n")
+        d.wait_log("waiting for sFlow data")
+        return d
+
+    sample = sflow.flow_sample(1, scenarios.FRAMES[0][0])
+    routed(run, "sfacctd", start, lambda: run.send(port, [sflow.datagram([sample])]))
+
+
+def test_pmacctd_routes(run):
+    far = run.veth()
+    run.ip("link", "set", "lo", "up")
+
+    def start(config):
+        d = run.daemon("pmacctd", config=config + "\ndaemonize: false\npcap_interface: v0\n")
+        d.wait_log("link type is")
+        return d
+
+    routed(run, "pmacctd", start, lambda: inject(run, far, [scenarios.FRAMES[0][0]]))
+
+
+def test_uacctd_routes(run):
+    far = bridge(run)
+    run.ip("link", "set", "lo", "up")
+
+    def start(config):
+        d = run.daemon("uacctd", config=config + "\nuacctd_group: 3\n")
+        d.wait_log(r"Successfully connected Netlink NFLOG socket$")
+        return d
+
+    routed(run, "uacctd", start, lambda: inject(run, far, [scenarios.FRAMES[0][0]]))
 
 
 def test_listings(run):
