@@ -36,14 +36,16 @@ struct bgp_dump {
 
 static struct msglog_conf conf_of(const struct config *c)
 {
-    return (
-        struct msglog_conf){ .name = "bgp_table_dump",
-                             .file = { .path = c->bgp_dump_file,
-                                       .utc = c->timestamps_utc,
-                                       .empty = true,
-                                       .modes = file_modes_of(c->files_umask, c->files_uid, c->files_gid) },
-                             .amqp = c->bgp_dump_amqp,
-                             .kafka = c->bgp_dump_kafka };
+    return (struct msglog_conf){
+        .name = "bgp_table_dump",
+        .file = { .path = c->bgp_dump_file,
+                  .utc = c->timestamps_utc,
+                  .empty = true,
+                  .modes = file_modes_of(c->files_umask, c->files_uid, c->files_gid) },
+        .amqp = c->bgp_dump_amqp,
+        .kafka = c->bgp_dump_kafka,
+        .avro = msglog_avro_of(c, c->bgp_dump_output, c->bgp_dump_schema_file, false, true, c->bgp_tag_map)
+    };
 }
 
 int bgp_dump_check(const struct service *s, struct err *e)
@@ -51,7 +53,7 @@ int bgp_dump_check(const struct service *s, struct err *e)
     const struct msglog_conf mc = conf_of(s->c);
     if (s->c->bgp_dump_latest_file && msglog_check_name(s->c->bgp_dump_latest_file, e) == -1)
         return -1;
-    return bgp_check_stream(s, &mc, s->c->bgp_dump_output, e);
+    return bgp_check_stream(s, &mc, e);
 }
 
 /* ---- lines */

@@ -29,10 +29,12 @@ static struct msglog_conf log_conf(const struct config *c)
                                        .utc = c->timestamps_utc,
                                        .modes = file_modes_of(c->files_umask, c->files_uid, c->files_gid) },
                              .amqp = c->bgp_msglog_amqp,
-                             .kafka = c->bgp_msglog_kafka };
+                             .kafka = c->bgp_msglog_kafka,
+                             .avro = msglog_avro_of(c, c->bgp_msglog_output, c->bgp_msglog_schema_file, false,
+                                                    false, c->bgp_tag_map) };
 }
 
-int bgp_check_stream(const struct service *s, const struct msglog_conf *mc, int output, struct err *e)
+int bgp_check_stream(const struct service *s, const struct msglog_conf *mc, struct err *e)
 {
     const char *end;
     struct err why = { 0 };
@@ -42,17 +44,14 @@ int bgp_check_stream(const struct service *s, const struct msglog_conf *mc, int 
         return err_set(e, ERR_CONFIG, "%s: %s: %s", config_where(s->set, key, NULL, where, sizeof(where)),
                        key, why.text);
     }
-    if (output && msglog_wanted(mc))
-        return err_set(e, ERR_CONFIG, "%s_output: only json is in this build", mc->name);
     return 0;
 }
 
 static int check(const struct service *s, struct err *e)
 {
     const struct msglog_conf mc = log_conf(s->c);
-    if (ha_check(s->set, s->c, e) == -1 || bgp_check_stream(s, &mc, s->c->bgp_msglog_output, e) == -1 ||
-        bgp_dump_check(s, e) == -1 || bgp_tablefiles_check(s, e) == -1 ||
-        writer_id_check(s->c->writer_id_string, e) == -1)
+    if (ha_check(s->set, s->c, e) == -1 || bgp_check_stream(s, &mc, e) == -1 || bgp_dump_check(s, e) == -1 ||
+        bgp_tablefiles_check(s, e) == -1 || writer_id_check(s->c->writer_id_string, e) == -1)
         return -1;
     return s->c->bgp_tag_map
                ? peertags_load(s->maps, TAG_MAP, s->c->bgp_tag_map, s->c->pre_tag_label_encode_as_map, e)

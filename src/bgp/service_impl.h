@@ -59,7 +59,7 @@ void bgp_neighbours_retag(struct bgp_service *b);
 void bgp_neighbours_free(struct bgp_service *b);
 
 /* service.c: the keys of a stream of messages, whose *_output is `output`. -1: e */
-int bgp_check_stream(const struct service *s, const struct msglog_conf *mc, int output, struct err *e);
+int bgp_check_stream(const struct service *s, const struct msglog_conf *mc, struct err *e);
 
 /* service.c: there is work for rib_tend. */
 void bgp_service_tend(struct bgp_service *b);

@@ -50,7 +50,8 @@ static struct msglog_conf log_of(const struct config *c)
                                        .empty = true,
                                        .modes = file_modes_of(c->files_umask, c->files_uid, c->files_gid) },
                              .amqp = c->bmp.dump_amqp,
-                             .kafka = c->bmp.dump_kafka };
+                             .kafka = c->bmp.dump_kafka,
+                             .avro = bmp_avro_of(c, c->bmp.dump_output, c->bmp.dump_schema_file, true) };
 }
 
 int bmp_dump_check(const struct config *c, struct err *e)
@@ -60,8 +61,6 @@ int bmp_dump_check(const struct config *c, struct err *e)
     struct err why;
     if (!wanted(&c->bmp))
         return 0;
-    if (c->bmp.dump_output)
-        return err_set(e, ERR_CONFIG, "bmp_dump_output: json is what there is in this release");
     if (c->bmp.dump_refresh_time < PERIOD_MIN)
         return err_set(e, ERR_CONFIG, "bmp_dump_refresh_time: dumps need one, of %d seconds at least",
                        PERIOD_MIN);

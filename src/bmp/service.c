@@ -14,6 +14,13 @@ static void on_room(void *arg)
     uv_async_send(&b->room);
 }
 
+struct msglog_avro bmp_avro_of(const struct config *c, int output, const char *schema_file, bool dumps)
+{
+    struct msglog_avro a = msglog_avro_of(c, output, schema_file, true, dumps, c->bmp.tag_map);
+    a.style.set_pd = c->bmp.set_pd;
+    return a;
+}
+
 static struct msglog_conf log_of(struct bmp *b, const struct config *c)
 {
     return (
@@ -24,7 +31,8 @@ static struct msglog_conf log_of(struct bmp *b, const struct config *c)
                                        .utc = c->timestamps_utc,
                                        .modes = file_modes_of(c->files_umask, c->files_uid, c->files_gid) },
                              .amqp = c->bmp.msglog_amqp,
-                             .kafka = c->bmp.msglog_kafka };
+                             .kafka = c->bmp.msglog_kafka,
+                             .avro = bmp_avro_of(c, c->bmp.msglog_output, c->bmp.msglog_schema_file, false) };
 }
 
 bool bmp_room(struct bmp *b) { return !b->msglog || msglog_room(b->msglog); }
@@ -68,8 +76,6 @@ static int check_log(const struct config *c, struct err *e)
     const struct msglog_conf mc = log_of(&none, c);
     const char *key;
     struct err why;
-    if (c->bmp.msglog_output)
-        return err_set(e, ERR_CONFIG, "bmp_daemon_msglog_output: json is what there is in this release");
     if (msglog_check(&mc, &key, &why) == -1)
         return err_set(e, ERR_CONFIG, "bmp_daemon_msglog%s: %s", key, why.text);
     return 0;

@@ -41,6 +41,9 @@ struct bmp_session {
 
 struct bmp_dumper; /* dump.c */
 
+/* What keys say of the Avro records of the log, or of dumps. */
+struct msglog_avro bmp_avro_of(const struct config *c, int output, const char *schema_file, bool dumps);
+
 struct bmp {
     struct service *s;
     const struct bmp_keys *k;

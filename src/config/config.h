@@ -114,6 +114,7 @@ struct telemetry_keys {
  * exist. */
 /* BMP: bmp_daemon_*, bmp_dump_*. */
 struct bmp_keys {
+    const char *msglog_schema_file, *dump_schema_file;
     bool daemon, ipv6_only, set_pd, proxy_header, dump_exclude_stats;
     const char *ip, *interface, *allow_file, *tag_map;
     int port, pipe_size, max_peers, ipprec, batch, batch_interval;
@@ -261,7 +262,7 @@ struct config {
     const char *redis_host, *redis_passwd, *ha_cluster_name;
     bool ha;
     int redis_db, ha_cluster_id, ha_queue_s, ha_queue_max;
-    const char *bgp_msglog_file;
+    const char *bgp_msglog_file, *bgp_msglog_schema_file, *bgp_dump_schema_file;
     int bgp_msglog_output; /* 0: json, 1: avro, 2: avro_json */
     struct amqp_keys bgp_msglog_amqp;
     struct kafka_keys bgp_msglog_kafka;

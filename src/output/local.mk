@@ -6,7 +6,7 @@ libformat_a_SOURCES = src/output/format.h src/output/format_impl.h src/output/fo
 	src/output/avro.h src/output/avro.c src/output/format_avro.c src/output/format_avro_json.c \
 	src/output/protobuf.h src/output/protobuf.def src/output/protobuf.c src/output/format_proto.c
 liboutput_a_SOURCES = src/output/purge.h src/output/purge.c src/output/bins.h src/output/bins.c src/output/prorate.h src/output/prorate.c src/output/names.c \
-	src/output/trigger.h src/output/trigger.c src/output/sink_file.h src/output/sink_file.c src/output/avro_file.h src/output/avro_file.c src/output/body_avro.c src/output/body_proto.c \
+	src/output/trigger.h src/output/trigger.c src/output/sink_file.h src/output/sink_file.c src/output/avro_file.h src/output/avro_file.c src/output/body_avro.c src/output/body_proto.c src/output/avrolog.h src/output/avrolog.c \
 	src/output/registry.h src/output/registry.c \
 	src/output/msglog.h src/output/msglog.c src/output/msglog_file.h src/output/msglog_file.c \
 	src/output/msglog_chunks.h src/output/msglog_chunks.c src/output/msglog_queue.h src/output/msglog_queue.c src/output/msglog_amqp.h src/output/msglog_kafka.h \

@@ -11,10 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
+#include "base/cursor.h"
 #include "base/hash.h"
+#include "output/avro_file.h"
 #include "output/msglog_amqp.h"
 #include "output/msglog_file.h"
 #include "output/msglog_kafka.h"
+#include "output/registry.h"
 
 #ifndef WITH_RABBITMQ
 static bool amqp_wanted(const struct msglog_conf *c) { return c->amqp.routing_key != NULL; }
@@ -30,7 +33,7 @@ const struct msglog_sink_ops msglog_kafka = { .name = "kafka",
 static const struct msglog_sink_ops *const all[] = { &msglog_file, &msglog_amqp, &msglog_kafka };
 enum { N_ALL = sizeof(all) / sizeof(all[0]) };
 
-enum { REMEMBERED = 256 };
+enum { REMEMBERED = 256, RECORD_MAX = 4 << 20 };
 
 struct sink {
     const struct msglog_sink_ops *ops;
@@ -54,6 +57,12 @@ struct msglog {
     int64_t fixed_us; /* msglog_set_time */
     struct sink sink[N_ALL];
     unsigned n;
+    enum msglog_output output;
+    struct avrolog *avro; /* NULL: JSON */
+    bool heads;           /* records for Kafka begin with their number, for the schema's id */
+    struct strbuf binary, json;
+    uint64_t no_record; /* messages that are none of the records */
+    struct log_limit say_no_record;
     struct msglog_target *remembered[REMEMBERED]; /* of msglog_write, by their hash */
 };
 
@@ -141,6 +150,19 @@ int msglog_check_name(const char *pattern, struct err *e)
     return 0;
 }
 
+static int check_registry(const struct msglog_conf *c, const char **key, struct err *e)
+{
+    *key = "_kafka_avro_schema_registry";
+    if (!registry_built())
+        return err_set(e, ERR_UNSUPPORTED, "this build has no libcurl");
+    if (c->avro.output != MSGLOG_AVRO)
+        return err_set(e, ERR_CONFIG, "a registry knows records of %s_output: avro", c->name);
+    if (c->kafka.topic && strchr(c->kafka.topic, '$'))
+        return err_set(e, ERR_CONFIG,
+                       "the subject is named by the topic: not with variables in %s_kafka_topic", c->name);
+    return 0;
+}
+
 int msglog_check(const struct msglog_conf *c, const char **key, struct err *e)
 {
     const struct {
@@ -159,7 +181,7 @@ int msglog_check(const struct msglog_conf *c, const char **key, struct err *e)
         if (names[i].text && msglog_check_name(names[i].text, e) == -1)
             return -1;
     }
-    return 0;
+    return c->kafka.registry ? check_registry(c, key, e) : 0;
 }
 
 /* ---- the log */
@@ -189,6 +211,53 @@ static int open_sink(struct msglog *m, const struct msglog_sink_ops *ops, const 
     return 0;
 }
 
+struct msglog_avro msglog_avro_of(const struct config *c, int output, const char *schema_file, bool bmp,
+                                  bool dumps, bool tags)
+{
+    return (struct msglog_avro){ .output = output,
+                                 .bmp = bmp,
+                                 .dumps = dumps,
+                                 .schema_file = schema_file,
+                                 .style = { .tags = tags,
+                                            .label_as_map = c->pre_tag_label_encode_as_map,
+                                            .comms_as_array = c->bgp_comms_encode_as_array,
+                                            .as_path_as_array = c->as_path_encode_as_array,
+                                            .origin_as_int = c->bgp_origin_as_int } };
+}
+
+/* The schemas of the records that this stream may have: an array, which Avro reads as a union. */
+static int save_schemas(const struct msglog *m, const struct msglog_conf *c, struct err *e)
+{
+    struct strbuf s;
+    bool first = true;
+    strbuf_init(&s, AVRO_SCHEMA_MAX);
+    for (unsigned r = 0; avrolog_name(r); r++) {
+        if (avrolog_of_bmp(r) != c->avro.bmp || !(c->avro.dumps ? avrolog_of_dumps(r) : avrolog_of_logs(r)))
+            continue;
+        strbuf_str(&s, first ? "[" : ", ");
+        avrolog_schema(m->avro, r, &s);
+        first = false;
+    }
+    strbuf_char(&s, ']');
+    const int rc = avro_schema_save(c->avro.schema_file, &s, &c->file.modes, e);
+    strbuf_free(&s);
+    return rc;
+}
+
+static int open_avro(struct msglog *m, const struct msglog_conf *c, struct err *e)
+{
+    strbuf_init(&m->binary, RECORD_MAX);
+    strbuf_init(&m->json, RECORD_MAX);
+    m->output = (enum msglog_output)c->avro.output;
+    m->heads = c->kafka.registry && m->output == MSGLOG_AVRO;
+    if (m->output == MSGLOG_JSON)
+        return 0;
+    m->avro = avrolog_new(&c->avro.style);
+    if (!m->avro)
+        return err_sys(e, "no memory for records");
+    return c->avro.schema_file ? save_schemas(m, c, e) : 0;
+}
+
 struct msglog *msglog_open(const struct msglog_conf *c, const struct log *l, struct err *e)
 {
     struct msglog *m = calloc(1, sizeof(*m));
@@ -199,6 +268,10 @@ struct msglog *msglog_open(const struct msglog_conf *c, const struct log *l, str
     m->name = c->name;
     m->log = l;
     m->utc = c->file.utc;
+    if (open_avro(m, c, e) == -1) {
+        msglog_close(m);
+        return NULL;
+    }
     for (unsigned i = 0; i < N_ALL; i++)
         if (all[i]->wanted(c) && open_sink(m, all[i], c, e) == -1) {
             msglog_close(m);
@@ -273,12 +346,47 @@ static void lose(struct msglog *m, struct sink *s)
                 m->name, s->ops->name, (unsigned long long)s->counts.lost);
 }
 
+/* Makes the records of a message, where records are asked for. False: it is none. */
+static bool encode(struct msglog *m, const char *text, size_t len)
+{
+    int r = -1;
+    if (!m->avro)
+        return true;
+    strbuf_clear(&m->json);
+    strbuf_clear(&m->binary);
+    if (m->heads)
+        registry_head(&m->binary, 0);
+    if (m->output == MSGLOG_AVRO)
+        r = avrolog_encode(m->avro, text, len, false, &m->binary);
+    if (r != -1 || m->output != MSGLOG_AVRO)
+        r = avrolog_encode(m->avro, text, len, true, &m->json);
+    if (r != -1) {
+        if (m->heads)
+            put_be32((uint8_t *)m->binary.p + 1, (uint32_t)r);
+        return true;
+    }
+    m->no_record++;
+    log_limited(m->log, &m->say_no_record, LOG_LV_ERROR, "%s: no Avro record is for this message: %.*s",
+                m->name, len < 200 ? (int)len : 200, text);
+    return false;
+}
+
+static bool put_sink(struct msglog *m, struct sink *s, void *own, const char *text, size_t len)
+{
+    if (!m->avro)
+        return s->ops->write(s->state, own, text, len);
+    const bool readable = m->output == MSGLOG_AVRO_JSON || s->ops == &msglog_file;
+    const struct strbuf *b = readable ? &m->json : &m->binary;
+    return s->ops->write(s->state, own, b->p, b->len);
+}
+
 bool msglog_put(struct msglog *m, struct msglog_target *t, const char *text, size_t len)
 {
     bool taken = m->n > 0;
+    const bool good = encode(m, text, len);
     for (unsigned i = 0; i < m->n; i++) {
         struct sink *s = &m->sink[i];
-        if (t && s->ops->write(s->state, t->own[i], text, len)) {
+        if (t && good && put_sink(m, s, t->own[i], text, len)) {
             s->counts.written++;
             continue;
         }
@@ -428,6 +536,11 @@ void msglog_close(struct msglog *m)
     for (unsigned i = 0; m && i < m->n; i++) {
         m->sink[i].ops->close(m->sink[i].state);
         free(m->sink[i].state);
+    }
+    if (m) {
+        avrolog_free(m->avro);
+        strbuf_free(&m->binary);
+        strbuf_free(&m->json);
     }
     free(m);
 }

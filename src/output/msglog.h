@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "config/config.h"
+#include "output/avrolog.h"
 
 /* What a name (file, topic, routing key, message key) may refer to. Addresses: NULL where there is none. */
 struct msglog_topic {
@@ -41,7 +42,20 @@ struct msglog_conf {
     } file;
     struct amqp_keys amqp;
     struct kafka_keys kafka;
+    struct msglog_avro {
+        int output; /* of the *_output key: enum msglog_output */
+        bool bmp, dumps;
+        struct avrolog_style style;
+        const char *schema_file; /* gets the schemas of the stream's records as a JSON array; NULL: none */
+    } avro;
 };
+
+/* AVRO: brokers get binary records, files their JSON encoding. */
+enum msglog_output { MSGLOG_JSON, MSGLOG_AVRO, MSGLOG_AVRO_JSON };
+
+/* The part `avro` of a stream: what keys say of its records. tags: a tag map is there. */
+struct msglog_avro msglog_avro_of(const struct config *c, int output, const char *schema_file, bool bmp,
+                                  bool dumps, bool tags);
 
 /* Lost and written, for the ledger. */
 struct msglog_counts {

@@ -3,15 +3,21 @@
  * have confirmed. msglog.c calls it. */
 #include "output/msglog_kafka.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include "base/clock.h"
+#include "base/cursor.h"
 #include "output/kafka_client.h"
 #include "output/msglog_queue.h"
+#include "output/registry.h"
 
 enum {
     NAME_OCTETS = 4096,
     POLL_MS = 20,
     IDLE_MS = 1000,
+    RECORD_MAX = 8 << 20,
+    ASK_EACH = 5,        /* turns of 200 ms until the registry is asked again */
     WAITING_MAX = 50000, /* messages without confirmation: half of what librdkafka takes by default */
 };
 
@@ -24,6 +30,13 @@ struct sender {
     struct strbuf topic, key;
     int64_t stuck_us; /* since when the producer takes nothing, 0: it does */
     struct log_limit say;
+    /* with a schema registry */
+    struct registry *registry;
+    struct avrolog *avro;
+    const char *subject; /* topic as configured */
+    uint64_t known;      /* bits: records whose id is known */
+    uint32_t id[64];
+    struct strbuf record;
 };
 
 struct kafka_state {
@@ -80,10 +93,51 @@ static enum kafka_taken send_patiently(struct sender *s, const struct kafka_mess
     return taken;
 }
 
-static void send_item(void *arg, const struct msglog_item *it)
+static int ask_registry(struct sender *s, uint32_t record, struct err *e)
+{
+    char subject[1024];
+    struct strbuf schema;
+    strbuf_init(&schema, 1 << 20);
+    avrolog_schema(s->avro, record, &schema);
+    snprintf(subject, sizeof(subject), "%s-%s", s->subject, avrolog_name(record));
+    const int rc = registry_id(s->registry, subject, schema.p, schema.len, &s->id[record], e);
+    strbuf_free(&schema);
+    if (rc == 0)
+        s->known |= UINT64_C(1) << record;
+    return rc;
+}
+
+/* Puts the id of its schema in the place of a record's number. While the registry is away messages wait here
+ * and behind this one. False: the end came first. */
+static bool name_schema(struct sender *s, struct msglog_item *it)
+{
+    static const struct timespec pause = { .tv_nsec = 200000000 };
+    const uint32_t record = load_be32(it->text + 1);
+    struct err e;
+    for (unsigned turn = 0; !(s->known >> record & 1); turn++) {
+        if (msglog_queue_stopping(s->queue))
+            return false;
+        if (turn % ASK_EACH == 0 && ask_registry(s, record, &e) == -1 && !msglog_queue_stopping(s->queue))
+            log_limited(s->log, &s->say, LOG_LV_ERROR, "%s", e.text);
+        if (!(s->known >> record & 1))
+            nanosleep(&pause, NULL);
+    }
+    strbuf_clear(&s->record);
+    registry_head(&s->record, s->id[record]);
+    strbuf_add(&s->record, it->text + REGISTRY_HEAD, it->text_len - REGISTRY_HEAD);
+    it->text = s->record.p;
+    return !s->record.failed;
+}
+
+static void send_item(void *arg, const struct msglog_item *given)
 {
     struct sender *s = arg;
+    struct msglog_item item = *given, *it = &item;
     struct err e;
+    if (s->registry && !name_schema(s, it)) {
+        msglog_queue_lose(s->queue, 1);
+        return;
+    }
     const struct kafka_message m = { .topic = text_of(&s->topic, it->name, it->name_len),
                                      .key = it->key_len ? text_of(&s->key, it->key, it->key_len) : NULL,
                                      .partition = s->partition,
@@ -121,12 +175,23 @@ static void sender_free(void *arg)
     kafka_client_free(s->client, 0);
     strbuf_free(&s->topic);
     strbuf_free(&s->key);
+    strbuf_free(&s->record);
+    registry_close(s->registry);
+    avrolog_free(s->avro);
     free(s);
 }
 
 /* ---- the core's side */
 
 static bool kafka_wanted(const struct msglog_conf *c) { return c->kafka.topic != NULL; }
+
+static int open_registry(struct sender *s, const struct msglog_conf *c, struct err *e)
+{
+    s->subject = c->kafka.topic;
+    s->avro = avrolog_new(&c->avro.style);
+    strbuf_init(&s->record, RECORD_MAX);
+    return s->avro ? registry_open(&s->registry, c->kafka.registry, e) : err_sys(e, "no memory for records");
+}
 
 static int sender_start(struct sender *s, const struct msglog_conf *c, struct err *e)
 {
@@ -146,6 +211,8 @@ static int sender_start(struct sender *s, const struct msglog_conf *c, struct er
                                     .arg = s,
                                     .has_room = c->has_room,
                                     .room_arg = c->room_arg };
+    if (c->kafka.registry && open_registry(s, c, e) == -1)
+        return -1;
     s->client = kafka_client_new(&conf, e);
     if (s->client)
         s->queue = msglog_queue_start(&job, s->log, e);

@@ -8,3 +8,7 @@ check_PROGRAMS += tests/fuzz/fuzz_registry
 TESTS += tests/fuzz/fuzz_registry
 tests_fuzz_fuzz_registry_SOURCES = tests/fuzz/fuzz_registry.c
 tests_fuzz_fuzz_registry_LDADD = $(FUZZ_LIBS) liboutput.a libformat.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
+check_PROGRAMS += tests/fuzz/fuzz_avrolog
+TESTS += tests/fuzz/fuzz_avrolog
+tests_fuzz_fuzz_avrolog_SOURCES = tests/fuzz/fuzz_avrolog.c
+tests_fuzz_fuzz_avrolog_LDADD = $(FUZZ_LIBS) liboutput.a libformat.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)

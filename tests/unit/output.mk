@@ -64,3 +64,7 @@ check_PROGRAMS += tests/unit/ha_test
 TESTS += tests/unit/ha_test
 tests_unit_ha_test_SOURCES = tests/unit/ha_test.c
 tests_unit_ha_test_LDADD = $(OUTPUT_TEST_LIBS)
+check_PROGRAMS += tests/unit/avrolog_test
+TESTS += tests/unit/avrolog_test
+tests_unit_avrolog_test_SOURCES = tests/unit/avrolog_test.c
+tests_unit_avrolog_test_LDADD = $(OUTPUT_TEST_LIBS)
