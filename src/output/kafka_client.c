@@ -10,8 +10,6 @@
 #include "output/kafka_conf.h"
 
 enum { BROKERS_MAX = 64 << 10, BACKOFF_MAX_S = 3600, PURGE_MS = 100, HELD_MAX = 256 };
-#define QUEUE_KBYTES                                                                                         \
-    "16384" /* what 5 requests under way need, three times; librdkafka's own would be 1 GiB */
 
 struct kafka_client {
     struct kafka_client_conf c;
@@ -145,8 +143,7 @@ static int set_defaults(rd_kafka_conf_t *conf, struct err *e)
     char why[256];
     (void)rd_kafka_conf_set(conf, "compression.codec", "lz4", why,
                             sizeof(why)); /* where the library has it */
-    if (kafka_conf_set(conf, "enable.idempotence", "true", e) == -1 ||
-        kafka_conf_set(conf, "queue.buffering.max.kbytes", QUEUE_KBYTES, e) == -1)
+    if (kafka_conf_set(conf, "enable.idempotence", "true", e) == -1)
         return -1;
     return kafka_conf_set(conf, "message.timeout.ms", "0", e);
 }
@@ -167,6 +164,7 @@ static rd_kafka_conf_t *conf_of(struct kafka_client *k, struct err *e)
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_stats_cb(conf, on_stats);
     if (set_brokers(c, conf, e) == 0 && set_retry(c->retry_s, conf, e) == 0 && set_defaults(conf, e) == 0 &&
+        (!c->queue_kbytes || kafka_conf_set(conf, "queue.buffering.max.kbytes", c->queue_kbytes, e) == 0) &&
         (!c->partitioner || kafka_conf_set(conf, "partitioner", c->partitioner, e) == 0) &&
         (!c->config_file || read_file(k, conf, e) == 0))
         return conf;
@@ -339,6 +337,14 @@ static void replace(struct kafka_client *k)
     }
     if (producer_new(k, &e) == -1)
         log_limited(k->c.log, &k->say_error, LOG_LV_ERROR, "%s%s", what(k), e.text);
+}
+
+unsigned kafka_client_flush(struct kafka_client *k, int ms)
+{
+    hand_over(k);
+    if (k->rk)
+        rd_kafka_flush(k->rk, ms);
+    return (unsigned)kafka_client_waiting(k);
 }
 
 /* By a new producer: an idempotent one does not go on well after messages have been taken out of its

@@ -16,12 +16,13 @@ struct kafka_client;
 enum kafka_fate { KAFKA_DELIVERED, KAFKA_TOO_LARGE, KAFKA_LOST };
 
 struct kafka_client_conf {
-    const char *what;        /* before what the log says, such as "pool 3: "; NULL: nothing */
-    const char *broker_host; /* brokers, comma separated, with or without ports */
-    int broker_port;         /* of those without */
-    const char *config_file; /* NULL: none; read last, so it overrides everything here */
-    int retry_s;             /* the longest pause between two tries to reach a broker; 0: librdkafka's */
-    const char *partitioner; /* NULL: librdkafka's */
+    const char *what;         /* before what the log says, such as "pool 3: "; NULL: nothing */
+    const char *broker_host;  /* brokers, comma separated, with or without ports */
+    int broker_port;          /* of those without */
+    const char *config_file;  /* NULL: none; read last, so it overrides everything here */
+    int retry_s;              /* the longest pause between two tries to reach a broker; 0: librdkafka's */
+    const char *partitioner;  /* NULL: librdkafka's */
+    const char *queue_kbytes; /* how much may be under way; NULL: librdkafka's 1 GiB */
     /* A message was confirmed by the brokers (why NULL), or never will be. Called by kafka_client_poll, _drop
      * and _free. */
     void (*report)(void *arg, enum kafka_fate fate, const char *why, void *opaque);
@@ -58,6 +59,9 @@ enum kafka_taken kafka_client_send(struct kafka_client *k, const struct kafka_me
 /* Calls report for what has happened, waits for it up to ms milliseconds. A producer that gave up for good is
  * replaced by a new one; what it held is reported as lost. */
 void kafka_client_poll(struct kafka_client *k, int ms);
+
+/* Waits up to ms milliseconds for reports of everything; returns how many messages have none then. */
+unsigned kafka_client_flush(struct kafka_client *k, int ms);
 
 /* Gives up everything that has no report, which it gets. What was under way may have arrived. */
 void kafka_client_drop(struct kafka_client *k);

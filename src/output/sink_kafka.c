@@ -11,6 +11,9 @@
 #include "output/kafka_conf.h"
 #include "output/messages.h"
 
+/* Three times what five requests under way need: more would only be memory that is touched. */
+#define QUEUE_KBYTES "16384"
+
 struct sink_kafka {
     struct kafka_client *client;
     struct messages *messages;
@@ -80,6 +83,7 @@ static int open_client(struct sink_kafka *s, const struct plugin *pl, struct err
                                             .config_file = c->kafka.config_file,
                                             .partitioner =
                                                 c->kafka_partition_dynamic ? "consistent_random" : NULL,
+                                            .queue_kbytes = QUEUE_KBYTES,
                                             .report = on_report,
                                             .arg = s,
                                             .log = &pl->log };

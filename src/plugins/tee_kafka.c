@@ -1,86 +1,49 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Receivers on Kafka: each datagram is a message, with the IP and UDP headers that it came with. librdkafka
+/* Receivers on Kafka: each datagram is a message, with the IP and UDP headers that it came with. The client
  * connects, batches and retries on threads of its own; what it reports is taken in on the plugin's. */
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include "output/kafka_conf.h"
+#include "output/kafka_client.h"
 #include "plugins/tee_queue.h"
 
-enum { FLUSH_MS = 10000 };
+enum { FLUSH_MS = 10000, KAFKA_PORT = 9092 };
 
 struct kafka {
-    rd_kafka_t *producer;
-    rd_kafka_topic_t *topic;
+    struct kafka_client *client;
+    char what[32];
 };
 
 /* A message has arrived (opaque: octets of its payload), or never will. */
-static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *arg)
+static void on_report(void *arg, enum kafka_fate fate, const char *why, void *opaque)
 {
     struct tee_receiver *r = arg;
-    (void)rk;
-    if (!m->err) {
-        tee_receiver_sent(r, 1, (uintptr_t)m->_private);
-        return;
-    }
-    r->count[TEE_FAILED]++;
-    log_limited(r->out->log, &r->limit, LOG_LV_ERROR, "pool %u: Kafka message delivery failed: %s", r->pool,
-                rd_kafka_err2str(m->err));
-}
-
-static void on_error(rd_kafka_t *rk, int code, const char *reason, void *arg)
-{
-    struct tee_receiver *r = arg;
-    (void)rk;
-    log_limited(r->out->log, &r->family_limit, LOG_LV_WARN, "pool %u: Kafka %s: %s (%s)", r->pool, r->name,
-                reason, rd_kafka_err2str((rd_kafka_resp_err_t)code));
-}
-
-/* librdkafka says what matters through on_error; the rest is for -d. */
-static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
-{
-    const struct tee_receiver *r = rd_kafka_opaque(rk);
-    (void)level;
-    if (r)
-        log_debug(r->out->log, "librdkafka: %s: %s", facility, text);
-}
-
-static rd_kafka_conf_t *conf_of(struct tee_receiver *r, struct err *e)
-{
-    const char *file = r->out->c->tee_kafka_config_file;
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    rd_kafka_conf_set_opaque(conf, r);
-    rd_kafka_conf_set_dr_msg_cb(conf, on_report);
-    rd_kafka_conf_set_error_cb(conf, on_error);
-    rd_kafka_conf_set_log_cb(conf, on_log);
-    if (kafka_conf_set(conf, "bootstrap.servers", r->name, e) == 0 &&
-        (!file || kafka_conf_read(conf, file, e) == 0))
-        return conf;
-    rd_kafka_conf_destroy(conf);
-    return NULL;
+    (void)why;
+    if (fate == KAFKA_DELIVERED)
+        tee_receiver_sent(r, 1, (uintptr_t)opaque);
+    else
+        r->count[TEE_FAILED]++;
 }
 
 static int kafka_open(struct tee_receiver *r, struct err *e)
 {
-    char why[512];
     struct kafka *k = calloc(1, sizeof(*k));
-    rd_kafka_conf_t *conf = k ? conf_of(r, e) : NULL;
-    if (!conf) {
-        free(k);
-        return k ? -1 : err_sys(e, "no memory for Kafka");
-    }
-    k->producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof(why));
-    if (!k->producer) {
-        rd_kafka_conf_destroy(conf);
-        free(k);
-        return err_set(e, ERR_CONFIG, "pool %u: Kafka %s: %s", r->pool, r->name, why);
-    }
-    k->topic = rd_kafka_topic_new(k->producer, r->topic, NULL);
-    r->queue = k;
-    if (k->topic)
+    if (!k)
+        return err_sys(e, "no memory for Kafka");
+    snprintf(k->what, sizeof(k->what), "pool %u: ", r->pool);
+    const struct kafka_client_conf conf = { .what = k->what,
+                                            .broker_host = r->name,
+                                            .broker_port = KAFKA_PORT,
+                                            .config_file = r->out->c->tee_kafka_config_file,
+                                            .report = on_report,
+                                            .arg = r,
+                                            .log = r->out->log };
+    k->client = kafka_client_new(&conf, e);
+    if (k->client) {
+        r->queue = k;
         return 0;
-    return err_set(e, ERR_CONFIG, "pool %u: Kafka topic %s: %s", r->pool, r->topic,
-                   rd_kafka_err2str(rd_kafka_last_error()));
+    }
+    free(k);
+    return -1;
 }
 
 /* The exporter's address is the key: what it sends stays in one partition and in order, so that one reader of
@@ -89,16 +52,21 @@ static void produce(struct tee_receiver *r, struct datagram_record *d)
 {
     const struct kafka *k = r->queue;
     char key[ADDR_TEXT];
+    struct err e;
     size_t len;
-    const size_t key_len = addr_text(&d->from, key);
+    (void)addr_text(&d->from, key);
     const uint8_t *whole = tee_queue_form(r, d, &len);
-    if (rd_kafka_produce(k->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, (void *)whole, len, key,
-                         key_len, (void *)(uintptr_t)d->len) == 0)
+    const struct kafka_message m = { .topic = r->topic,
+                                     .key = key,
+                                     .partition = -1,
+                                     .text = (const char *)whole,
+                                     .len = len,
+                                     .opaque = (void *)(uintptr_t)d->len };
+    const enum kafka_taken t = kafka_client_send(k->client, &m, &e);
+    if (t == KAFKA_TAKEN)
         return;
-    const rd_kafka_resp_err_t why = rd_kafka_last_error();
-    r->count[why == RD_KAFKA_RESP_ERR__QUEUE_FULL ? TEE_BLOCKED : TEE_FAILED]++;
-    log_limited(r->out->log, &r->limit, LOG_LV_WARN, "pool %u: Failed to produce to topic %s: %s", r->pool,
-                r->topic, rd_kafka_err2str(why));
+    r->count[t == KAFKA_QUEUE_FULL ? TEE_BLOCKED : TEE_FAILED]++;
+    log_limited(r->out->log, &r->limit, LOG_LV_WARN, "pool %u: %s", r->pool, e.text);
 }
 
 static bool kafka_send(struct tee_receiver *r)
@@ -106,7 +74,7 @@ static bool kafka_send(struct tee_receiver *r)
     const struct kafka *k = r->queue;
     while (r->done < r->n)
         produce(r, r->waiting[r->done++]);
-    rd_kafka_poll(k->producer, 0);
+    kafka_client_poll(k->client, 0);
     return true;
 }
 
@@ -114,20 +82,19 @@ static void kafka_tick(struct tee_receiver *r, int64_t mono_us)
 {
     const struct kafka *k = r->queue;
     (void)mono_us;
-    rd_kafka_poll(k->producer, 0);
+    kafka_client_poll(k->client, 0);
 }
 
 static unsigned kafka_unsent(const struct tee_receiver *r)
 {
     const struct kafka *k = r->queue;
-    return (unsigned)rd_kafka_outq_len(k->producer);
+    return (unsigned)kafka_client_waiting(k->client);
 }
 
 static void kafka_finish(struct tee_receiver *r)
 {
     const struct kafka *k = r->queue;
-    rd_kafka_flush(k->producer, FLUSH_MS);
-    const unsigned left = kafka_unsent(r);
+    const unsigned left = kafka_client_flush(k->client, FLUSH_MS);
     if (left)
         log_warn(r->out->log, "pool %u: Kafka %s: %u datagrams could not be delivered in time", r->pool,
                  r->name, left);
@@ -138,10 +105,7 @@ static void kafka_close(struct tee_receiver *r)
     struct kafka *k = r->queue;
     if (!k)
         return;
-    if (k->topic)
-        rd_kafka_topic_destroy(k->topic);
-    rd_kafka_purge(k->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    rd_kafka_destroy(k->producer);
+    kafka_client_free(k->client, 0);
     free(k);
     r->queue = NULL;
 }

@@ -221,9 +221,9 @@ class MariaDB(Server):
 
 
 class RabbitMQ(Server):
-    """Its client is that of amqp-tools."""
+    """Its client is that of amqp-tools. settings: further lines of its rabbitmq.conf."""
 
-    def __init__(self, run):
+    def __init__(self, run, settings=""):
         self.bin = pathlib.Path("/usr/lib/rabbitmq/bin")
         if not (self.bin / "rabbitmq-server").exists():
             run.skip("RabbitMQ is not installed")
@@ -233,7 +233,7 @@ class RabbitMQ(Server):
         self.names = self.new_port()
         self.ports.remove(self.names)  # epmd stays when the server is killed
         (self.dir / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\nloopback_users.guest = false\n"
-                                                "distribution.listener.interface = 127.0.0.1\n")
+                                                "distribution.listener.interface = 127.0.0.1\n" + settings)
         (self.dir / "enabled_plugins").write_text("[].\n")
         run.env = {**run.env, "RABBITMQ_NODENAME": "pm@localhost", "RABBITMQ_CONFIG_FILE": str(self.dir / "rabbitmq.conf"),
                    "RABBITMQ_MNESIA_BASE": str(self.dir / "db"), "RABBITMQ_LOG_BASE": str(self.dir / "log"),
@@ -288,9 +288,11 @@ class RabbitMQ(Server):
         """n messages of JSON, in order."""
         done = self.tool("amqp-consume", "-q", name, "-A", "-c", n, "cat")
         assert done.returncode == 0, done.stderr
-        rows, at = [], 0
-        while at < len(done.stdout):
-            row, at = json.JSONDecoder().raw_decode(done.stdout, at)
+        rows, at, text = [], 0, done.stdout.rstrip()
+        while at < len(text):
+            row, at = json.JSONDecoder().raw_decode(text, at)
+            while text[at:at + 1].isspace():
+                at += 1
             rows.append(row)
         return rows
 

@@ -48,3 +48,73 @@ def test_rows(run):
         assert (r["port_src"], r["packets"], r["bytes"], r["peer_ip_src"]) == (f["sport"], f["packets"], f["bytes"], "127.0.0.1")
     closed = [r["purged_entries"] for r in rows if r["event_type"] == "purge_close"]
     assert sum(closed) == 500
+
+
+def bound(run, server, d, port):
+    """Lets the exchange be made by a first purge, then binds a queue to it."""
+    send(run, port, netflow.flows(1, dport=1))
+    d.wait_log(r"QN: 1/1")
+    server.queue("rows", "pmacct", "acct")
+
+
+def test_server_dies(run):
+    """Killed while messages wait for their confirms, and away for several intervals: nothing is lost, and what came twice is the same row."""
+    server = servers.RabbitMQ(run)
+    d, port = start(run, server)
+    bound(run, server, d, port)
+    flows = netflow.flows(4000, dport=80)
+    send(run, port, flows)
+    run.wait(lambda: spooled(run) > 0 or d.said(r"QN: \d{3,}/"), "a purge to begin")
+    server.kill()
+    late = [netflow.flows(300, dport=n) for n in range(1000, 1004)]
+    for n, lot in enumerate(late):
+        send(run, port, lot, sequence=2000 + n * 100)
+        run.wait(lambda n=n: spooled(run) > n, "an interval to pass", 20)
+    d.wait_log(r"ERROR .*AMQP 127\.0\.0\.1:\d+: .*waits in the spool", seconds=30)
+    server.start()
+    drained(run)
+    d.stop()
+    rows = server.take("rows", server.length("rows"))
+    once = {(r["port_dst"], r["ip_src"], r["packets"], r["bytes"]) for r in data(rows)}
+    assert sums({"event_type": "purge", "packets": p, "bytes": b} for _, _, p, b in once) == want(flows, *late)
+
+
+def test_too_large(run):
+    """Messages that the server does not take whole are split; rows that it does not take at all are dropped and counted."""
+    server = servers.RabbitMQ(run, "max_message_size = 1000\n")
+    d, port = start(run, server, "amqp_multi_values: 5000\n")
+    bound(run, server, d, port)
+    flows = netflow.flows(200, dport=80)
+    send(run, port, flows)
+    run.wait(lambda: (server.length("rows") or 0) >= 50 and spooled(run) == 0, "all to arrive", 60)
+    d.stop()
+    assert sums(server.take("rows", server.length("rows"))) == want(flows)
+    d, port = start(run, server, "writer_id_string: " + "x" * 1000 + "\n", refresh=3600)
+    flows = netflow.flows(3)
+    send(run, port, flows)
+    d.stop()
+    rows, packets, octets = want(flows)
+    assert d.said(rf"ERROR .*too large for the broker: {rows} rows dropped \({packets} packets, {octets} bytes")
+    assert spooled(run) == 0
+
+
+def test_names(run):
+    """Routing keys in turn; an exchange that is there with another type, and a virtual host that is not: rows wait, and it is said why."""
+    server = servers.RabbitMQ(run)
+    d, port = start(run, server, "amqp_routing_key: rr\namqp_routing_key_rr: 2\n")
+    send(run, port, netflow.flows(1, dport=1))
+    d.wait_log(r"QN: 1/1")
+    for n in range(2):
+        server.queue(f"q{n}", "pmacct", f"rr_{n}")
+    flows = netflow.flows(100, dport=80)
+    send(run, port, flows)
+    run.wait(lambda: sum(server.length(f"q{n}") or 0 for n in range(2)) == 100, "all to arrive", 20)
+    d.stop()
+    rows = [server.take(f"q{n}", server.length(f"q{n}")) for n in range(2)]
+    assert sums(rows[0] + rows[1]) == want(flows) and abs(len(rows[0]) - len(rows[1])) <= 1
+    for more, why in (("amqp_exchange_type: fanout", "inequivalent arg 'type'"), ("amqp_vhost: /none", "login")):
+        d, port = start(run, server, more)
+        send(run, port, netflow.flows(5))
+        d.wait_log(rf"ERROR .*AMQP 127\.0\.0\.1:\d+: .*{why}.*waits in the spool", seconds=30)
+        d.stop(seconds=60)
+        assert d.said(r"WARN .*1 purges stay in the spool") or spooled(run) > 0
