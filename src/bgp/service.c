@@ -229,6 +229,7 @@ static void on_tick(uv_timer_t *t)
     if (b->msglog)
         msglog_tick(b->msglog, clock_mono_us());
     go_on(b);
+    bgp_service_tend(b); /* readers have moved on, or wait for what is made for them */
     bgp_dump_tick(b->dump);
     if (b->neighbors_changed && b->c->bgp_neighbors_file)
         put_neighbors(b);

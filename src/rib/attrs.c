@@ -3,6 +3,7 @@
  * hash in an open-addressing table of numbers. A number leads to its set through a directory of two levels,
  * which readers may read while it grows. */
 #include "rib/pool.h"
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -19,12 +20,22 @@ struct set {
     uint32_t refs;
     uint32_t waits; /* how often it stands in the queue of what is to be freed */
     uint32_t hash, size;
-    _Atomic(void *) note;
     uint8_t body[];
 };
 
+/* What a number stands for. The note is what flows ask for, so it is found without the set. */
+struct entry {
+    struct set *_Atomic set;
+    _Atomic(void *) note;
+};
+
 struct page {
-    struct set *_Atomic set[1 << PAGE_BITS];
+    struct entry entry[1 << PAGE_BITS];
+};
+
+/* In front of a note. */
+struct note {
+    _Alignas(16) size_t size; /* with this */
 };
 
 struct slot {
@@ -42,6 +53,8 @@ struct rib_pool {
     size_t free_count, free_room;
     uint32_t next; /* the first number never given out */
     size_t pages;
+    pthread_mutex_t notes_lock;
+    struct slab notes; /* of many threads, so it has a lock */
     uint8_t packed[PACKED_MAX];
     struct page *_Atomic page[PAGES];
 };
@@ -53,6 +66,8 @@ struct rib_pool *pool_new(struct slab *slab, struct epoch *e)
         return NULL;
     p->slab = slab;
     p->epoch = e;
+    slab_init(&p->notes);
+    pthread_mutex_init(&p->notes_lock, NULL);
     p->next = 1;
     p->mask = 255;
     p->slots = calloc(p->mask + 1, sizeof(*p->slots));
@@ -65,10 +80,15 @@ struct rib_pool *pool_new(struct slab *slab, struct epoch *e)
     return p;
 }
 
-static struct set *set_of(const struct rib_pool *p, uint32_t id)
+static struct entry *entry_of(const struct rib_pool *p, uint32_t id)
 {
     struct page *page = atomic_load_explicit(&p->page[id >> PAGE_BITS], memory_order_acquire);
-    return atomic_load_explicit(&page->set[id & ((1 << PAGE_BITS) - 1)], memory_order_acquire);
+    return &page->entry[id & ((1 << PAGE_BITS) - 1)];
+}
+
+static struct set *set_of(const struct rib_pool *p, uint32_t id)
+{
+    return atomic_load_explicit(&entry_of(p, id)->set, memory_order_acquire);
 }
 
 void pool_free(struct rib_pool *p)
@@ -78,11 +98,12 @@ void pool_free(struct rib_pool *p)
     for (size_t i = 0; i <= p->mask; i++)
         if (p->slots[i].id) {
             struct set *s = set_of(p, p->slots[i].id);
-            free(atomic_load(&s->note));
             slab_free(p->slab, s, sizeof(*s) + s->size);
         }
     for (size_t i = 0; i < p->pages; i++)
         free(atomic_load(&p->page[i]));
+    slab_clear(&p->notes);
+    pthread_mutex_destroy(&p->notes_lock);
     free(p->queue.items);
     free(p->slots);
     free(p->free);
@@ -92,9 +113,12 @@ void pool_free(struct rib_pool *p)
 uint64_t pool_sets(const struct rib_pool *p) { return p->count; }
 uint64_t pool_waiting(const struct rib_pool *p) { return p->queue.count; }
 
-uint64_t pool_index_octets(const struct rib_pool *p)
+uint64_t pool_index_octets(struct rib_pool *p)
 {
-    return (p->mask + 1) * sizeof(struct slot) + p->pages * sizeof(struct page) +
+    pthread_mutex_lock(&p->notes_lock);
+    const uint64_t notes = p->notes.held;
+    pthread_mutex_unlock(&p->notes_lock);
+    return notes + (p->mask + 1) * sizeof(struct slot) + p->pages * sizeof(struct page) +
            p->free_room * sizeof(uint32_t);
 }
 
@@ -315,9 +339,8 @@ static uint32_t add(struct rib_pool *p, uint32_t hash, const uint8_t *body, size
     }
     *s = (struct set){ .refs = 1, .hash = hash, .size = (uint32_t)size };
     memcpy(s->body, body, size);
-    struct page *page = atomic_load_explicit(&p->page[id >> PAGE_BITS], memory_order_relaxed);
     /* Release: who finds the number in a trie finds the set (pairs with the acquire in set_of). */
-    atomic_store_explicit(&page->set[id & ((1 << PAGE_BITS) - 1)], s, memory_order_release);
+    atomic_store_explicit(&entry_of(p, id)->set, s, memory_order_release);
     insert_slot(p->slots, p->mask, (struct slot){ hash, id });
     p->count++;
     return id;
@@ -353,6 +376,28 @@ void rib_attrs_put(struct rib_pool *p, uint32_t id)
     epoch_retire(p->epoch, &p->queue, s, id, 0);
 }
 
+void *rib_attrs_note_new(struct rib_pool *p, size_t size)
+{
+    size += sizeof(struct note);
+    pthread_mutex_lock(&p->notes_lock);
+    struct note *n = slab_alloc(&p->notes, size);
+    pthread_mutex_unlock(&p->notes_lock);
+    if (!n)
+        return NULL;
+    n->size = size;
+    return n + 1;
+}
+
+static void drop_note(struct rib_pool *p, void *note)
+{
+    if (!note)
+        return;
+    struct note *n = (struct note *)note - 1;
+    pthread_mutex_lock(&p->notes_lock);
+    slab_free(&p->notes, n, n->size);
+    pthread_mutex_unlock(&p->notes_lock);
+}
+
 bool pool_tend(struct rib_pool *p, uint64_t safe, unsigned n)
 {
     struct epoch_item item;
@@ -363,7 +408,7 @@ bool pool_tend(struct rib_pool *p, uint64_t safe, unsigned n)
         uint32_t id = item.size;
         remove_slot(p, s->hash, id);
         p->free[p->free_count++] = id;
-        free(atomic_load_explicit(&s->note, memory_order_acquire));
+        drop_note(p, atomic_exchange_explicit(&entry_of(p, id)->note, NULL, memory_order_acq_rel));
         slab_free(p->slab, s, sizeof(*s) + s->size);
     }
     shrink(p);
@@ -372,14 +417,17 @@ bool pool_tend(struct rib_pool *p, uint64_t safe, unsigned n)
 
 void *rib_attrs_note(const struct rib_pool *p, uint32_t id)
 {
-    return id ? atomic_load_explicit(&set_of(p, id)->note, memory_order_acquire) : NULL;
+    return atomic_load_explicit(&entry_of(p, id)->note, memory_order_acquire);
 }
 
-void *rib_attrs_set_note(const struct rib_pool *p, uint32_t id, void *made)
+void rib_attrs_prefetch(const struct rib_pool *p, uint32_t id) { __builtin_prefetch(entry_of(p, id)); }
+
+void *rib_attrs_set_note(struct rib_pool *p, uint32_t id, void *made)
 {
     void *none = NULL;
-    if (atomic_compare_exchange_strong_explicit(&set_of(p, id)->note, &none, made, memory_order_acq_rel,
+    if (atomic_compare_exchange_strong_explicit(&entry_of(p, id)->note, &none, made, memory_order_acq_rel,
                                                 memory_order_acquire))
         return made;
+    drop_note(p, made);
     return none;
 }

@@ -61,10 +61,13 @@ void rib_attrs_put(struct rib_pool *pool, uint32_t id);
  * quiescent. From any thread. `id` must be one that was given out; for 0, *a is empty. */
 void rib_attrs_get(const struct rib_pool *pool, uint32_t id, struct rib_attrs *a);
 
-/* A pointer that one user may keep with a set (text made of it). Set once by whoever is first: returns what
- * is there then, `made`, or what another thread put there before, in which case `made` stays the caller's. It
- * is freed with free() when the set goes. rib_attrs_note reads it, NULL: none yet. From any thread. */
+/* Something that one user may keep with a set (text made of it); it goes when the set does. From any thread.
+ * rib_attrs_note_new gives memory for it, 16 octets aligned, NULL: none. rib_attrs_set_note puts it in place
+ * for good, and returns what is there then: `made`, or what another thread was quicker with, and `made` is
+ * gone. rib_attrs_note reads it, NULL: none yet; rib_attrs_prefetch fetches what that begins with. */
+void *rib_attrs_note_new(struct rib_pool *pool, size_t size);
+void *rib_attrs_set_note(struct rib_pool *pool, uint32_t id, void *made);
 void *rib_attrs_note(const struct rib_pool *pool, uint32_t id);
-void *rib_attrs_set_note(const struct rib_pool *pool, uint32_t id, void *made);
+void rib_attrs_prefetch(const struct rib_pool *pool, uint32_t id);
 
 #endif

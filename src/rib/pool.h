@@ -16,6 +16,6 @@ bool pool_tend(struct rib_pool *p, uint64_t safe, unsigned n);
 
 uint64_t pool_sets(const struct rib_pool *p);
 uint64_t pool_waiting(const struct rib_pool *p);
-uint64_t pool_index_octets(const struct rib_pool *p);
+uint64_t pool_index_octets(struct rib_pool *p); /* and notes */
 
 #endif

@@ -134,6 +134,10 @@ struct rib_match {
 bool rib_lookup(const struct rib_reader *r, uint32_t peer, uint8_t safi, const uint8_t *rd,
                 const struct addr *a, const struct addr *want, struct rib_match *m);
 
+/* For who has several addresses to look up: fetches what a lookup begins with (step 0), then what comes next
+ * (step 1). */
+void rib_prefetch(const struct rib_reader *r, uint32_t peer, const struct addr *a, unsigned step);
+
 /* --- counts, exact at any time; for the writing thread */
 struct rib_counts {
     uint64_t peers, tables, routes, nodes;

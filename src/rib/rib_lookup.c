@@ -125,3 +125,21 @@ bool rib_lookup(const struct rib_reader *r, uint32_t peer, uint8_t safi, const u
     }
     return found;
 }
+
+void rib_prefetch(const struct rib_reader *r, uint32_t peer, const struct addr *a, unsigned step)
+{
+    const struct view *v = view_of(r->rib, peer);
+    const struct table *t =
+        v && addr_is_v4(a) ? atomic_load_explicit(&v->quick[0], memory_order_acquire) : NULL;
+    const struct fast *f = t ? atomic_load_explicit(&t->fast, memory_order_acquire) : NULL;
+    if (!f)
+        return;
+    const _Atomic uint64_t *place = &f->place[(unsigned)a->b[12] << 8 | a->b[13]];
+    if (step == 0) {
+        __builtin_prefetch((const void *)place);
+        return;
+    }
+    const uint64_t where = atomic_load_explicit(place, memory_order_acquire);
+    if (!(where & (FAST_SAME | FAST_STALE)))
+        __builtin_prefetch((const void *)(uintptr_t)where);
+}

@@ -170,7 +170,7 @@ static void put_communities(const struct facts_conf *fc, enum fact_text which, p
     keep_only(&fc->keep[which], s, from);
 }
 
-static struct facts *make(const struct facts_conf *fc, const struct rib_attrs *a)
+static struct facts *make(const struct facts_conf *fc, struct rib_pool *pool, const struct rib_attrs *a)
 {
     struct facts x = { .med = a->med, .local_pref = a->local_pref, .next_hop = a->next_hop };
     size_t from[FACT_TEXTS + 1] = { 0 };
@@ -185,7 +185,7 @@ static struct facts *make(const struct facts_conf *fc, const struct rib_attrs *a
     from[TEXT_LRG_COMMS] = s.len;
     put_communities(fc, TEXT_LRG_COMMS, bgp_text_lrg_comms, a->lrg_comms, &s, &x);
     from[FACT_TEXTS] = s.len;
-    struct facts *made = malloc(sizeof(*made) + s.len);
+    struct facts *made = rib_attrs_note_new(pool, sizeof(*made) + s.len);
     if (made) {
         char *text = (char *)(made + 1);
         *made = x;
@@ -197,18 +197,13 @@ static struct facts *make(const struct facts_conf *fc, const struct rib_attrs *a
     return made;
 }
 
-const struct facts *facts_of(const struct facts_conf *fc, const struct rib_pool *pool, uint32_t attrs)
+const struct facts *facts_of(const struct facts_conf *fc, struct rib_pool *pool, uint32_t attrs)
 {
     struct facts *known = rib_attrs_note(pool, attrs);
     if (__builtin_expect(known != NULL, 1))
         return known;
     struct rib_attrs a;
     rib_attrs_get(pool, attrs, &a);
-    struct facts *made = make(fc, &a);
-    if (!made)
-        return NULL;
-    known = rib_attrs_set_note(pool, attrs, made);
-    if (known != made)
-        free(made);
-    return known;
+    struct facts *made = make(fc, pool, &a);
+    return made ? rib_attrs_set_note(pool, attrs, made) : NULL;
 }

@@ -38,6 +38,6 @@ int facts_conf(struct facts_conf *fc, const struct routing_keys *k, struct err *
 
 /* The facts of a set, made when nobody has asked for them before. NULL: no memory. They are freed with the
  * set. */
-const struct facts *facts_of(const struct facts_conf *fc, const struct rib_pool *pool, uint32_t attrs);
+const struct facts *facts_of(const struct facts_conf *fc, struct rib_pool *pool, uint32_t attrs);
 
 #endif

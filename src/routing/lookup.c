@@ -161,6 +161,18 @@ static void follow_next_hops(struct lookup *l, struct lookup_source *s, const st
     }
 }
 
+void lookup_prefetch(struct lookup *l, const struct agent *a, const struct flow *f)
+{
+    struct lookup_source *s = &l->source[0];
+    const struct peers_found *p = l->n ? peers_of(&s->peers, a) : NULL;
+    if (!p || !p->n)
+        return;
+    rib_prefetch(s->reader, p->peer[0], &f->dst_host, 0);
+    rib_prefetch(s->reader, p->peer[0], &f->src_host, 0);
+    rib_prefetch(s->reader, p->peer[0], &f->dst_host, 1);
+    rib_prefetch(s->reader, p->peer[0], &f->src_host, 1);
+}
+
 void lookup_find(struct lookup *l, const struct question *q, struct found *r)
 {
     r->rib = NULL;
@@ -174,6 +186,8 @@ void lookup_find(struct lookup *l, const struct question *q, struct found *r)
         if (q->follow && l->follow.n)
             follow_next_hops(l, s, q, r);
     }
+    if (r->rib)
+        rib_attrs_prefetch(rib_pool(r->rib), r->match.route.attrs);
 }
 
 /* --- RPKI */

@@ -80,6 +80,9 @@ static inline void lookup_offline(struct lookup *l)
     l->online = false;
 }
 
+/* Fetches what the lookup of both ends will read: memory is far away. */
+void lookup_prefetch(struct lookup *l, const struct agent *a, const struct flow *f);
+
 void lookup_find(struct lookup *l, const struct question *q, struct found *r);
 
 /* The RPKI state of what was found (enum of flow.src_roa). */

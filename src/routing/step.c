@@ -296,7 +296,16 @@ static void find(struct step *s, const struct agent *a, const struct flow *f, co
                  bool follow, struct found *r)
 {
     lookup_find(&s->lookup, &(struct question){ .agent = *a, .host = host, .flow = f, .follow = follow }, r);
-    r->facts = r->rib ? facts_of(&s->fc, rib_pool(r->rib), r->match.route.attrs) : NULL;
+    r->facts = NULL;
+}
+
+static void learn(struct step *s, struct found *r)
+{
+    if (!r->rib)
+        return;
+    r->facts = facts_of(&s->fc, rib_pool(r->rib), r->match.route.attrs);
+    __builtin_prefetch(r->facts);
+    __builtin_prefetch((const uint8_t *)r->facts + 64);
 }
 
 /* A value of the source that a map says; `bgp` in a row: what its route has. */
@@ -309,6 +318,7 @@ static void put_from_map(struct step *s, enum route_map which, const struct agen
         return;
     if (!*asked) {
         find(s, a, f, &f->src_host, false, src);
+        learn(s, src);
         *asked = true;
     }
     if (src->facts)
@@ -339,6 +349,15 @@ static struct agent agent_of(const struct step *s, const struct flow *f)
     return a;
 }
 
+static void put_other_next_hop(struct step *s, struct flow *f)
+{
+    const struct rowvalue *v = s->part[MAP_PEER_DST_IP].map && (s->dst & DST_NEXT_HOP)
+                                   ? rowvalues_find(s->part[MAP_PEER_DST_IP].map, f, s->memory)
+                                   : NULL;
+    if (v)
+        f->peer_dst_ip = v->addr;
+}
+
 static void run(void *state, struct flow *f)
 {
     struct step *s = state;
@@ -347,19 +366,21 @@ static void run(void *state, struct flow *f)
         return;
     const struct agent a = agent_of(s, f);
     lookup_online(&s->lookup);
-    if (s->dst) {
+    if (s->dst && s->src_routes)
+        lookup_prefetch(&s->lookup, &a, f);
+    if (s->dst)
         find(s, &a, f, &f->dst_host, true, &dst);
-        put_dst(s, &dst, f);
-    }
-    if (s->part[MAP_PEER_DST_IP].map && (s->dst & DST_NEXT_HOP)) {
-        const struct rowvalue *v = rowvalues_find(s->part[MAP_PEER_DST_IP].map, f, s->memory);
-        if (v)
-            f->peer_dst_ip = v->addr;
-    }
-    if (s->src_routes) {
+    if (s->src_routes)
         find(s, &a, f, &f->src_host, false, &src);
+    if (s->dst)
+        learn(s, &dst);
+    if (s->src_routes)
+        learn(s, &src);
+    if (s->dst)
+        put_dst(s, &dst, f);
+    put_other_next_hop(s, f);
+    if (s->src_routes)
         put_src(s, &src, f);
-    }
     if (s->src != s->src_routes)
         put_from_maps(s, &a, &src, s->src_routes != 0, f);
 }

@@ -534,12 +534,14 @@ static void sets_are_stored_once_and_go_with_the_last_route(void **state)
     uint32_t a = intern(rib, 1), b = intern(rib, 1), other = intern(rib, 2);
     assert_int_equal(a, b);
     assert_int_not_equal(a, other);
-    char *note = strdup("text"), *second = strdup("text");
+    char *note = rib_attrs_note_new(pool, 5), *second = rib_attrs_note_new(pool, 5);
+    assert_non_null(note);
+    memcpy(note, "text", 5);
     assert_null(rib_attrs_note(pool, a));
     assert_ptr_equal(rib_attrs_set_note(pool, a, note), note);
     assert_ptr_equal(rib_attrs_set_note(pool, a, second), note);
-    free(second);
     assert_ptr_equal(rib_attrs_note(pool, a), note);
+    assert_string_equal(note, "text");
     rib_attrs_put(pool, a);
     rib_attrs_put(pool, b);
     rib_attrs_put(pool, other);

@@ -62,9 +62,9 @@ static void look_up(struct shared *s, struct rib_reader *r, uint64_t *state)
     if (attrs.as_path.len != 6 || attrs.as_path.p[5] != m.bits || (k.has_rd && m.route.labels_len != 3))
         atomic_fetch_add(&s->wrong, 1);
     if (rnd(state, 8) == 0 && !rib_attrs_note(rib_pool(s->rib), m.route.attrs)) {
-        void *mine = malloc(8);
-        if (rib_attrs_set_note(rib_pool(s->rib), m.route.attrs, mine) != mine)
-            free(mine);
+        void *mine = rib_attrs_note_new(rib_pool(s->rib), 8);
+        if (mine)
+            rib_attrs_set_note(rib_pool(s->rib), m.route.attrs, mine);
         atomic_fetch_add(&s->notes, 1);
     }
     atomic_fetch_add_explicit(&s->found, 1, memory_order_relaxed);
