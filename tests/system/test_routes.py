@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Routes for flows: nfacctd with BGP sessions beside it, and with ROAs from a file and from a real RTR cache."""
+import json
+import signal
+import threading
+
+import bgp
+import netflow
+from bgp import Speaker, announcements, attributes, lines, prefix, update
+
+NOW = 1_700_000_000
+PLUGIN = """plugins: memory[m]
+imt_path[m]: @DIR@/m.sock
+aggregate[m]: """
+BGP = """bgp_daemon: true
+bgp_daemon_ip: 127.0.0.1
+bgp_daemon_msglog_file: @DIR@/bgp.log
+nfacctd_as: bgp
+nfacctd_net: bgp
+"""
+
+
+def collector(run, aggregate, more=""):
+    port = run.port()
+    d, flows = run.nfacctd(f"{PLUGIN}{aggregate}\n{BGP}bgp_daemon_port: {port}\n{more}")
+    d.wait_log("waiting for BGP data")
+    return d, flows, port
+
+
+def told(run, count):
+    """Waits for so many routes in the message log."""
+    run.wait(lambda: (run.dir / "bgp.log").exists() and len([r for r in lines(run, "bgp.log") if r.get("log_type")]) >= count,
+             f"{count} routes in the message log")
+
+
+def ask(run, flows, source, **flow):
+    """Sends one flow; the row that it makes."""
+    run.client("-e")
+    run.send(flows, netflow.export(netflow.IPFIX, [netflow.flow(0, packets=3, **flow)], NOW), source=source)
+    run.wait(lambda: run.client_json("-s"), "the flow in the table")
+    rows = run.client_json("-s")
+    assert len(rows) == 1 and rows[0]["packets"] == 3, rows
+    return rows[0]
+
+
+def test_routes_of_flows(run):
+    """Each exporter's flows get what its own session has announced, until that is withdrawn or the session ends."""
+    d, flows, port = collector(run, "dst_as, peer_dst_as, as_path, std_comm, med, peer_dst_ip, dst_net, dst_mask, src_as_path, src_as",
+                               "bgp_src_as_path_type: bgp\n")
+    one, two = Speaker(run, port, "127.0.0.2").meet(), Speaker(run, port, "127.0.0.3").meet(asn=65002)
+    one.send(announcements(("192.0.2.0/24", "10.0.0.0/8"), attributes(path=(65001, 65010), med=7, communities=("65001:1", "65001:2"))))
+    two.send(announcements(("192.0.0.0/16",), attributes(path=(65002,), next_hop="192.0.2.77")))
+    told(run, 3)
+    row = ask(run, flows, "127.0.0.2", src="10.1.1.1", dst="192.0.2.9")
+    assert {k: row[k] for k in ("as_dst", "peer_as_dst", "as_path", "comms", "med", "peer_ip_dst", "net_dst", "mask_dst", "as_path_src", "as_src")} == {
+        "as_dst": 65010, "peer_as_dst": 65001, "as_path": "65001 65010", "comms": "65001:1 65001:2", "med": 7, "peer_ip_dst": "192.0.2.1",
+        "net_dst": "192.0.2.0", "mask_dst": 24, "as_path_src": "65001 65010", "as_src": 65010}, row
+    row = ask(run, flows, "127.0.0.3", src="10.1.1.1", dst="192.0.2.9")
+    assert (row["as_dst"], row["as_path"], row["mask_dst"], row["as_src"]) == (65002, "65002", 16, 0), row
+    one.send(update(withdrawn=prefix("192.0.2.0/24")))
+    told(run, 4)
+    row = ask(run, flows, "127.0.0.2", dst="192.0.2.9")
+    assert (row["as_dst"], row["as_path"], row["mask_dst"]) == (0, "", 0), row
+    two.close()
+    d.wait_log(r"\[127.0.0.3\].*(reset|closed|ended)")
+    told(run, 5)
+    row = ask(run, flows, "127.0.0.3", dst="192.0.2.9")
+    assert row["as_dst"] == 0, row
+    one.close()
+    d.stop()
+
+
+def test_routes_agent_map(run):
+    """The map says whose routes an exporter's flows are looked up in; SIGUSR2 reads it again."""
+    run.write("agent.map", "bgp_ip=127.0.0.2 ip=127.0.0.9\n")
+    d, flows, port = collector(run, "dst_as", "bgp_agent_map: @DIR@/agent.map\n")
+    one, two = Speaker(run, port, "127.0.0.2").meet(), Speaker(run, port, "127.0.0.3").meet(asn=65002)
+    one.send(announcements(("192.0.2.0/24",), attributes(path=(65001,))))
+    two.send(announcements(("192.0.2.0/24",), attributes(path=(65002,))))
+    told(run, 2)
+    assert ask(run, flows, "127.0.0.9", dst="192.0.2.9")["as_dst"] == 65001
+    run.write("agent.map", "bgp_ip=127.0.0.3 ip=127.0.0.9\n")
+    d.send_signal(signal.SIGUSR2)
+    run.wait(lambda: ask(run, flows, "127.0.0.9", dst="192.0.2.9")["as_dst"] == 65002, "the new map to hold")
+    one.close()
+    two.close()
+    d.stop()
+
+
+def test_routes_import_beside_flows(run):
+    """A table of 300,000 routes comes, changes and goes three times while flows arrive: none is lost, none is told nonsense."""
+    d, flows, port = collector(run, "dst_as, dst_mask")
+    nets = [f"{a}.{b}.{c}.0/24" for a in (20, 21, 22, 23, 24) for b in range(256) for c in range(0, 256)][:300000]
+    stop, sent, fault = threading.Event(), [0], []
+
+    def traffic():
+        made = [netflow.flow(n, dst=f"{20 + n % 5}.{n % 256}.{n // 5 % 256}.1", packets=1) for n in range(5000)]
+        datagrams = list(netflow.export(netflow.IPFIX, made, NOW))
+        try:
+            while not stop.is_set():
+                run.send(flows, datagrams, source="127.0.0.2")
+                sent[0] += len(made)
+        except Exception as e:  # told by the main thread
+            fault.append(e)
+
+    sender = threading.Thread(target=traffic)
+    sender.start()
+    try:
+        for turn in range(3):
+            s = Speaker(run, port, "127.0.0.2").meet(rid=f"10.0.0.{turn + 1}")
+            s.send(announcements(nets, attributes(path=(65001, 65100 + turn))), announcements(nets[:50000], attributes(path=(65001, 65200 + turn))))
+            run.wait(lambda: sent[0] > 0, "flows on their way")
+            s.socket.shutdown(1)
+            while s.read():
+                pass
+            s.close()
+    finally:
+        stop.set()
+        sender.join()
+    assert not fault, fault
+    run.drained(flows)
+    run.wait(lambda: sum(r["packets"] for r in run.client_json("-s")) == sent[0], f"{sent[0]} packets in the table", 30)
+    rows = run.client_json("-s")
+    assert {(r["as_dst"], r["mask_dst"]) for r in rows} <= {(0, 0), *((65100 + t, 24) for t in range(3)), *((65200 + t, 24) for t in range(3))}, rows
+    assert run.socket_drops(flows) == 0
+    d.stop()
+
+
+def roas(*rows):
+    return json.dumps({"metadata": {"buildtime": "2024-01-01T00:00:00Z", "counts": len(rows), "vrps": len(rows), "generated": 1, "valid": 4102444800},
+                       "roas": [{"prefix": p, "maxLength": m, "asn": f"AS{a}", "ta": "test"} for p, m, a in rows]})
+
+
+def states(run, flows):
+    return "".join(ask(run, flows, "127.0.0.2", dst=dst)["roa_dst"] for dst in ("192.0.2.1", "198.51.100.1", "203.0.113.1"))
+
+
+def with_routes(run, more):
+    d, flows, port = collector(run, "dst_as, dst_roa", more)
+    s = Speaker(run, port, "127.0.0.2").meet()
+    s.send(announcements(("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"), attributes(path=(65001, 64496))))
+    told(run, 3)
+    return d, flows, s
+
+
+def test_routes_rpki_file(run):
+    """Valid, invalid, unknown; another file after SIGUSR2; one that is no JSON leaves the old one in force."""
+    run.write("roas.json", roas(("192.0.2.0/24", 24, 64496), ("198.51.100.0/24", 24, 64497)))
+    d, flows, s = with_routes(run, "rpki_roas_file: @DIR@/roas.json\n")
+    d.wait_log("2 ROAs loaded")
+    assert states(run, flows) == "viu"
+    run.write("roas.json", roas(("192.0.0.0/16", 16, 64496), ("198.51.100.0/24", 24, 64496), ("203.0.113.0/24", 24, 0)))
+    d.send_signal(signal.SIGUSR2)
+    d.wait_log("3 ROAs loaded")
+    assert states(run, flows) == "ivi"
+    run.write("roas.json", "{")
+    d.send_signal(signal.SIGUSR2)
+    d.wait_log("stay in force")
+    assert states(run, flows) == "ivi"
+    s.close()
+    d.stop()
+
+
+def test_routes_rpki_cache(run):
+    """A real RTR cache (StayRTR): its ROAs, and what changes in them; it goes and comes back."""
+    run.need("stayrtr")
+    run.write("vrps.json", roas(("192.0.2.0/24", 24, 64496), ("198.51.100.0/24", 24, 64497)))
+    port = run.port()
+    words = ("-cache", run.dir / "vrps.json", "-bind", f"127.0.0.1:{port}", "-checktime=false", "-metrics.addr", f"127.0.0.1:{run.port()}",
+             "-refresh", "1", "-protocol", "1")
+    cache = bgp.Router(run, "stayrtr", ["/usr/bin/stayrtr", *map(str, words)], ())
+    d, flows, s = with_routes(run, f"rpki_rtr_cache: 127.0.0.1:{port}\nrpki_rtr_cache_version: 1\n")
+    d.wait_log("2 ROAs, serial")
+    assert states(run, flows) == "viu"
+    run.write("vrps.json", roas(("192.0.2.0/24", 24, 64497), ("203.0.113.0/24", 24, 64496)))
+    run.wait(lambda: states(run, flows) == "iuv", "the cache's new ROAs", 60)
+    cache.stop()
+    d.wait_log("ROAs stay in force")
+    assert states(run, flows) == "iuv"
+    s.close()
+    d.stop()
