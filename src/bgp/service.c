@@ -189,7 +189,7 @@ static int open_ha(struct bgp_service *b, struct err *e)
     const struct ha_owner owner = { .room = log_room, .write = log_write, .flush = log_flush, .arg = b };
     if (!b->c->ha || !b->msglog)
         return 0;
-    b->ha = ha_open(b->c, b->log, b->s->loop, &owner, e);
+    b->ha = ha_open(b->c, HA_DAEMON, b->log, b->s->loop, &owner, e);
     return b->ha ? 0 : -1;
 }
 

@@ -28,12 +28,17 @@ void bmp_log_free(struct bmp_log *l)
     members_free(&l->ms);
 }
 
+static struct msglog_topic topic_of(const struct addr *router, uint16_t port)
+{
+    return (struct msglog_topic){
+        .peer_src_ip = router, .peer_src_port = port, .bmp_router = router, .bmp_router_port = port
+    };
+}
+
 bool bmp_log_router_init(struct bmp_log *l, struct bmp_log_router *lr, const struct addr *router,
                          uint16_t port)
 {
-    const struct msglog_topic t = {
-        .peer_src_ip = router, .peer_src_port = port, .bmp_router = router, .bmp_router_port = port
-    };
+    const struct msglog_topic t = topic_of(router, port);
     *lr = (struct bmp_log_router){ .origin = { .router = *router,
                                                .port = port,
                                                .set_pd = l->c.set_pd,
@@ -53,7 +58,12 @@ void bmp_log_router_free(struct bmp_log *l, struct bmp_log_router *lr)
 
 static void write_line(struct bmp_log *l, const struct bmp_log_router *lr)
 {
-    if (!l->line.failed)
+    const struct msglog_topic t = topic_of(&lr->origin.router, lr->origin.port);
+    if (l->line.failed)
+        return;
+    if (ha_holds(l->ha))
+        ha_keep(l->ha, &t, l->line.p, l->line.len);
+    else
         (void)msglog_put(l->c.msglog, lr->target, l->line.p, l->line.len);
 }
 

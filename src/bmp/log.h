@@ -7,6 +7,7 @@
 #include "bgp/route_json.h"
 #include "bmp/event.h"
 #include "bmp/station.h"
+#include "output/ha.h"
 #include "output/members.h"
 #include "output/msglog.h"
 
@@ -23,6 +24,7 @@ struct bmp_log_conf {
 /* Texts that lines of the same message share are made once. */
 struct bmp_log {
     struct bmp_log_conf c;
+    struct ha *ha; /* NULL: lines are written at once */
     struct time_cache times;
     uint64_t head_serial, attrs_serial;
     struct strbuf head, distinguisher, tail, attrs, line;

@@ -83,7 +83,7 @@ static int check_log(const struct config *c, struct err *e)
 
 static int check(const struct service *s, struct err *e)
 {
-    if (check_log(s->c, e) == -1 || bmp_dump_check(s->c, e) == -1)
+    if (ha_check(s->set, s->c, e) == -1 || check_log(s->c, e) == -1 || bmp_dump_check(s->c, e) == -1)
         return -1;
     return !s->c->bmp.tag_map ? 0
                               : peertags_load(s->maps, "bmp_daemon_tag_map", s->c->bmp.tag_map,
@@ -165,16 +165,44 @@ static int bmp_open(struct service *s, struct err *e)
 
 /* ---- running */
 
-static void on_has_room(uv_async_t *h) { bmp_sessions_resume(h->data); }
+static void on_has_room(uv_async_t *h)
+{
+    struct bmp *b = h->data;
+    ha_tick(b->ha);
+    bmp_sessions_resume(b);
+}
 
 static void on_tick(uv_timer_t *t)
 {
     struct bmp *b = t->data;
     if (b->msglog)
         msglog_tick(b->msglog, clock_mono_us());
+    ha_tick(b->ha);
     bmp_sessions_resume(b); /* a sink that was waited for in vain */
     bmp_tend(b);
 }
+
+/* What the log gets that was kept while we stood by. */
+static bool ha_room(void *arg) { return msglog_room(((struct bmp *)arg)->msglog); }
+
+static void ha_write(void *arg, const struct msglog_topic *t, const char *text, size_t len)
+{
+    (void)msglog_write(((struct bmp *)arg)->msglog, t, text, len); /* it counts */
+}
+
+static void ha_flush(void *arg) { msglog_flush(((struct bmp *)arg)->msglog); }
+
+static int open_ha(struct bmp *b, struct err *e)
+{
+    const struct ha_owner owner = { .room = ha_room, .write = ha_write, .flush = ha_flush, .arg = b };
+    if (!b->s->c->ha || !b->msglog)
+        return 0;
+    b->ha = b->out.ha =
+        ha_open(b->s->c, b->s->alone ? HA_DAEMON : HA_BMP_THREAD, b->log, b->s->loop, &owner, e);
+    return b->ha ? 0 : -1;
+}
+
+static void on_signal(struct service *s, unsigned n) { ha_signal(((struct bmp *)s->state)->ha, n); }
 
 static int start(struct service *s, struct err *e)
 {
@@ -186,6 +214,8 @@ static int start(struct service *s, struct err *e)
     uv_idle_init(s->loop, &b->tend);
     b->tend.data = b;
     b->started = true;
+    if (open_ha(b, e) == -1)
+        return -1;
     bmp_dump_start(b);
     return bgp_listener_start(b->listener, s->loop, e);
 }
@@ -197,6 +227,7 @@ static void stop(struct service *s)
     bgp_listener_stop(b->listener);
     bmp_sessions_stop(b);
     bmp_dump_stop(b);
+    ha_stop(b->ha);
     if (b->msglog)
         msglog_flush(b->msglog);
     uv_close((uv_handle_t *)&b->tick, NULL);
@@ -266,6 +297,7 @@ static void stats(struct service *s)
                where, b->n_sessions, b->refused, rc.routes, rc.sets, rc.octets_held);
     if (b->msglog)
         msglog_stats(b->msglog, where);
+    ha_stats(b->ha);
     bmp_dump_stats(b, where);
     log_notice(b->log, "---");
 }
@@ -280,6 +312,8 @@ static void bmp_close(struct service *s)
         for (struct bmp_session *x = b->sessions; x; x = x->next)
             bmp_log_router_free(&b->out, &x->log);
         b->msglog = NULL;
+        ha_free(b->ha);
+        b->ha = b->out.ha = NULL;
         msglog_close(m); /* from here on nobody calls on_room */
         bmp_log_free(&b->out);
     }
@@ -309,5 +343,6 @@ const struct service_ops bmp_service = {
     .stats = stats,
     .reload = reload,
     .reopen = reopen,
+    .signal = on_signal,
     .close = bmp_close,
 };

@@ -58,6 +58,7 @@ struct bmp {
     struct rib *rib;
     struct bmp_station *station;
     struct msglog *msglog; /* NULL: none */
+    struct ha *ha;         /* NULL: always active */
     struct bmp_log out;
     uint64_t seq;
     struct bmp_dumper *dumper; /* NULL: none */

@@ -18,8 +18,6 @@
 #include "output/ha_queue.h"
 #include "output/redis_client.h"
 
-#define KEY_END "+ha_daemon_startup_time"
-
 enum { EACH_MS = 1000, EXPIRES_MS = 3000, TIMEOUT_MS = 3000, KEY_MAX = 512, FLUSH_BATCH = 1000 };
 
 enum force { AUTO, FORCE_ACTIVE, FORCE_STANDBY };
@@ -260,16 +258,20 @@ static void quote(char *to, size_t size, const char *text)
     to[at] = '\0';
 }
 
-static void name_keys(struct ha *h)
+static void name_keys(struct ha *h, enum ha_of of)
 {
+    static const char *const ends[] = {
+        [HA_DAEMON] = "+ha_daemon_startup_time", [HA_BMP_THREAD] = "+ha_bmp_thread_startup_time"
+    };
+    const char *end = ends[of];
     const struct config *c = h->c;
     struct strbuf key, pattern;
     strbuf_init(&key, sizeof(h->key));
     strbuf_init(&pattern, sizeof(h->pattern));
     strbuf_printf(&key, "%.200s+%d+", c->ha_cluster_name, c->ha_cluster_id);
     quote(h->pattern, sizeof(h->pattern), strbuf_cstr(&key));
-    strbuf_printf(&pattern, "%s*%s", h->pattern, KEY_END);
-    strbuf_printf(&key, "%.200s%s", c->core_proc_name ? c->core_proc_name : "default", KEY_END);
+    strbuf_printf(&pattern, "%s*%s", h->pattern, end);
+    strbuf_printf(&key, "%.200s%s", c->core_proc_name ? c->core_proc_name : "default", end);
     snprintf(h->key, sizeof(h->key), "%s", strbuf_cstr(&key));
     snprintf(h->pattern, sizeof(h->pattern), "%s", strbuf_cstr(&pattern));
     strbuf_free(&key);
@@ -298,8 +300,8 @@ static int start(struct ha *h, uv_loop_t *loop, struct err *e)
     return err_set(e, ERR_SYS, "HA: cannot start a thread: %s", strerror(rc));
 }
 
-struct ha *ha_open(const struct config *c, const struct log *l, uv_loop_t *loop, const struct ha_owner *owner,
-                   struct err *e)
+struct ha *ha_open(const struct config *c, enum ha_of of, const struct log *l, uv_loop_t *loop,
+                   const struct ha_owner *owner, struct err *e)
 {
     struct ha *h = calloc(1, sizeof(*h));
     const struct redis_conf rc = {
@@ -314,7 +316,7 @@ struct ha *ha_open(const struct config *c, const struct log *l, uv_loop_t *loop,
     h->log = l;
     h->owner = *owner;
     h->started_us = clock_wall_us();
-    name_keys(h);
+    name_keys(h, of);
     h->redis = redis_new(&rc, e);
     if (h->redis)
         return start(h, loop, e) == 0 ? h : NULL;
@@ -323,16 +325,21 @@ struct ha *ha_open(const struct config *c, const struct log *l, uv_loop_t *loop,
     return NULL;
 }
 
-void ha_stop(struct ha *h)
+static void end_thread(struct ha *h)
 {
-    if (!h || !h->running)
-        return;
     pthread_mutex_lock(&h->lock);
     h->stopping = true;
     pthread_cond_signal(&h->wake);
     pthread_mutex_unlock(&h->lock);
     pthread_join(h->thread, NULL);
     h->running = false;
+}
+
+void ha_stop(struct ha *h)
+{
+    if (!h || !h->running)
+        return;
+    end_thread(h);
     const struct ha_queue_counts n = ha_queue_counts(h->queue);
     if (h->was_active)
         release(h);
@@ -346,6 +353,11 @@ void ha_free(struct ha *h)
 {
     if (!h)
         return;
+    if (h->running) { /* the service could not start */
+        end_thread(h);
+        uv_close((uv_handle_t *)&h->changed, on_dead);
+        return;
+    }
     redis_free(h->redis);
     ha_queue_free(h->queue);
     pthread_cond_destroy(&h->wake);

@@ -32,10 +32,14 @@ struct ha_owner {
     void *arg;
 };
 
+/* Whose start it is: the daemon's one service of this kind, or that of BMP beside BGP in a collector, which
+ * have a key each. */
+enum ha_of { HA_DAEMON, HA_BMP_THREAD };
+
 /* Begins to stand by until Redis has been asked for the first time. The log and the configuration outlive it.
  * NULL: e. */
-struct ha *ha_open(const struct config *c, const struct log *l, uv_loop_t *loop, const struct ha_owner *owner,
-                   struct err *e);
+struct ha *ha_open(const struct config *c, enum ha_of of, const struct log *l, uv_loop_t *loop,
+                   const struct ha_owner *owner, struct err *e);
 
 /* Is this not the moment to write? Then messages are to be kept. h: NULL says no. */
 bool ha_holds(const struct ha *h);

@@ -2,9 +2,11 @@
 """Two daemons of which one writes: a real Redis tells them apart, kill -9 takes the active one away."""
 import os
 import signal
+import socket
 import time
 
 import bgp
+import bmp
 import servers
 from bgp import Speaker, announcements, attributes, find, lines
 
@@ -173,3 +175,54 @@ def test_ha_keys(run):
     b.daemon.wait_log("WARN .*HA: another daemon of the cluster is called 'x' too: core_proc_name has to differ")
     a.daemon.stop()
     b.daemon.stop()
+
+
+def test_ha_bmp(run):
+    """The same for BMP; a collector with both has a key for each."""
+    redis = servers.Redis(run)
+    members = {}
+    for name in "ab":
+        port = run.port(socket.SOCK_STREAM)
+        d = run.daemon("pmbmpd", config=f"""
+            bmp_daemon_ip: 127.0.0.1
+            bmp_daemon_port: {port}
+            bmp_daemon_msglog_file: @DIR@/log-{name}
+            core_proc_name: {name}
+            redis_host: 127.0.0.1:{redis.port}
+            {CLUSTER.replace("bgp_", "bmp_")}""")
+        d.wait_log("waiting for BMP data")
+        d.wait_log("HA: active" if name == "a" else "HA: standing by")
+        members[name] = (d, bmp.Router(port))
+    story = [bmp.init(), bmp.peer_up(), *(bmp.routes(announce=(net,)) for net in nets(0, 20))]
+    for _, router in members.values():
+        router.say(*story)
+
+    def told(name):
+        return [row["ip_prefix"] for row in lines(run, f"log-{name}") if row.get("bmp_msg_type") == "route_monitor"]
+
+    run.wait(lambda: told("a") == nets(0, 20), "routes in the log of a")
+    assert not told("b")
+    os.killpg(members["a"][0].pid, signal.SIGKILL)
+    members["b"][1].say(*(bmp.routes(announce=(net,)) for net in nets(20, 20)))
+    members["b"][0].wait_log("HA: active")
+    run.wait(lambda: told("b") == nets(0, 40), "routes in the log of b")
+    members["b"][0].stop()
+    d = run.daemon("nfacctd", config=f"""
+        nfacctd_ip: 127.0.0.1
+        nfacctd_port: {run.port()}
+        plugins: print
+        aggregate: src_host
+        bgp_daemon: true
+        bgp_daemon_ip: 127.0.0.1
+        bgp_daemon_port: {run.port(socket.SOCK_STREAM)}
+        bgp_daemon_msglog_file: @DIR@/log-bgp
+        bmp_daemon: true
+        bmp_daemon_ip: 127.0.0.1
+        bmp_daemon_port: {run.port(socket.SOCK_STREAM)}
+        bmp_daemon_msglog_file: @DIR@/log-bmp
+        redis_host: 127.0.0.1:{redis.port}
+        {CLUSTER}""")
+    d.wait_log("HA: active", count=2)
+    run.wait(lambda: {key.split("+")[-1] for key in redis.keys() if "+default+" in key} == {"ha_daemon_startup_time", "ha_bmp_thread_startup_time"}, "its keys")
+    d.stop()
+    assert not d.said("standing by") and not d.said("is called"), d.text()
