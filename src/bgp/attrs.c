@@ -346,9 +346,9 @@ const char *bgp_attr_name(uint8_t type) { return rows[type].name ? rows[type].na
 static void keep(struct upd *u, const struct attr *at)
 {
     size_t n = (size_t)(at->p - at->whole) + at->len;
-    const uint8_t *others_end = u->others + u->others_len;
+    const uint8_t *others_end = u->others ? u->others + u->others_len : NULL;
     struct scratch *s = &u->scratch;
-    if (u->others_len == 0) {
+    if (!others_end) {
         u->others = at->whole;
     } else if (others_end != at->whole) {
         size_t move = others_end == s->p ? 0 : u->others_len; /* 0: they are the last in scratch */

@@ -230,7 +230,7 @@ bool evpn_decode(struct rib_octets key, struct rib_octets rest, struct evpn *e)
         [EVPN_JOIN_SYNC] = read_join,
         [EVPN_LEAVE_SYNC] = read_leave,
     };
-    struct cursor c = cursor_of(key.p, key.len), r = cursor_of(rest.p, rest.len);
+    struct cursor c = cursor_of(key.p, key.len), r = cursor_of(rest.len ? rest.p : key.p, rest.len);
     memset(e, 0, sizeof(*e));
     e->type = cursor_u8(&c);
     if (cursor_u8(&c) != cursor_left(&c) || e->type >= sizeof(readers) / sizeof(readers[0]) ||

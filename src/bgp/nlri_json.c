@@ -188,7 +188,7 @@ static void put_sids(struct strbuf *s, struct cursor c)
 void bgp_others_json(struct strbuf *s, struct rib_octets others)
 {
     enum { EXTENDED = 0x10, PMSI = 22, LINK_STATE = 29, PREFIX_SID = 40 };
-    struct cursor c = cursor_of(others.p, others.len);
+    struct cursor c = cursor_of(others.len ? (const void *)others.p : "", others.len);
     while (cursor_left(&c)) {
         uint8_t flags = cursor_u8(&c), type = cursor_u8(&c);
         struct cursor value = cursor_sub(&c, flags & EXTENDED ? cursor_u16(&c) : cursor_u8(&c));
