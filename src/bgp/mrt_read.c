@@ -331,7 +331,9 @@ static int read_fd(struct mrt_reader *r, int fd, bool (*go_on)(void *arg), struc
     int64_t used = 0;
     size_t need = 0;
     bool eof = false;
-    int rc = w.p ? 0 : err_set(e, ERR_LIMIT, "no memory");
+    int rc = 0;
+    if (!w.p)
+        return err_set(e, ERR_LIMIT, "no memory");
     while (rc == 0 && !eof && (!go_on || go_on(r->arg))) {
         rc = refill(fd, &w, (size_t)used, need, &eof, e);
         used = rc == 0 ? mrt_read(r, w.p, w.len, &need, e) : 0;

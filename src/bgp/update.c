@@ -121,7 +121,9 @@ enum { GROWS = 4 };
 static int parse_with(struct upd *u, uint8_t *scratch, size_t size, const uint8_t *msg, size_t len)
 {
     u->scratch = (struct scratch){ scratch, scratch + size };
-    return parse(u, msg, len);
+    int rc = parse(u, msg, len);
+    u->scratch = (struct scratch){ NULL, NULL };
+    return rc;
 }
 
 __attribute__((noinline)) static int parse_large(struct upd *u, const uint8_t *msg, size_t len)
