@@ -301,8 +301,10 @@ static int write_aside(struct netflow *nf, const char *aside, struct err *e)
     const struct file_modes modes = file_modes_of(c->files_umask, c->files_uid, c->files_gid);
     struct tmpl_field *f = calloc(UINT16_MAX, sizeof(*f));
     struct strbuf s;
+    if (!f)
+        return err_sys(e, "no memory");
     strbuf_init(&s, 64 << 20);
-    const int fd = f ? file_open_output(aside, false, &modes, NULL, e) : err_sys(e, "no memory");
+    const int fd = file_open_output(aside, false, &modes, NULL, e);
     int status = fd == -1 ? -1 : 0;
     if (fd != -1) {
         if (write_exporters(fd, nf->exporters.senders.unproven.oldest, &s, f) == -1 ||
