@@ -59,6 +59,8 @@ RATIOS = [
     ("maxrate-nf9-100k", "max_rate", "null", 0.9),
     ("tee-4", "cpu_per_Mdg", "pmacct", 3),
     ("tee-4-transparent", "cpu_per_Mdg", "pmacct", 3),
+    ("telemetry-tcp", "cpu_per_Mmsg", "pmacct", 3),
+    ("telemetry-udp", "cpu_per_Mmsg", "pmacct", 3),
     ("purge-pgsql", "cpu_per_Mrow", "pmacct", 10),
     ("purge-pgsql-copy", "client_cpu_per_Mrow", "pmacct", 5),
     ("purge-mysql", "cpu_per_Mrow", "pmacct", 8),
@@ -454,6 +456,37 @@ def replicate(build, peer, prefix, work, transparent=False, count=300000, rate=5
         sink.wait()
 
 
+def telemetry(build, peer, prefix, work, udp=False, count=200000, rate=20000):
+    """JSON messages of 400 octets from 100 routers into a file: over TCP behind Cisco's header (Debian's loses bare ones), or in datagrams."""
+    port, out, kind = free_port(), work / f"{peer}.json", "udp" if udp else "tcp"
+    path = config(work, peer, f"daemonize: false\ntelemetry_daemon_ip: 127.0.0.1\ntelemetry_daemon_port_{kind}: {port}\ntelemetry_daemon_max_peers: 200\n"
+                  f"telemetry_daemon_decoder: {'json' if udp else 'cisco_v1'}\ntelemetry_daemon_msglog_file: {out}\n" +
+                  ("telemetry_daemon_pipe_size: 4194304\n" if udp and peer == "pmacct" else ""))
+
+    def logged():
+        with out.open("rb") as f:
+            return sum(b'"event_type": "log",' in line and b'"telemetry_data": {' in line for line in f)
+
+    def during(child):
+        table = pathlib.Path("/proc/net") / kind
+        until(lambda: re.search(rf":{port:04X} ", table.read_text()))
+        time.sleep(0.5)
+        words = [build / "bench/telegen", *(["-u"] if udp else ["-c"]), str(port), "100", str(count), str(rate)]
+        sent = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+        size = [-1, 0]
+
+        def still():
+            time.sleep(0.5)
+            size[:] = size[1], out.stat().st_size
+            return size[0] == size[1]
+
+        until(still)
+        return sent
+
+    cpu, sent = measured([prefix / "sbin/pmtelemetryd", "-f", path], during, work)
+    return {"cpu_per_Mmsg": cpu / sent["messages"] * 1e6, "loss": 1 - logged() / sent["messages"]}
+
+
 TABLE = {  # without any index; Debian's pmacct writes protocols to MariaDB by name
     "mysql": "CREATE TABLE bench (ip_src CHAR(45), ip_dst CHAR(45), port_src INT, port_dst INT, ip_proto CHAR(20), packets BIGINT, bytes BIGINT)",
     "pgsql": "CREATE TABLE bench (ip_src INET, ip_dst INET, port_src INT, port_dst INT, ip_proto SMALLINT, packets BIGINT, bytes BIGINT)"}
@@ -605,7 +638,7 @@ def live(build, peer, prefix, work, count=3000000, rate=300000):
 
 # Rows that the bench of the reference material does not have.
 ONLY_OWN = {"live", "nflog", "pcap-mix-1M", "overload", "tee-4", "tee-4-transparent", "export-kafka-batch", "purge-pgsql", "purge-pgsql-copy", "purge-mysql",
-            "maps", "networks"}
+            "maps", "networks", "telemetry-tcp", "telemetry-udp"}
 OWN = {
     "nf9-1k": (ingest, "cpu_per_M", {"keys": 1000}),
     "nf9-100k": (ingest, "cpu_per_M", {}),
@@ -623,6 +656,8 @@ OWN = {
     "export-kafka-batch": (export_kafka, "purge_cpu_per_M", {"batch": True}),
     "tee-4": (replicate, "cpu_per_Mdg", {}),
     "tee-4-transparent": (replicate, "cpu_per_Mdg", {"transparent": True}),
+    "telemetry-tcp": (telemetry, "cpu_per_Mmsg", {}),
+    "telemetry-udp": (telemetry, "cpu_per_Mmsg", {"udp": True}),
     "purge-pgsql": (database, "cpu_per_Mrow", {}),
     "purge-pgsql-copy": (database, "client_cpu_per_Mrow", {"more": "sql_use_copy[p]: true\n"}),
     "purge-mysql": (database, "cpu_per_Mrow", {"kind": "mysql"}),

@@ -131,9 +131,11 @@ static struct publisher *fresh(struct telemetry *t, struct notif_source *src)
         return p;
     }
     struct publisher **at = &src->publishers;
-    while ((*at)->next)
+    while (*at && (*at)->next)
         at = &(*at)->next;
     p = *at;
+    if (!p)
+        return NULL;
     *at = NULL;
     t->total.faults[TELE_FAULT_INCOMPLETE] += reassembly_clear(&t->pool, &p->unfinished);
     *p = (struct publisher){ 0 };

@@ -137,7 +137,7 @@ static void count_octets(struct reassembly_pool *pool, struct unfinished *u, siz
 static int mark(struct reassembly_pool *pool, struct unfinished *u, unsigned number)
 {
     const unsigned words = number / 64 + 1;
-    if (words > u->words) {
+    if (!u->seen || words > u->words) {
         uint64_t *seen = realloc(u->seen, words * sizeof(*seen));
         if (!seen)
             return -1;
@@ -246,7 +246,9 @@ void reassembly_expire(struct reassembly_pool *pool, int64_t now_us)
 unsigned reassembly_clear(struct reassembly_pool *pool, struct reassembly *r)
 {
     const unsigned n = r->n;
-    while (r->oldest)
-        drop(pool, r->oldest);
+    for (struct unfinished *u = r->oldest, *next; u; u = next) {
+        next = u->newer;
+        drop(pool, u);
+    }
     return n;
 }
