@@ -171,12 +171,12 @@ static void column_kind(struct fcol *c)
 
 static void column_tag(struct fcol *c, unsigned number)
 {
-    static const uint8_t wire[] = {
-        [AS_NUMBER] = PROTO_VARINT, [AS_DOUBLE] = PROTO_I64, [AS_TEXT] = PROTO_LEN
-    };
+    const enum proto_wire wire = c->type == AS_NUMBER   ? PROTO_VARINT
+                                 : c->type == AS_DOUBLE ? PROTO_I64
+                                                        : PROTO_LEN;
     c->number = (uint8_t)number;
     if (c->put)
-        c->prefix_len = (uint8_t)(proto_put_tag(c->prefix, number, wire[c->type]) - c->prefix);
+        c->prefix_len = (uint8_t)(proto_put_tag(c->prefix, number, wire) - c->prefix);
 }
 
 static void more(struct format *f, unsigned number, put_fn *put, uint8_t type, uint16_t off, uint8_t where,

@@ -222,7 +222,8 @@ struct msglog_avro msglog_avro_of(const struct config *c, int output, const char
                                             .label_as_map = c->pre_tag_label_encode_as_map,
                                             .comms_as_array = c->bgp_comms_encode_as_array,
                                             .as_path_as_array = c->as_path_encode_as_array,
-                                            .origin_as_int = c->bgp_origin_as_int } };
+                                            .origin_as_int = c->bgp_origin_as_int,
+                                            .roa = c->routing.roas_file || c->routing.rtr_cache } };
 }
 
 /* The schemas of the records that this stream may have: an array, which Avro reads as a union. */
