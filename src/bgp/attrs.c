@@ -137,7 +137,7 @@ static bool attr_next_hop(struct upd *u, const struct attr *at, const char **wha
     if (!right_len(at, 4, what))
         return false;
     uint32_t v = load_be32(at->p);
-    if (v != 0 && v >> 28 != 0xe)
+    if ((v != 0 && v >> 28 != 0xe) || u->caps->monitored)
         addr_set_v4(&u->next_hop, at->p);
     return true;
 }
@@ -296,7 +296,13 @@ static bool attr_reach(struct upd *u, const struct attr *at, const char **what)
     mp->nlri = c;
     mp->there = true;
     *what = "length of the next hop does not fit the family";
-    return mp->family == BGP_FAMILIES || nlri_next_hop(mp->family, hop, &mp->next_hop);
+    if (mp->family == BGP_FAMILIES)
+        return true;
+    const bool v4 = cursor_left(&hop) == 4 || cursor_left(&hop) == 12;
+    if (!nlri_next_hop(mp->family, hop, &mp->next_hop))
+        return false;
+    mp->hop_mapped = !v4 && addr_is_v4(&mp->next_hop);
+    return true;
 }
 
 static bool attr_unreach(struct upd *u, const struct attr *at, const char **what)
@@ -367,6 +373,8 @@ static void keep(struct upd *u, const struct attr *at)
 static void fault(struct upd *u, const struct attr *at, enum bgp_action action, uint8_t subcode,
                   const char *what)
 {
+    if (action == BGP_WITHDRAW && u->caps->monitored)
+        action = BGP_DISCARD;
     bool tells = action > u->err->action;
     bgp_fault(u->err, action, BGP_ERR_UPDATE, subcode, what);
     if (!tells)

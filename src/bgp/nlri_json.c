@@ -157,37 +157,9 @@ static void put_pmsi(struct strbuf *s, struct cursor c)
     strbuf_lit(s, "\"}");
 }
 
-/* RFC 9252 §2: SIDs of services, of all TLVs 5 and 6. */
-static void put_sids(struct strbuf *s, struct cursor c)
-{
-    enum { L3_SERVICE = 5, L2_SERVICE = 6, SID_INFORMATION = 1, SID = 16 };
-    bool some = false;
-    while (cursor_left(&c)) {
-        uint8_t type = cursor_u8(&c);
-        struct cursor service = cursor_sub(&c, cursor_u16(&c));
-        cursor_skip(&service, 1);
-        while ((type == L3_SERVICE || type == L2_SERVICE) && cursor_left(&service)) {
-            uint8_t sub = cursor_u8(&service);
-            struct cursor value = cursor_sub(&service, cursor_u16(&service));
-            cursor_skip(&value, 1);
-            const uint8_t *sid = sub == SID_INFORMATION ? cursor_take(&value, SID) : NULL;
-            if (!sid)
-                continue;
-            if (!some)
-                json_name(s, "srv6_sids");
-            strbuf_str(s, some ? ", \"" : "[\"");
-            text_v6(s, sid);
-            strbuf_char(s, '"');
-            some = true;
-        }
-    }
-    if (some)
-        strbuf_char(s, ']');
-}
-
 void bgp_others_json(struct strbuf *s, struct rib_octets others)
 {
-    enum { EXTENDED = 0x10, PMSI = 22, LINK_STATE = 29, PREFIX_SID = 40 };
+    enum { EXTENDED = 0x10, PMSI = 22, LINK_STATE = 29 };
     struct cursor c = cursor_of(others.len ? (const void *)others.p : "", others.len);
     while (cursor_left(&c)) {
         uint8_t flags = cursor_u8(&c), type = cursor_u8(&c);
@@ -198,7 +170,5 @@ void bgp_others_json(struct strbuf *s, struct rib_octets others)
             bgp_ls_attr_json(s, value.p, cursor_left(&value));
         else if (type == PMSI)
             put_pmsi(s, value);
-        else if (type == PREFIX_SID)
-            put_sids(s, value);
     }
 }

@@ -14,7 +14,7 @@ void bgp_nlri_json(struct strbuf *s, const struct rib_key *k, struct rib_octets 
 /* The route distinguisher of a key, wherever its family has it; NULL: none. */
 const uint8_t *bgp_key_rd(const struct rib_key *k);
 
-/* Members of attributes that are kept whole (rib_attrs.others): those of BGP-LS; pmsi_tunnel; srv6_sids. */
+/* Members of attributes that are kept whole (rib_attrs.others): those of BGP-LS; pmsi_tunnel. */
 void bgp_others_json(struct strbuf *s, struct rib_octets others);
 
 #endif

@@ -80,15 +80,18 @@ struct bgp_session_caps {
     bool refresh;          /* ROUTE-REFRESH may be sent */
     bool enhanced_refresh; /* RFC 7313 */
     bool external;         /* eBGP: LOCAL_PREF, ORIGINATOR_ID and CLUSTER_LIST are discarded (RFC 7606 §7) */
-    bool keep_all;         /* attributes that only a copy of the message needs are kept too (RIB_OTHERS) */
-    uint64_t families;     /* UPDATEs of other ones are skipped and counted */
-    uint64_t add_path;     /* a path identifier stands before each NLRI received */
+    bool
+        monitored;     /* BMP: what a router tells of others is shown as it is. Attributes for which RFC 7606
+                        * would    have the routes withdrawn are left out alone; without NEXT_HOP it is 0.0.0.0 */
+    bool keep_all;     /* attributes that only a copy of the message needs are kept too (RIB_OTHERS) */
+    uint64_t families; /* UPDATEs of other ones are skipped and counted */
+    uint64_t add_path; /* a path identifier stands before each NLRI received */
     uint64_t ext_next_hop;
     uint64_t multi_labels;
 };
 
 /* What comes of two OPENs for the one who receives: `ours` was sent to him who sent `theirs`. `external` and
- * `keep_all` stay false. */
+ * `keep_all` stay false, as does monitored. */
 void bgp_negotiate(const struct bgp_open *ours, const struct bgp_open *theirs, struct bgp_session_caps *c);
 
 #endif

@@ -75,11 +75,19 @@ static void put_comms(struct strbuf *s, const struct rib_attrs *a, const struct 
     }
 }
 
+static void put_next_hop(struct strbuf *s, const struct rib_attrs *a)
+{
+    char text[ADDR_TEXT];
+    strbuf_str(s, a->has & RIB_HOP_MAPPED ? ", \"bgp_nexthop\": \"::ffff:" : ", \"bgp_nexthop\": \"");
+    strbuf_add(s, text, addr_text(&a->next_hop, text));
+    strbuf_char(s, '"');
+}
+
 void bgp_attrs_json(struct strbuf *s, const struct rib_attrs *a, const struct bgp_json_style *st)
 {
     static const char *const origins[] = { "i", "e", "u" };
     if (a->has & RIB_NEXT_HOP)
-        json_addr(s, "bgp_nexthop", &a->next_hop);
+        put_next_hop(s, a);
     if (a->has & RIB_AS_PATH && st->as_path_as_array)
         put_path_array(s, a->as_path);
     else if (a->has & RIB_AS_PATH)

@@ -53,6 +53,11 @@ static void check_mandatory(struct upd *u, bool classic)
     static const char *const missing[] = { "ORIGIN is missing", "AS_PATH is missing",
                                            "NEXT_HOP is missing, or is no host's address" };
     static const uint32_t bits[] = { RIB_ORIGIN, RIB_AS_PATH, RIB_NEXT_HOP };
+    if (u->caps->monitored) {
+        if (classic && !addr_is_set(&u->next_hop))
+            addr_set_v4(&u->next_hop, (const uint8_t[4]){ 0 });
+        return;
+    }
     bool no_hop = classic && !addr_is_set(&u->next_hop);
     for (unsigned i = 0; i < 3; i++) {
         if (i < 2 ? u->a.has & bits[i] : !no_hop)
@@ -65,12 +70,13 @@ static void check_mandatory(struct upd *u, bool classic)
 }
 
 /* Routes that share a next hop. Malformed attributes make withdrawals of them. */
-static int announce(struct upd *u, const struct addr *hop, struct cursor c, enum bgp_family f)
+static int announce(struct upd *u, const struct addr *hop, bool mapped, struct cursor c, enum bgp_family f)
 {
     if (u->err->action >= BGP_WITHDRAW)
         return routes(u, c, f, false, u->ops->withdraw);
     u->a.next_hop = *hop;
-    u->a.has = addr_is_set(hop) ? u->a.has | RIB_NEXT_HOP : u->a.has & ~(uint32_t)RIB_NEXT_HOP;
+    u->a.has &= ~(uint32_t)(RIB_NEXT_HOP | RIB_HOP_MAPPED);
+    u->a.has |= (addr_is_set(hop) ? RIB_NEXT_HOP : 0) | (mapped ? RIB_HOP_MAPPED : 0);
     u->ops->attrs(u->arg, &u->a);
     return routes(u, c, f, false, u->ops->announce);
 }
@@ -107,9 +113,9 @@ static int parse(struct upd *u, const uint8_t *msg, size_t len)
     if (!classic && !mp)
         return 0;
     check_mandatory(u, classic);
-    if (mp && announce(u, &u->reach.next_hop, u->reach.nlri, u->reach.family) != 0)
+    if (mp && announce(u, &u->reach.next_hop, u->reach.hop_mapped, u->reach.nlri, u->reach.family) != 0)
         return -1;
-    if (classic && announce(u, &u->next_hop, p.nlri, BGP_IPV4_UNICAST) != 0)
+    if (classic && announce(u, &u->next_hop, false, p.nlri, BGP_IPV4_UNICAST) != 0)
         return -1;
     return 0;
 }
@@ -162,7 +168,7 @@ static int parse_attrs(struct upd *u, const uint8_t *p, size_t len)
         return 0;
     u->a.next_hop = mp ? u->reach.next_hop : u->next_hop;
     if (addr_is_set(&u->a.next_hop))
-        u->a.has |= RIB_NEXT_HOP;
+        u->a.has |= RIB_NEXT_HOP | (mp && u->reach.hop_mapped ? RIB_HOP_MAPPED : 0);
     u->ops->attrs(u->arg, &u->a);
     return 0;
 }

@@ -23,6 +23,7 @@ struct mp_part {
     uint8_t safi;
     enum bgp_family family;
     struct addr next_hop;
+    bool hop_mapped; /* it is IPv4, as an IPv6 address */
     struct cursor nlri;
 };
 

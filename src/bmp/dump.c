@@ -88,16 +88,8 @@ int bmp_dump_open(struct bmp *b, struct err *e)
     }
     d->b = b;
     d->slots = (unsigned)b->k->dump_time_slots;
-    bmp_log_init(&d->out,
-                 &(struct bmp_log_conf){ .msglog = d->msglog,
-                                         .style = { .utc = c->timestamps_utc,
-                                                    .secs = c->timestamps_secs,
-                                                    .epoch = c->timestamps_since_epoch,
-                                                    .rfc3339 = c->timestamps_rfc3339 },
-                                         .routes = { .comms_as_array = c->bgp_comms_encode_as_array,
-                                                     .as_path_as_array = c->as_path_encode_as_array },
-                                         .label_as_map = c->pre_tag_label_encode_as_map,
-                                         .set_pd = b->k->set_pd });
+    const struct bmp_log_conf lc = bmp_log_conf_of(b, &mc, d->msglog);
+    bmp_log_init(&d->out, &lc);
     b->dumper = d;
     return 0;
 }

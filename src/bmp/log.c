@@ -70,6 +70,8 @@ static void write_line(struct bmp_log *l, const struct bmp_log_router *lr)
 static void write_members(struct bmp_log *l, const struct bmp_log_router *lr)
 {
     strbuf_clear(&l->line);
+    if (l->c.writer_id)
+        members_word(&l->ms, "writer_id", l->c.writer_id);
     members_json(&l->ms, l->c.label_as_map, &l->line);
     write_line(l, lr);
 }
@@ -161,6 +163,8 @@ static void make_tail(struct bmp_log *l, const struct bmp_log_router *lr, const 
     json_uint(s, "peer_asn", r->peer->as);
     json_uint(s, "peer_tcp_port", 0);
     json_word(s, "bmp_msg_type", r->type == BMP_LOG_DELETE ? "internal" : "route_monitor");
+    if (l->c.writer_id)
+        json_text(s, "writer_id", l->c.writer_id, strlen(l->c.writer_id));
     strbuf_char(s, '}');
 }
 

@@ -16,6 +16,7 @@ struct bmp_log_conf {
     struct time_style style;
     struct bgp_json_style routes;
     bool label_as_map, set_pd;
+    const char *writer_id; /* last member of each line, which brokers want; NULL: none. Outlives the log */
     /* Validity of a route by RPKI: its letter, 0 for none. NULL: not asked for. */
     char (*roa)(void *arg, const struct rib_key *k, const struct rib_attrs *a);
     void *roa_arg;

@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/clock.h"
 #include "bmp/bmp.h"
 #include "bmp/service_impl.h"
+#include "output/writerid.h"
 
 static void on_room(void *arg)
 {
@@ -83,7 +85,8 @@ static int check_log(const struct config *c, struct err *e)
 
 static int check(const struct service *s, struct err *e)
 {
-    if (ha_check(s->set, s->c, e) == -1 || check_log(s->c, e) == -1 || bmp_dump_check(s->c, e) == -1)
+    if (ha_check(s->set, s->c, e) == -1 || check_log(s->c, e) == -1 || bmp_dump_check(s->c, e) == -1 ||
+        writer_id_check(s->c->writer_id_string, e) == -1)
         return -1;
     return !s->c->bmp.tag_map ? 0
                               : peertags_load(s->maps, "bmp_daemon_tag_map", s->c->bmp.tag_map,
@@ -91,6 +94,22 @@ static int check(const struct service *s, struct err *e)
 }
 
 /* ---- opening */
+
+struct bmp_log_conf bmp_log_conf_of(const struct bmp *b, const struct msglog_conf *m, struct msglog *log)
+{
+    const struct config *c = b->s->c;
+    const bool broker = m->amqp.routing_key || m->kafka.topic;
+    return (struct bmp_log_conf){ .msglog = log,
+                                  .style = { .utc = c->timestamps_utc,
+                                             .secs = c->timestamps_secs,
+                                             .epoch = c->timestamps_since_epoch,
+                                             .rfc3339 = c->timestamps_rfc3339 },
+                                  .routes = { .comms_as_array = c->bgp_comms_encode_as_array,
+                                              .as_path_as_array = c->as_path_encode_as_array },
+                                  .label_as_map = c->pre_tag_label_encode_as_map,
+                                  .set_pd = c->bmp.set_pd,
+                                  .writer_id = broker ? b->writer_id.p : NULL };
+}
 
 static int open_log(struct bmp *b, struct err *e)
 {
@@ -101,21 +120,18 @@ static int open_log(struct bmp *b, struct err *e)
     b->msglog = msglog_open(&mc, b->log, e);
     if (!b->msglog)
         return -1;
-    bmp_log_init(&b->out,
-                 &(struct bmp_log_conf){ .msglog = b->msglog,
-                                         .style = { .utc = c->timestamps_utc,
-                                                    .secs = c->timestamps_secs,
-                                                    .epoch = c->timestamps_since_epoch,
-                                                    .rfc3339 = c->timestamps_rfc3339 },
-                                         .routes = { .comms_as_array = c->bgp_comms_encode_as_array,
-                                                     .as_path_as_array = c->as_path_encode_as_array },
-                                         .label_as_map = c->pre_tag_label_encode_as_map,
-                                         .set_pd = c->bmp.set_pd });
+    const struct bmp_log_conf lc = bmp_log_conf_of(b, &mc, b->msglog);
+    bmp_log_init(&b->out, &lc);
     return 0;
 }
 
 static int open_state(struct bmp *b, struct err *e)
 {
+    const struct config *c = b->s->c;
+    strbuf_init(&b->writer_id, 1024);
+    writer_id_expand(&b->writer_id, c->writer_id_string, c->core_proc_name ? c->core_proc_name : "default",
+                     getpid());
+    (void)strbuf_cstr(&b->writer_id);
     b->buffer = malloc(BMP_READ);
     b->rib = rib_new();
     b->station =
@@ -151,13 +167,13 @@ static int bmp_open(struct service *s, struct err *e)
     b->s = s;
     b->k = k;
     b->log = &s->log;
+    if (k->max_peers)
+        log_info(b->log, "maximum BMP peers allowed: %d", k->max_peers);
     if (open_state(b, e) == -1 || open_log(b, e) == -1 || bmp_dump_open(b, e) == -1)
         return -1;
     b->listener = bgp_listener_open(&lc, e);
     if (!b->listener)
         return -1;
-    if (k->max_peers)
-        log_info(b->log, "maximum BMP peers allowed: %d", k->max_peers);
     log_info(b->log, "waiting for BMP data on interface=%s ip=%s port=%d/tcp",
              k->interface ? k->interface : "all", k->ip ? k->ip : "::", k->port);
     return 0;
@@ -266,9 +282,10 @@ static void say_counts(struct bmp *b, const char *where, const char *who, const 
     for (unsigned i = 1; i < BMP_FAULTS; i++)
         strbuf_printf(&s, " %s=%" PRIu64, bmp_fault_word((enum bmp_fault)i), c->faults[i]);
     log_notice(b->log,
-               "stats [%s] %s refused%s treated_as_withdraw=%" PRIu64 " routes_lost=%" PRIu64
-               " marks_lost=%" PRIu64,
-               where, who, strbuf_cstr(&s), c->updates_withdrawn, c->routes_lost, c->marks_lost);
+               "stats [%s] %s refused%s treated_as_withdraw=%" PRIu64 " withdrawn_unknown=%" PRIu64
+               " routes_lost=%" PRIu64 " marks_lost=%" PRIu64,
+               where, who, strbuf_cstr(&s), c->updates_withdrawn, c->withdrawn_unknown, c->routes_lost,
+               c->marks_lost);
     strbuf_free(&s);
 }
 
@@ -328,6 +345,7 @@ static void bmp_close(struct service *s)
     allow_free(b->allow);
     bgp_listener_free(b->listener);
     free(b->buffer);
+    strbuf_free(&b->writer_id);
 }
 
 struct rib *bmp_service_rib(const struct service *s) { return ((const struct bmp *)s->state)->rib; }

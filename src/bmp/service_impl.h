@@ -63,6 +63,7 @@ struct bmp {
     uint64_t seq;
     struct bmp_dumper *dumper; /* NULL: none */
     uint8_t *buffer;
+    struct strbuf writer_id;
     struct bmp_session *sessions;
     unsigned n_sessions;
     struct bmp_counts gone; /* of routers that have left */
@@ -99,7 +100,10 @@ void bmp_dump_stats(struct bmp *b, const char *where);
 void bmp_dump_stop(struct bmp *b);
 void bmp_dump_close(struct bmp *b);
 
-/* The wall clock now, and whether messages may be written (both logs). */
+/* May messages be written? */
 bool bmp_room(struct bmp *b);
+
+/* How lines of this log are written; `m`: whose keys m's are. */
+struct bmp_log_conf bmp_log_conf_of(const struct bmp *b, const struct msglog_conf *m, struct msglog *log);
 
 #endif

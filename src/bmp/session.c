@@ -107,6 +107,7 @@ static void add_counts(struct bmp_counts *to, const struct bmp_counts *from)
     to->marks_lost += from->marks_lost;
     to->announced += from->announced;
     to->withdrawn += from->withdrawn;
+    to->withdrawn_unknown += from->withdrawn_unknown;
 }
 
 void bmp_session_gone(struct bmp *b, struct bmp_session *x)
@@ -267,9 +268,8 @@ static ssize_t read_once(struct bmp_session *x)
     if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return 0;
     if (n <= 0) {
-        char why[128];
-        snprintf(why, sizeof(why), "BMP session closed by the router%s%s", n ? ": " : "",
-                 n ? strerror(errno) : "");
+        char why[64];
+        snprintf(why, sizeof(why), "BMP connection reset by peer (%d).", n ? errno : 0);
         end_session(x, why);
         return -1;
     }

@@ -20,6 +20,7 @@ struct view {
 struct peer {
     uint8_t key[KEY]; /* type, distinguisher, address (RFC 7854 §4.2, RFC 8671 §4) */
     bool up;
+    uint32_t as; /* of its Peer Up */
     struct bgp_session_caps in, out, loc;
     struct view *view[BMP_RIBS];
 };
@@ -313,6 +314,7 @@ static void peer_up(struct bmp_router *r, const struct bmp_msg *m, int64_t at_us
     if (p->up)
         peer_flush(r, p, at_us);
     p->up = true;
+    p->as = m->peer.as;
     negotiate(p, m, r);
 }
 
@@ -325,6 +327,7 @@ static void peer_down(struct bmp_router *r, const struct bmp_msg *m, int64_t at_
         return; /* routers say so of peers that never were up */
     peer_flush(r, p, at_us);
     p->up = false;
+    p->as = 0;
 }
 
 /* ---- routes */
@@ -355,6 +358,8 @@ static void on_attrs(void *arg, const struct rib_attrs *a)
     x->attrs = *a;
     x->has_attrs = true;
     x->set = rib_attrs_intern(pool, a);
+    if (x->set)
+        rib_attrs_get(pool, x->set, &x->attrs);
     x->r->st->serial++;
 }
 
@@ -387,11 +392,12 @@ static void on_withdraw(void *arg, const struct rib_key *k, struct rib_octets la
     const int found = rib_withdraw(x->r->st->c.rib, x->view->rib_peer, k, &was);
     if (found == -1)
         no_memory(x->r);
-    if (found == 1)
-        rib_attrs_get(rib_pool(x->r->st->c.rib), was.attrs, &a);
-    tell(x, BMP_LOG_WITHDRAW, k,
-         found == 1 ? (struct rib_octets){ was.labels, was.labels_len } : (struct rib_octets){ 0 },
-         found == 1 ? &a : NULL, 0);
+    if (found != 1) { /* there is nothing to tell of */
+        x->r->counts.withdrawn_unknown += found == 0;
+        return;
+    }
+    rib_attrs_get(rib_pool(x->r->st->c.rib), was.attrs, &a);
+    tell(x, BMP_LOG_WITHDRAW, k, (struct rib_octets){ was.labels, was.labels_len }, &a, 0);
 }
 
 static void on_end_of_rib(void *arg, uint16_t afi, uint8_t safi)
@@ -488,7 +494,8 @@ static void say_no_up(struct bmp_router *r, const struct bmp_peer *p)
 
 static void route_monitoring(struct bmp_router *r, const struct bmp_msg *m, int64_t at_us)
 {
-    struct reading x = { .r = r, .head = &m->peer, .at_us = at_us };
+    struct bmp_peer head = m->peer;
+    struct reading x = { .r = r, .head = &head, .at_us = at_us };
     struct bmp_octets update = m->version >= 4 ? (struct bmp_octets){ 0 } : m->update;
     struct bgp_error e = { 0 };
     r->st->messages++;
@@ -497,14 +504,15 @@ static void route_monitoring(struct bmp_router *r, const struct bmp_msg *m, int6
         return;
     if (!x.peer->up)
         say_no_up(r, &m->peer);
+    head.as = x.peer->as; /* as consumers know it: 0 without a Peer Up, whatever the header says */
     struct bgp_session_caps c = *caps_of(x.peer, m->peer.rib);
     c.as4 = !m->peer.as2;
-    c.ext_message = true;
+    c.ext_message = c.monitored = true;
     if (m->version >= 4 && !read_tlvs(&x, m, &c, &update)) {
         say_fault(r, BMP_FAULT_NO_UPDATE);
         return;
     }
-    x.view = view_get(r, x.peer, &m->peer);
+    x.view = view_get(r, x.peer, &head);
     if (!x.view) {
         no_memory(r);
         return;

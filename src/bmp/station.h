@@ -58,6 +58,7 @@ struct bmp_counts {
     uint64_t routes_lost;       /* no memory for them */
     uint64_t marks_lost;
     uint64_t announced, withdrawn;
+    uint64_t withdrawn_unknown; /* of these, routes that nobody had announced */
 };
 
 struct bmp_station_conf {

@@ -38,9 +38,9 @@ struct worker {
     unsigned needs_version;
     bool splits;
     const struct customs *customs;
-    uint64_t customs_of_packets; /* those in use that are taken out of packets */
-    bool customs_brought;        /* by the decoder, which empties what it does not bring */
-    struct flow swapped;         /* scratch for sums */
+    uint64_t customs_of_packets;     /* those in use that are taken out of packets */
+    bool customs_brought;            /* by the decoder, which empties what it does not bring */
+    struct flow swapped;             /* scratch for sums */
     const struct routes_ops *routes; /* NULL: nobody asks for any */
     void *route_state;
     struct routed routed;

@@ -150,7 +150,9 @@ static int set_defaults(rd_kafka_conf_t *conf, struct err *e)
 
 static int read_file(const struct kafka_client *k, rd_kafka_conf_t *conf, struct err *e)
 {
-    log_info(k->c.log, "[%s] Reading librdkafka global config.", k->c.config_file);
+    struct log l = *k->c.log;
+    l.type[strcspn(l.type, "/")] = '\0'; /* "core" of "core/BMP": what watches logs knows the line so */
+    log_info(&l, "[%s] Reading librdkafka global config.", k->c.config_file);
     return kafka_conf_read(conf, k->c.config_file, e);
 }
 

@@ -19,7 +19,9 @@ enum {
 struct set {
     uint32_t refs;
     uint32_t waits; /* how often it stands in the queue of what is to be freed */
-    uint32_t hash, size;
+    uint32_t hash;
+    uint32_t size : 31,
+        hop_mapped : 1; /* the latter no part of what makes sets equal: as the first one came */
     uint8_t body[];
 };
 
@@ -162,7 +164,7 @@ static inline void copy_scalar(uint8_t *to, const uint8_t *from, size_t size)
 static size_t pack(uint8_t *to, const struct rib_attrs *a)
 {
     const uint8_t *from = (const uint8_t *)a;
-    uint32_t has = a->has;
+    uint32_t has = a->has & ~(uint32_t)RIB_HOP_MAPPED;
     uint8_t *p = to + sizeof(has);
     if (has & RIB_NEXT_HOP) {
         bool v4 = addr_is_v4(&a->next_hop);
@@ -199,7 +201,7 @@ void rib_attrs_get(const struct rib_pool *pool, uint32_t id, struct rib_attrs *a
     uint32_t has;
     memcpy(&has, p, sizeof(has));
     p += sizeof(has);
-    a->has = has & ~(uint32_t)HOP_V4;
+    a->has = (has & ~(uint32_t)HOP_V4) | (set_of(pool, id)->hop_mapped ? RIB_HOP_MAPPED : 0);
     if (has & HOP_V4)
         addr_set_v4(&a->next_hop, p);
     else if (has & RIB_NEXT_HOP)
@@ -326,7 +328,7 @@ static int make_room(struct rib_pool *p)
     return 0;
 }
 
-static uint32_t add(struct rib_pool *p, uint32_t hash, const uint8_t *body, size_t size)
+static uint32_t add(struct rib_pool *p, uint32_t hash, const uint8_t *body, size_t size, bool hop_mapped)
 {
     if (make_room(p))
         return 0;
@@ -337,7 +339,8 @@ static uint32_t add(struct rib_pool *p, uint32_t hash, const uint8_t *body, size
             slab_free(p->slab, s, sizeof(*s) + size);
         return 0;
     }
-    *s = (struct set){ .refs = 1, .hash = hash, .size = (uint32_t)size };
+    *s =
+        (struct set){ .refs = 1, .hash = hash, .size = (uint32_t)size & INT32_MAX, .hop_mapped = hop_mapped };
     memcpy(s->body, body, size);
     /* Release: who finds the number in a trie finds the set (pairs with the acquire in set_of). */
     atomic_store_explicit(&entry_of(p, id)->set, s, memory_order_release);
@@ -354,7 +357,7 @@ uint32_t rib_attrs_intern(struct rib_pool *p, const struct rib_attrs *a)
     uint32_t hash = (uint32_t)XXH3_64bits_withSeed(p->packed, size, p->seed);
     uint32_t id = find(p, hash, p->packed, size);
     if (!id)
-        return add(p, hash, p->packed, size);
+        return add(p, hash, p->packed, size, a->has & RIB_HOP_MAPPED);
     rib_attrs_ref(p, id);
     return id;
 }

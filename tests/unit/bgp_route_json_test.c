@@ -44,13 +44,13 @@ static void attrs(void **state)
     (void)state;
     check_attrs(
         &a, &(struct bgp_json_style){ 0 },
-        ", \"bgp_nexthop\": \"192.0.2.1\", \"as_path\": \"65001 65536 {1,2}\", \"comms\": \"65001:7 "
+        ", \"bgp_nexthop\": \"::ffff:192.0.2.1\", \"as_path\": \"65001 65536 {1,2}\", \"comms\": \"65001:7 "
         "65001:8\", "
         "\"ecomms\": \"RT:64497:42\", \"lcomms\": \"65001:1:2\", \"origin\": \"u\", \"local_pref\": 100, "
         "\"med\": 10, \"aigp\": 1099511627776, \"psid_li\": 3, \"otc\": 65000");
     check_attrs(
         &a, &(struct bgp_json_style){ true, true, true },
-        ", \"bgp_nexthop\": \"192.0.2.1\", \"as_path\": [\"65001\", \"65536\", \"{1,2}\"], \"comms\": "
+        ", \"bgp_nexthop\": \"::ffff:192.0.2.1\", \"as_path\": [\"65001\", \"65536\", \"{1,2}\"], \"comms\": "
         "[\"65001:7\", \"65001:8\"], \"ecomms\": [\"RT:64497:42\"], \"lcomms\": [\"65001:1:2\"], "
         "\"origin\": 2, \"local_pref\": 100, \"med\": 10, \"aigp\": 1099511627776, \"psid_li\": 3, "
         "\"otc\": 65000");

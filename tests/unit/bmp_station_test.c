@@ -149,7 +149,7 @@ static void streams(void **state)
           "init;peer_up;update 203.0.113/24 path 6;eor;",
           1 },
         { { UP(OPEN_AS4), ROUTE(ANNOUNCE), ROUTE(WITHDRAW), ROUTE(WITHDRAW) },
-          "peer_up;update 203.0.113/24 path 6;withdraw 203.0.113/24 path 6;withdraw 203.0.113/24;",
+          "peer_up;update 203.0.113/24 path 6;withdraw 203.0.113/24 path 6;",
           0 },
         /* routes without a Peer Up; Peer Down before it */
         { { "03 02 " PEER "02 0000", ROUTE(ANNOUNCE) }, "peer_down;update 203.0.113/24 path 6;", 1 },
