@@ -62,6 +62,8 @@ struct amqp_keys {
     int port, exchange_type; /* 0 direct, 1 fanout, 2 topic */
     int routing_key_rr, frame_max, heartbeat_s, retry_s;
     bool persistent;
+    const char *ca_file, *cert_file,
+        *key_file; /* ca_file NULL: no TLS; the others: what the client shows of itself */
 };
 
 /* kafka_output, amqp_output: how rows become messages (output/body.h). */

@@ -4,7 +4,8 @@
 #include "output/amqp_client.h"
 
 #include <amqp.h>
-#include <amqp_tcp_socket.h> /* after it */
+#include <amqp_ssl_socket.h> /* after it */
+#include <amqp_tcp_socket.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -76,13 +77,42 @@ static int check(struct amqp_client *a, amqp_rpc_reply_t r, const char *doing, s
     return gone_status(a, e, doing, r.library_error);
 }
 
+/* A socket that speaks TLS: the server has to be who it says it is. */
+static amqp_socket_t *tls_socket(struct amqp_client *a, struct err *e)
+{
+    const struct amqp_keys *k = a->keys;
+    amqp_socket_t *s = amqp_ssl_socket_new(a->conn);
+    if (!s) {
+        err_set(e, ERR_SYS, "no memory for TLS");
+        return NULL;
+    }
+    amqp_ssl_socket_set_verify_peer(s, true);
+    amqp_ssl_socket_set_verify_hostname(s, true);
+    if (amqp_ssl_socket_set_cacert(s, k->ca_file) != AMQP_STATUS_OK) {
+        err_set(e, ERR_CONFIG, "'%s' holds no certificate authority", k->ca_file);
+        return NULL;
+    }
+    if (k->cert_file && k->key_file &&
+        amqp_ssl_socket_set_key(s, k->cert_file, k->key_file) != AMQP_STATUS_OK) {
+        err_set(e, ERR_CONFIG, "'%s' and '%s' are no certificate and key", k->cert_file, k->key_file);
+        return NULL;
+    }
+    return s;
+}
+
+static amqp_socket_t *socket_of(struct amqp_client *a, struct err *e)
+{
+    err_set(e, ERR_SYS, "no memory for AMQP");
+    a->conn = amqp_new_connection();
+    return !a->conn ? NULL : a->keys->ca_file ? tls_socket(a, e) : amqp_tcp_socket_new(a->conn);
+}
+
 static int open_socket(struct amqp_client *a, const struct timeval *wait, struct err *e)
 {
-    a->conn = amqp_new_connection();
-    amqp_socket_t *s = a->conn ? amqp_tcp_socket_new(a->conn) : NULL;
+    amqp_socket_t *s = socket_of(a, e);
     if (!s) {
         hang_up(a);
-        return err_sys(e, "no memory for AMQP");
+        return -1;
     }
     const int rc = amqp_socket_open_noblock(s, a->keys->host, a->keys->port, wait);
     if (rc != AMQP_STATUS_OK)

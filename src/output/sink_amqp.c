@@ -34,7 +34,7 @@ struct sink_amqp {
 
 /* ---- confirms */
 
-static struct under_way *at(struct sink_amqp *s, unsigned i) { return &s->ring[(s->first + i) % WINDOW]; }
+static struct under_way *nth(struct sink_amqp *s, unsigned i) { return &s->ring[(s->first + i) % WINDOW]; }
 
 static void settle(struct sink_amqp *s, struct under_way *u, enum fate fate, const char *why)
 {
@@ -47,7 +47,7 @@ static void settle(struct sink_amqp *s, struct under_way *u, enum fate fate, con
 /* Those at the front that are done. */
 static void let_go(struct sink_amqp *s)
 {
-    for (; s->n && at(s, 0)->done; s->n--) {
+    for (; s->n && nth(s, 0)->done; s->n--) {
         s->first = (s->first + 1) % WINDOW;
         s->first_tag++;
     }
@@ -60,7 +60,7 @@ static void on_confirm(void *arg, uint64_t tag, bool multiple, bool ok)
         return;
     const unsigned last = (unsigned)(tag - s->first_tag);
     for (unsigned i = multiple ? 0 : last; i <= last; i++)
-        settle(s, at(s, i), ok ? FATE_CONFIRMED : FATE_FAILED, "RabbitMQ could not take it");
+        settle(s, nth(s, i), ok ? FATE_CONFIRMED : FATE_FAILED, "RabbitMQ could not take it");
     let_go(s);
 }
 
@@ -68,7 +68,7 @@ static void on_confirm(void *arg, uint64_t tag, bool multiple, bool ok)
 static void settle_all(struct sink_amqp *s, enum fate fate, const char *why)
 {
     for (unsigned i = 0; i < s->n; i++)
-        settle(s, at(s, i), fate, why);
+        settle(s, nth(s, i), fate, why);
     s->n = 0;
 }
 
@@ -101,7 +101,7 @@ static enum sent amqp_send(void *carrier, const struct message *m, struct err *e
         settle_all(s, FATE_FAILED, e->text);
         return SENT_DOWN;
     }
-    *at(s, s->n++) = (struct under_way){ .id = m->id };
+    *nth(s, s->n++) = (struct under_way){ .id = m->id };
     return SENT;
 }
 
@@ -200,7 +200,24 @@ const struct sink_ops sink_amqp = {
     .stats = sink_amqp_stats,
 };
 
+/* Half of what TLS needs would be none. */
+static int check_tls(const struct amqp_keys *k, const char **key, struct err *e)
+{
+    *key = k->cert_file ? "amqp_conn_cert_file" : "amqp_conn_key_file";
+    if ((k->cert_file || k->key_file) && !k->ca_file)
+        return err_set(e, ERR_CONFIG, "set amqp_conn_ca_file too: without it there is no TLS");
+    if (!k->cert_file != !k->key_file)
+        return err_set(e, ERR_CONFIG, "a certificate needs its key, and a key its certificate");
+    return 0;
+}
+
 int sink_amqp_check(const struct config_set *set, const struct plugin_conf *pc, struct err *e)
 {
+    const char *key;
+    struct err why;
+    char at[256];
+    if (check_tls(&pc->c.amqp, &key, &why) == -1)
+        return err_set(e, ERR_CONFIG, "%s: %s: %s", config_where(set, key, pc->name, at, sizeof(at)), key,
+                       why.text);
     return messages_check(set, pc, "amqp", e);
 }

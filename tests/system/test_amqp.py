@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The plugin amqp against a real RabbitMQ; the client of amqp-tools reads."""
+import socket
 import time
 
 import netflow
@@ -118,3 +119,35 @@ def test_names(run):
         d.wait_log(rf"ERROR .*AMQP 127\.0\.0\.1:\d+: .*{why}.*waits in the spool", seconds=30)
         d.stop(seconds=60)
         assert d.said(r"WARN .*1 purges stay in the spool") or spooled(run) > 0
+
+
+def test_tls(run):
+    """The server's certificate has to come from the authority that is named; a certificate of another one is not spoken to."""
+    run.need("openssl")
+    for name in ("ca", "other"):
+        run.call("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}", "-keyout", f"{name}.key",
+                 "-out", f"{name}.pem")
+    run.call("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr")
+    run.write("san", "subjectAltName=DNS:localhost\n")
+    run.call("openssl", "x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "san",
+             "-out", "server.pem")
+    (run.dir / "server.key").chmod(0o644)
+    tls = run.port(socket.SOCK_STREAM)
+    server = servers.RabbitMQ(run, f"listeners.ssl.1 = 127.0.0.1:{tls}\nssl_options.cacertfile = {run.dir}/ca.pem\n"
+                                   f"ssl_options.certfile = {run.dir}/server.pem\nssl_options.keyfile = {run.dir}/server.key\n")
+    config = BASE.format(port=tls, refresh=1).replace("amqp_host: 127.0.0.1", "amqp_host: localhost")
+    d, port = run.nfacctd(config + "amqp_conn_ca_file: @DIR@/ca.pem\n")
+    bound(run, server, d, port)
+    flows = netflow.flows(50, dport=80)
+    send(run, port, flows)
+    run.wait(lambda: (server.length("rows") or 0) == 50, "all to arrive", 20)
+    d.stop()
+    assert sums(server.take("rows", 50)) == want(flows)
+    d, port = run.nfacctd(config + "amqp_conn_ca_file: @DIR@/other.pem\n")
+    send(run, port, flows)
+    d.wait_log(r"ERROR .*AMQP localhost:\d+: connect: .*waits in the spool", seconds=20)
+    d.stop(seconds=60)
+    assert server.length("rows") == 0 and spooled(run) > 0
+    path = run.config("plugins: amqp\namqp_conn_cert_file: /etc/passwd\n")
+    run.run_program("nfacctd", "--check-config", "-f", path, expect=1)
+    assert ":2: amqp_conn_cert_file: set amqp_conn_ca_file too" in run.stderr

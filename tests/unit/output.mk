@@ -68,3 +68,7 @@ check_PROGRAMS += tests/unit/avrolog_test
 TESTS += tests/unit/avrolog_test
 tests_unit_avrolog_test_SOURCES = tests/unit/avrolog_test.c
 tests_unit_avrolog_test_LDADD = $(OUTPUT_TEST_LIBS)
+check_PROGRAMS += tests/unit/messages_test
+TESTS += tests/unit/messages_test
+tests_unit_messages_test_SOURCES = tests/unit/messages_test.c tests/unit/rows.h
+tests_unit_messages_test_LDADD = $(OUTPUT_TEST_LIBS)
