@@ -196,6 +196,7 @@ struct config {
     struct amqp_keys amqp;
     struct kafka_keys kafka;
     bool kafka_partition_dynamic;
+    const char *kafka_headers;    /* comma list of name=value; NULL: none */
     int broker_output;            /* BODY_* */
     const char *writer_id_string; /* output/writerid.h */
 

@@ -6,6 +6,7 @@
 #endif
 #include "output/sink_kafka.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include "output/kafka_client.h"
 #include "output/kafka_conf.h"
@@ -14,11 +15,56 @@
 /* Three times what five requests under way need: more would only be memory that is touched. */
 #define QUEUE_KBYTES "16384"
 
+enum { HEADERS_MAX = 16 };
+
 struct sink_kafka {
     struct kafka_client *client;
     struct messages *messages;
     int partition;
+    char *headers; /* kafka_headers, cut into words */
+    struct kafka_header header[HEADERS_MAX];
+    unsigned n_headers;
+    char batch[2 * BATCH_ID + 1]; /* value of $batch */
 };
+
+/* ---- headers */
+
+/* Cuts `name=value, name=value` into headers. */
+static int read_headers(struct sink_kafka *s, struct err *e)
+{
+    char *at = NULL;
+    for (char *word = strtok_r(s->headers, ",", &at); word; word = strtok_r(NULL, ",", &at)) {
+        word += strspn(word, " ");
+        char *value = strchr(word, '=');
+        if (!value || value == word)
+            return err_set(e, ERR_CONFIG, "'%s': name=value is expected", word);
+        if (s->n_headers == HEADERS_MAX)
+            return err_set(e, ERR_LIMIT, "more than %d headers", HEADERS_MAX);
+        *value++ = '\0';
+        if (*value == '$' && strcmp(value, "$batch") != 0)
+            return err_set(e, ERR_CONFIG, "there is no variable %s here: $batch is", value);
+        s->header[s->n_headers++] =
+            (struct kafka_header){ .name = word, .value = *value == '$' ? s->batch : value };
+    }
+    return 0;
+}
+
+static int open_headers(struct sink_kafka *s, const char *text, struct err *e)
+{
+    if (!text)
+        return 0;
+    s->headers = strdup(text);
+    return s->headers ? read_headers(s, e) : err_set(e, ERR_SYS, "out of memory");
+}
+
+static void name_batch(struct sink_kafka *s, const struct batch *b)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (unsigned i = 0; i < BATCH_ID; i++) {
+        s->batch[2 * i] = digits[b->id[i] >> 4];
+        s->batch[2 * i + 1] = digits[b->id[i] & 15];
+    }
+}
 
 /* ---- the carrier */
 
@@ -35,6 +81,8 @@ static enum sent kafka_send(void *carrier, const struct message *m, struct err *
                                      .text = m->text,
                                      .len = m->len,
                                      .kept = true,
+                                     .headers = s->header,
+                                     .n_headers = s->n_headers,
                                      .opaque = (void *)(uintptr_t)m->id };
     return means[kafka_client_send(s->client, &k, e)];
 }
@@ -73,6 +121,7 @@ static void sink_kafka_close(void *state)
     struct sink_kafka *s = state;
     messages_close(s->messages);
     kafka_client_free(s->client, 0);
+    free(s->headers);
 }
 
 static int open_client(struct sink_kafka *s, const struct plugin *pl, struct err *e)
@@ -102,9 +151,11 @@ static int sink_kafka_open(void *state, struct plugin *pl, struct err *e)
                                         .rr = k->topic_rr,
                                         .registry = k->registry };
     s->partition = k->partition;
-    if (open_client(s, pl, e) == 0 && messages_open(&s->messages, pl, &conf, e) == 0)
+    if (open_headers(s, pl->c->kafka_headers, e) == 0 && open_client(s, pl, e) == 0 &&
+        messages_open(&s->messages, pl, &conf, e) == 0)
         return 0;
     kafka_client_free(s->client, 0);
+    free(s->headers);
     return -1;
 }
 
@@ -112,6 +163,7 @@ static int sink_kafka_write(void *state, struct plugin *pl, struct batch *b, str
 {
     struct sink_kafka *s = state;
     (void)pl;
+    name_batch(s, b);
     return messages_write(s->messages, b, e);
 }
 
@@ -163,6 +215,15 @@ static int check_partition(const struct config *c, const char **key, struct err 
     return 0;
 }
 
+static int check_headers(const char *text, const char **key, struct err *e)
+{
+    struct sink_kafka s = { 0 };
+    *key = "kafka_headers";
+    const int rc = open_headers(&s, text, e);
+    free(s.headers);
+    return rc;
+}
+
 static int check_file(const char *path, struct err *e)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -181,7 +242,8 @@ int sink_kafka_check(const struct config_set *set, const struct plugin_conf *pc,
         return -1;
     if (c->kafka.config_file && check_file(c->kafka.config_file, e) == -1)
         return -1;
-    if (check_topic(c->kafka.topic, &why) == 0 && check_partition(c, &key, &why) == 0)
+    if (check_topic(c->kafka.topic, &why) == 0 && check_partition(c, &key, &why) == 0 &&
+        check_headers(c->kafka_headers, &key, &why) == 0)
         return 0;
     return err_set(e, ERR_CONFIG, "%s: %s: %s", config_where(set, key, pc->name, at, sizeof(at)), key,
                    why.text);

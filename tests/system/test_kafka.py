@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The plugin kafka: against Apache Kafka where that can be had, else the mock cluster of librdkafka; each case says which. kcat reads."""
+import collections
 import json
 import re
 import signal
@@ -128,6 +129,18 @@ def test_names_and_keys(run):
     assert len({(k, p) for k, p, _ in seen}) == 90
 
 
+def test_headers(run):
+    """Headers as configured; $batch is the same for the messages of one purge, and another for the next one."""
+    cluster = servers.kafka(run, "acct")
+    for _ in range(2):
+        d, port = start(run, cluster, "kafka_topic: acct\nkafka_headers: site=ams1, purge=$batch", refresh=3600)
+        send(run, port, netflow.flows(20))
+        d.stop()
+    headers = collections.Counter(cluster.read("acct", "%h\n"))
+    assert len(headers) == 2 and set(headers.values()) == {20}
+    assert all(re.fullmatch(r"site=ams1,purge=[0-9a-f]{32}", h) and not h.endswith("0" * 32) for h in headers), headers
+
+
 def test_several_rows_a_message(run):
     """kafka_multi_values: as many rows as have room, a newline behind each, those of one key together; the sums are the same."""
     cluster = servers.kafka(run, "many", "keyed")
@@ -163,6 +176,8 @@ def test_configuration(run):
                            ("kafka_partition_dynamic: true", r":2: kafka_partition_dynamic: set kafka_partition_key"),
                            ("kafka_partition: 1\nkafka_partition_dynamic: true\nkafka_partition_key: x", r":3: kafka_partition_dynamic: "),
                            ("writer_id_string: $who", r":2: writer_id_string: there is no variable $who here"),
+                           ("kafka_headers: a=$who", ":2: kafka_headers: there is no variable $who here"),
+                           ("kafka_headers: a", ":2: kafka_headers: 'a': name=value is expected"),
                            ("kafka_output: custom", r":2: kafka_output: not supported by this build"),
                            ("kafka_config_file: @DIR@/none", r"none")):
         if not run.has("tests/system/kafkactl"):
