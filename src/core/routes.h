@@ -22,6 +22,9 @@ struct routes_ops {
     int (*connect)(void *state, const struct services *ss, struct err *e);
     /* Fills in what is known; members that it may change are put back after the flow has been handed over. */
     void (*flow)(void *state, struct flow *f);
+    /* IPv4 addresses (4 octets each) of flows that come next: a hint, so that memory can be fetched for all
+     * at once. */
+    void (*expect)(void *state, const uint8_t *const *addr, unsigned n);
     /* The batch has ended, the worker may block now: nothing of what was found is held any more. */
     void (*rest)(void *state);
     /* Before services are closed; no flow comes any more. */

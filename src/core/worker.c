@@ -458,6 +458,14 @@ static void take_customs(struct worker *w, struct flow *f)
         customs_clear(w->customs, w->customs_of_packets, f); /* those of the packet before are gone with it */
 }
 
+bool worker_looks_up(const struct worker *w) { return w->routes; }
+
+void worker_expect(struct worker *w, const uint8_t *const *addr, unsigned n)
+{
+    if (w->routes)
+        w->routes->expect(w->route_state, addr, n);
+}
+
 static inline void deliver_to_all(struct worker *w, struct flow *f)
 {
     if (w->n_views)

@@ -152,6 +152,41 @@ read_records(struct netflow *nf, const struct tmpl *t, struct cursor set, bool *
     return n;
 }
 
+/* Where records of this plan have IPv4 source and destination; returns how many of the two were found. */
+static unsigned address_places(const struct plan *p, uint16_t at[2])
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < p->n_head && n < 2; i++) {
+        const struct step *s = &p->step[i];
+        const bool host = s->to == offsetof(struct record, f.src_host) ||
+                          s->to == offsetof(struct record, f.dst_host) ||
+                          s->to == offsetof(struct record, src4) || s->to == offsetof(struct record, dst4);
+        if (!host || (s->op != OP_V4 && s->op != OP_V4_V4))
+            continue;
+        at[n++] = s->from;
+        if (s->op == OP_V4_V4 && n < 2)
+            at[n++] = (uint16_t)(s->from + 4);
+    }
+    return n;
+}
+
+/* Tells who looks addresses up what the set has: reading them one by one would wait for memory each time. */
+static void look_ahead(struct netflow *nf, const struct plan *p, struct cursor set)
+{
+    enum { AHEAD = 64 };
+    const uint8_t *addr[AHEAD];
+    uint16_t at[2];
+    const unsigned places = p->n_tail ? 0 : address_places(p, at);
+    unsigned n = 0;
+    while (places && cursor_left(&set) >= p->min_len && n + 2 <= AHEAD) {
+        const uint8_t *rec = cursor_take(&set, p->fixed);
+        for (unsigned i = 0; i < places; i++)
+            addr[n++] = rec + at[i];
+    }
+    if (n)
+        worker_expect(nf->w, addr, n);
+}
+
 static void account(struct netflow *nf, const struct tmpl *t) { record_finish(nf, t->plan); }
 
 static void account_option(struct netflow *nf, const struct tmpl *t)
@@ -207,6 +242,8 @@ static void data_set(struct netflow *nf, uint16_t id, struct cursor set)
         return;
     nf->m.rate = nf->wants.classes & NEED_SAMPLING ? message_rate(nf, id) : 0;
     record_begin(nf, t);
+    if (worker_looks_up(nf->w) && !t->options)
+        look_ahead(nf, t->plan, set);
     const unsigned n =
         t->options ? read_records(nf, t, set, &cut, account_option) : read_records(nf, t, set, &cut, account);
     if (nf->splits && t->options)

@@ -134,9 +134,11 @@ struct rib_match {
 bool rib_lookup(const struct rib_reader *r, uint32_t peer, uint8_t safi, const uint8_t *rd,
                 const struct addr *a, const struct addr *want, struct rib_match *m);
 
-/* For who has several addresses to look up: fetches what a lookup begins with (step 0), then what comes next
- * (step 1). */
-void rib_prefetch(const struct rib_reader *r, uint32_t peer, const struct addr *a, unsigned step);
+/* For who has several addresses to look up soon: fetches what their lookups and the notes of what they find
+ * will read, for all of them side by side, since memory is far away. `addr`: n of 4 octets each, at most
+ * RIB_EXPECTED. */
+enum { RIB_EXPECTED = 64 };
+void rib_expect(const struct rib_reader *r, uint32_t peer, const uint8_t *const *addr, unsigned n);
 
 /* --- counts, exact at any time; for the writing thread */
 struct rib_counts {

@@ -126,20 +126,50 @@ bool rib_lookup(const struct rib_reader *r, uint32_t peer, uint8_t safi, const u
     return found;
 }
 
-void rib_prefetch(const struct rib_reader *r, uint32_t peer, const struct addr *a, unsigned step)
+/* Where the result of an address stands; NULL: not in a block. */
+static const uint32_t *expect_value(const struct fast *f, const uint8_t *addr)
+{
+    const uint64_t place =
+        atomic_load_explicit(&f->place[(unsigned)addr[0] << 8 | addr[1]], memory_order_acquire);
+    if (place & (FAST_SAME | FAST_STALE))
+        return NULL;
+    const struct fast_block *b = (const struct fast_block *)(uintptr_t)place;
+    const unsigned w = addr[2] >> 6;
+    return &b->value[b->rank[w] + ones(b->begins[w] & (~UINT64_C(0) >> (63 - (addr[2] & 63)))) - 1];
+}
+
+static void expect_blocks(const struct fast *f, const uint8_t *const *addr, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        __builtin_prefetch((const void *)&f->place[(unsigned)addr[i][0] << 8 | addr[i][1]]);
+    for (unsigned i = 0; i < n; i++) {
+        const uint64_t place =
+            atomic_load_explicit(&f->place[(unsigned)addr[i][0] << 8 | addr[i][1]], memory_order_acquire);
+        if (!(place & (FAST_SAME | FAST_STALE)))
+            __builtin_prefetch((const void *)(uintptr_t)place);
+    }
+    for (unsigned i = 0; i < n; i++)
+        __builtin_prefetch(expect_value(f, addr[i]));
+}
+
+void rib_expect(const struct rib_reader *r, uint32_t peer, const uint8_t *const *addr, unsigned n)
 {
     const struct view *v = view_of(r->rib, peer);
-    const struct table *t =
-        v && addr_is_v4(a) ? atomic_load_explicit(&v->quick[0], memory_order_acquire) : NULL;
+    const struct table *t = v ? atomic_load_explicit(&v->quick[0], memory_order_acquire) : NULL;
     const struct fast *f = t ? atomic_load_explicit(&t->fast, memory_order_acquire) : NULL;
-    if (!f)
+    uint32_t id[RIB_EXPECTED];
+    if (!f || n > RIB_EXPECTED)
         return;
-    const _Atomic uint64_t *place = &f->place[(unsigned)a->b[12] << 8 | a->b[13]];
-    if (step == 0) {
-        __builtin_prefetch((const void *)place);
-        return;
+    expect_blocks(f, addr, n);
+    for (unsigned i = 0; i < n; i++) {
+        const uint32_t found = fast_match(f, addr[i]);
+        id[i] = found >> FAST_SHIFT < FAST_DEEP ? found & FAST_ID_MAX : 0;
+        if (id[i])
+            rib_attrs_prefetch(r->rib->pool, id[i]);
     }
-    const uint64_t where = atomic_load_explicit(place, memory_order_acquire);
-    if (!(where & (FAST_SAME | FAST_STALE)))
-        __builtin_prefetch((const void *)(uintptr_t)where);
+    for (unsigned i = 0; i < n; i++) {
+        const char *note = id[i] ? rib_attrs_note(r->rib->pool, id[i]) : NULL;
+        for (unsigned k = 0; note && k < 3; k++)
+            __builtin_prefetch(note + 64 * k);
+    }
 }

@@ -161,16 +161,14 @@ static void follow_next_hops(struct lookup *l, struct lookup_source *s, const st
     }
 }
 
-void lookup_prefetch(struct lookup *l, const struct agent *a, const struct flow *f)
+void lookup_expect(struct lookup *l, const uint8_t *const *addr, unsigned n)
 {
-    struct lookup_source *s = &l->source[0];
-    const struct peers_found *p = l->n ? peers_of(&s->peers, a) : NULL;
-    if (!p || !p->n)
+    if (!l->n || !l->last_peer)
         return;
-    rib_prefetch(s->reader, p->peer[0], &f->dst_host, 0);
-    rib_prefetch(s->reader, p->peer[0], &f->src_host, 0);
-    rib_prefetch(s->reader, p->peer[0], &f->dst_host, 1);
-    rib_prefetch(s->reader, p->peer[0], &f->src_host, 1);
+    lookup_online(l);
+    for (unsigned at = 0; at < n; at += RIB_EXPECTED)
+        rib_expect(l->source[0].reader, l->last_peer, addr + at,
+                   n - at < RIB_EXPECTED ? n - at : RIB_EXPECTED);
 }
 
 void lookup_find(struct lookup *l, const struct question *q, struct found *r)
@@ -186,8 +184,11 @@ void lookup_find(struct lookup *l, const struct question *q, struct found *r)
         if (q->follow && l->follow.n)
             follow_next_hops(l, s, q, r);
     }
-    if (r->rib)
-        rib_attrs_prefetch(rib_pool(r->rib), r->match.route.attrs);
+    if (!r->rib)
+        return;
+    if (r->rib == l->source[0].rib)
+        l->last_peer = r->peer;
+    rib_attrs_prefetch(rib_pool(r->rib), r->match.route.attrs);
 }
 
 /* --- RPKI */

@@ -35,6 +35,7 @@ struct lookup {
     struct lookup_source source[2]; /* those that are asked, in turn */
     unsigned n;
     bool online, by_id;
+    uint32_t last_peer; /* of the first source */
     struct follow follow;
     struct rpki *rpki; /* NULL: none */
     uint32_t roas_generation;
@@ -80,8 +81,8 @@ static inline void lookup_offline(struct lookup *l)
     l->online = false;
 }
 
-/* Fetches what the lookup of both ends will read: memory is far away. */
-void lookup_prefetch(struct lookup *l, const struct agent *a, const struct flow *f);
+/* Addresses that will be looked up soon (rib_expect), among the routes of the peer that was asked last. */
+void lookup_expect(struct lookup *l, const uint8_t *const *addr, unsigned n);
 
 void lookup_find(struct lookup *l, const struct question *q, struct found *r);
 

@@ -366,8 +366,6 @@ static void run(void *state, struct flow *f)
         return;
     const struct agent a = agent_of(s, f);
     lookup_online(&s->lookup);
-    if (s->dst && s->src_routes)
-        lookup_prefetch(&s->lookup, &a, f);
     if (s->dst)
         find(s, &a, f, &f->dst_host, true, &dst);
     if (s->src_routes)
@@ -383,6 +381,13 @@ static void run(void *state, struct flow *f)
         put_src(s, &src, f);
     if (s->src != s->src_routes)
         put_from_maps(s, &a, &src, s->src_routes != 0, f);
+}
+
+static void expect(void *state, const uint8_t *const *addr, unsigned n)
+{
+    struct step *s = state;
+    if (s->dst || s->src_routes)
+        lookup_expect(&s->lookup, addr, n);
 }
 
 static void rest(void *state) { lookup_offline(&((struct step *)state)->lookup); }
@@ -425,6 +430,7 @@ const struct routes_ops routing_ops = {
     .needs = needs_of,
     .connect = connect_services,
     .flow = run,
+    .expect = expect,
     .rest = rest,
     .disconnect = disconnect,
     .close = close_step,
