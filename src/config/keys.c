@@ -49,7 +49,7 @@ WORDS(broker_output, { "json", BODY_JSON, NULL }, { "avro", BODY_AVRO, NULL },
 WORDS(log_output, { "json", 0, NULL }, { "avro", 1, NULL }, { "avro_bin", 1, NULL },
       { "avro_json", 2, NULL });
 WORDS(json_only, { "json", 1, NULL });
-WORDS(peer_src_as, { "netflow", 0, NULL }, { "sflow", 0, NULL }, { "map", 1, NULL }, { "bgp", 2, NULL },
+WORDS(peer_src_as, { "map", 1, NULL }, { "bgp", 2, NULL }, { "netflow", 0, NULL }, { "sflow", 0, NULL },
       { "fallback", 3, NULL }, { "longest", 3, NULL });
 WORDS(map_bgp, { "map", 1, NULL }, { "bgp", 2, NULL });
 WORDS(from_bgp, { "bgp", 2, NULL });

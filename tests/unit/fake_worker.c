@@ -12,6 +12,7 @@ void fake_worker_init(struct worker *w)
     log_init(&w->log, NULL, "default", "core", false);
     w->c.collector_port = 2100;
     w->keep = true;
+    w->looks_up = true;
 }
 
 void fake_worker_clear(struct worker *w)
@@ -56,6 +57,12 @@ void fake_worker_need(struct worker *w, const char *names)
 
 const struct fieldset *worker_needs(const struct worker *w) { return &w->needs; }
 bool worker_counts_flows(const struct worker *w) { return w->counts_flows; }
+bool worker_looks_up(const struct worker *w) { return w->looks_up; }
+void worker_expect(struct worker *w, const uint8_t *const *addr, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        w->expected += addr[i][3]; /* reads them, for the sanitizers */
+}
 const struct config *worker_config(const struct worker *w) { return &w->c; }
 const struct log *worker_log(const struct worker *w) { return &w->log; }
 uint32_t worker_sampling_rate(const struct worker *w, const struct flow *f)

@@ -16,6 +16,8 @@ struct fake_part {
 };
 
 struct worker {
+    bool looks_up;     /* flows to come are told beforehand; */
+    uint64_t expected; /* the sum of the last octets of their addresses */
     struct fieldset needs;
     unsigned needs_version;
     const struct customs *customs;
