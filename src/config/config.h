@@ -262,9 +262,9 @@ struct config {
     int bgp_port, bgp_pipe_size, bgp_max_peers, bgp_ipprec, bgp_batch, bgp_batch_interval;
     int bgp_table_peer_buckets, bgp_table_per_peer_buckets, bgp_table_attr_hash_buckets,
         bgp_table_per_peer_hash; /* hints */
-    const char *redis_host, *redis_passwd, *ha_cluster_name;
+    const char *redis_host, *redis_passwd, *cluster_name, *ha_cluster_name;
     bool ha;
-    int redis_db, ha_cluster_id, ha_queue_s, ha_queue_max;
+    int redis_db, cluster_id, ha_cluster_id, ha_queue_s, ha_queue_max;
     const char *bgp_msglog_file, *bgp_msglog_schema_file, *bgp_dump_schema_file;
     int bgp_msglog_output; /* 0: json, 1: avro, 2: avro_json */
     struct amqp_keys bgp_msglog_amqp;

@@ -17,6 +17,7 @@ liboutput_a_SOURCES += src/output/members.h src/output/members.c
 liboutput_a_SOURCES += src/output/messages.h src/output/messages.c src/output/texts.h src/output/texts.c src/output/sink_kafka.h src/output/sink_amqp.h
 liboutput_a_SOURCES += src/output/sink_sql.h src/output/sink_sql.c src/output/sqlschema.h src/output/sqlschema.c \
 	src/output/sink_pgsql.h src/output/sink_mysql.h
+liboutput_a_SOURCES += src/output/alive.h src/output/alive.c
 liboutput_a_SOURCES += src/output/ha.h src/output/ha.c src/output/ha_queue.h src/output/ha_queue.c src/output/redis_client.h
 if WITH_REDIS
 liboutput_a_SOURCES += src/output/redis_client.c
