@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 #include "bgp_rows.h"
 
@@ -116,11 +117,32 @@ static void ipv6_unicast(void **state)
     CHECK(rows, &plain);
 }
 
+/* Few are sorted in another way than many; both come backwards here, each number twice. */
+static void many_communities(void **state)
+{
+    (void)state;
+    static const unsigned numbers[] = { 1, 2, 16, 17, 60 };
+    for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        char attrs[2048] = OHP, expect[2048] = ATTRS " comms=";
+        size_t at = strlen(attrs), put = strlen(expect);
+        unsigned n = numbers[i];
+        at += (size_t)snprintf(attrs + at, sizeof(attrs) - at, "d008%04x", n * 8);
+        for (unsigned k = n; k > 0; k--)
+            at += (size_t)snprintf(attrs + at, sizeof(attrs) - at, "fde8%04xfde8%04x", k, k);
+        for (unsigned k = 1; k <= n; k++)
+            put += (size_t)snprintf(expect + put, sizeof(expect) - put, "%s65000:%u", k > 1 ? " " : "", k);
+        snprintf(expect + put, sizeof(expect) - put, " / + 1/1 10.1.2.0/24");
+        struct row row = { "communities backwards", "", attrs, ROUTE, expect, 0, 0, 0 };
+        check_rows(&row, 1, &plain);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ipv4_unicast),
         cmocka_unit_test(ipv6_unicast),
+        cmocka_unit_test(many_communities),
     };
     return cmocka_run_group_tests_name("bgp_update", tests, NULL, NULL);
 }
