@@ -265,7 +265,7 @@ def maps(build, peer, prefix, work, count=2000000, keys=256000):
         result[f"cpu_per_M_{rows}"] = cpu / count * 1e6
         result["loss"] = result["loss"] or loss
     if "cpu_per_M_10000" in result:
-        result["growth"] = result["cpu_per_M_10000"] / result["cpu_per_M_10"]
+        result["growth"] = result["cpu_per_M_10000"] / max(result["cpu_per_M_10"], 0.01)
     return result
 
 
@@ -675,6 +675,8 @@ def run_own(options, peers):
         job, figure, more = OWN[row]
         if options.quick and job in (ingest, savefile):
             more = {**more, "count": 100000, "keys": min(more.get("keys", 100000), 10000)}
+        if options.quick and job in (maps, networks):
+            more = {**more, "count": 100000}
         for repeat in range(options.repeat):
             for peer, prefix in peers.items():
                 with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:

@@ -344,6 +344,10 @@ void config_free(struct config_set *s);
 const char *config_where(const struct config_set *s, const char *key, const char *process, char *buf,
                          int size);
 
+/* The same for a fault whose text begins with the key it is about: fills e with where that stands and the
+ * text. Returns -1. */
+int config_fault(const struct config_set *s, const char *process, const struct err *why, struct err *e);
+
 /* Whether `key` was given for the process at all, as config_where. */
 bool config_is_set(const struct config_set *s, const char *key, const char *process);
 

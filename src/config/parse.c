@@ -276,6 +276,13 @@ const char *config_where(const struct config_set *s, const char *key, const char
     return buf;
 }
 
+int config_fault(const struct config_set *s, const char *process, const struct err *why, struct err *e)
+{
+    char where[256], key[64];
+    snprintf(key, sizeof(key), "%.*s", (int)strcspn(why->text, ":"), why->text);
+    return err_set(e, ERR_CONFIG, "%s: %s", config_where(s, key, process, where, sizeof(where)), why->text);
+}
+
 bool config_is_set(const struct config_set *s, const char *key, const char *process)
 {
     return find_item(s, key, process) != NULL;

@@ -187,13 +187,8 @@ static int check(const struct config_set *set, const struct plugin_conf *pc, str
 {
     struct nfprobe_conf nc;
     struct err why = { 0 };
-    char where[256], key[64];
-    if (nfprobe_conf_parse(&pc->c, 'P', spec->customs, &nc, &why) == -1) {
-        size_t n = strcspn(why.text, ":");
-        snprintf(key, sizeof(key), "%.*s", (int)n, why.text);
-        return err_set(e, ERR_CONFIG, "%s: %s", config_where(set, key, pc->name, where, sizeof(where)),
-                       why.text);
-    }
+    if (nfprobe_conf_parse(&pc->c, 'P', spec->customs, &nc, &why) == -1)
+        return config_fault(set, pc->name, &why, e);
     nfprobe_conf_key(&nc, &spec->set);
     spec->custom = encoder_customs(spec->customs, nc.exported.custom);
     spec->flows = false; /* the cache counts them by itself */

@@ -214,12 +214,8 @@ static int check(const struct config_set *set, const struct plugin_conf *pc, str
 {
     struct sfprobe_conf sc;
     struct err why = { 0 };
-    char where[256], key[64];
-    if (sfprobe_conf_parse(&pc->c, 'P', spec->customs, &sc, &why) == -1) {
-        snprintf(key, sizeof(key), "%.*s", (int)strcspn(why.text, ":"), why.text);
-        return err_set(e, ERR_CONFIG, "%s: %s", config_where(set, key, pc->name, where, sizeof(where)),
-                       why.text);
-    }
+    if (sfprobe_conf_parse(&pc->c, 'P', spec->customs, &sc, &why) == -1)
+        return config_fault(set, pc->name, &why, e);
     sfprobe_conf_needs(&sc, &spec->set);
     spec->none = spec->flows = false;
     spec->custom = 0;
