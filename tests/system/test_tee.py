@@ -217,9 +217,13 @@ def test_transparent_without_root(run):
     one, two = Receiver(), Receiver()
     d, port = start(run, [f"id=1 ip={one.name}"], "tee_transparent: true\nuser: nobody")
     tee = d.child("Tee Plugin")
-    with open(f"/proc/{tee}/status") as f:
-        status = f.read()
-    assert re.search(r"^CapEff:\s+0+2000$", status, re.M) and not re.search(r"^Uid:\s+0", status, re.M), status
+
+    def given_up():
+        with open(f"/proc/{tee}/status") as f:
+            status = f.read()
+        return re.search(r"^CapEff:\s+0+2000$", status, re.M) and not re.search(r"^Uid:\s+0", status, re.M)
+
+    run.wait(given_up, "the plugin to be nobody, with CAP_NET_RAW alone")  # a moment after it has read its map
     run.send(port, [b"first"], source="127.0.0.7")
     arrived(run, [one], 1)
     run.write("receivers.lst", f"id=1 ip={one.name},{two.name}\n")
