@@ -19,3 +19,10 @@ endif
 EXTRA_DIST += dev .clang-format .clang-tidy .ci/run examples/demo.sh packaging tests/system tests/lint tests/tally.py
 dist_examples_DATA += examples/nfacctd-customers.conf examples/pretag.map examples/networks.lst
 dist_examples_DATA += examples/pmtelemetryd-files.conf
+dist_man_MANS += docs/pmbgpd.8
+if WITH_ZMQ
+dist_man_MANS += docs/pmbgp.1
+else
+EXTRA_DIST += docs/pmbgp.1
+endif
+dist_examples_DATA += examples/pmbgpd.conf

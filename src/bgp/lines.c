@@ -228,3 +228,18 @@ void bgp_lines_dump_close(struct bgp_lines *l, const struct bgp_peer *p, uint64_
     json_uint(&l->line, "seq", seq);
     put_tail(l);
 }
+
+void bgp_lines_lg(struct bgp_lines *l, const struct bgp_peer *p, const struct rib_key *k,
+                  const struct rib_route *r)
+{
+    l->attrs_id = 0; /* routes have changed since the last question */
+    take_attrs(l, p, r->attrs);
+    strbuf_clear(&l->line);
+    strbuf_lit(&l->line, "{\"peer_ip_src\": \"");
+    if (strbuf_room(&l->line, ADDR_TEXT))
+        l->line.len += addr_text(&p->s.addr, l->line.p + l->line.len);
+    strbuf_char(&l->line, '"');
+    json_word(&l->line, "event_type", "lglass");
+    put_route(l, k, (struct rib_octets){ r->labels, r->labels_len });
+    put_tail(l);
+}

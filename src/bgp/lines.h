@@ -52,5 +52,8 @@ void bgp_lines_dump_route(struct bgp_lines *l, const struct bgp_peer *p, uint64_
                           const struct rib_key *k, const struct rib_route *r);
 void bgp_lines_dump_close(struct bgp_lines *l, const struct bgp_peer *p, uint64_t seq, uint64_t entries,
                           unsigned tables);
+/* Of the looking glass: */
+void bgp_lines_lg(struct bgp_lines *l, const struct bgp_peer *p, const struct rib_key *k,
+                  const struct rib_route *r);
 
 #endif

@@ -10,3 +10,10 @@ libbgp_a_SOURCES = src/bgp/ls.def src/bgp/ls_json.c src/bgp/ls_json.h src/bgp/nl
 libbgp_a_SOURCES += src/bgp/dump.c src/bgp/dump.h src/bgp/lines.c src/bgp/lines.h src/bgp/listener.c src/bgp/listener.h src/bgp/md5.c src/bgp/md5.h \
 	src/bgp/neighbours.c src/bgp/openlog.c src/bgp/openlog.h src/bgp/peer.h src/bgp/peers.c \
 	src/bgp/service.c src/bgp/service.h src/bgp/service_impl.h src/bgp/session.c src/bgp/session.h
+libbgp_a_SOURCES += src/bgp/lg.h src/bgp/lgquery.c src/bgp/lgquery.h src/bgp/xconnect.c src/bgp/xconnect.h src/bgp/blackhole.c src/bgp/blackhole.h
+if WITH_ZMQ
+libbgp_a_SOURCES += src/bgp/lg.c
+else
+libbgp_a_SOURCES += src/bgp/lg_none.c
+endif
+EXTRA_DIST += src/bgp/lg.c src/bgp/lg_none.c

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "bgp/blackhole.h"
 #include "bgp/dump.h"
 #include "bgp/service_impl.h"
 #include "bgp/tablefile.h"
@@ -80,12 +81,17 @@ static void on_announce(void *arg, const struct rib_key *k, struct rib_octets la
     struct taking *t = arg;
     struct bgp_peer *p = t->p;
     p->announced++;
-    if (!t->attrs || rib_announce(t->b->rib, p->rib, k, labels, t->attrs, NULL) == -1) {
+    t->b->changes++;
+    struct rib_route was;
+    const int rc = t->attrs ? rib_announce(t->b->rib, p->rib, k, labels, t->attrs, &was) : -1;
+    if (rc == -1) {
         lose_route(t->b, p);
         return;
     }
     if (t->b->msglog)
         tell_route(t->b, p, "update", k, labels, t->attrs);
+    if (t->b->blackholes)
+        bgp_blackholes_route(t->b->blackholes, p, k, labels, t->attrs, rc == 0 ? was.attrs : 0, false);
 }
 
 static void on_withdraw(void *arg, const struct rib_key *k, struct rib_octets labels)
@@ -94,12 +100,18 @@ static void on_withdraw(void *arg, const struct rib_key *k, struct rib_octets la
     struct rib_route was;
     (void)labels;
     const int rc = rib_withdraw(t->b->rib, t->p->rib, k, &was);
+    t->b->changes++;
     t->p->withdrawn += rc == 1;
     t->p->unknown_withdrawn += rc == 0;
     if (rc == -1)
         lose_route(t->b, t->p);
-    else if (rc == 1 && t->b->msglog)
-        tell_route(t->b, t->p, "withdraw", k, (struct rib_octets){ was.labels, was.labels_len }, was.attrs);
+    if (rc != 1)
+        return;
+    const struct rib_octets had = { was.labels, was.labels_len };
+    if (t->b->msglog)
+        tell_route(t->b, t->p, "withdraw", k, had, was.attrs);
+    if (t->b->blackholes)
+        bgp_blackholes_route(t->b->blackholes, t->p, k, had, 0, was.attrs, false);
 }
 
 /* ---- routes of a peer that is gone */
@@ -114,8 +126,13 @@ static bool is_of_heir(const struct bgp_peer *p, const struct rib_key *k)
 static bool on_gone(void *arg, const struct rib_key *k, const struct rib_route *r)
 {
     struct bgp_peer *p = arg;
-    if (!is_of_heir(p, k))
-        tell_route(p->owner, p, "delete", k, (struct rib_octets){ r->labels, r->labels_len }, r->attrs);
+    const struct rib_octets labels = { r->labels, r->labels_len };
+    if (is_of_heir(p, k))
+        return true;
+    if (p->owner->msglog)
+        tell_route(p->owner, p, "delete", k, labels, r->attrs);
+    if (p->owner->blackholes)
+        bgp_blackholes_route(p->owner->blackholes, p, k, labels, 0, r->attrs, true);
     return true;
 }
 
@@ -159,7 +176,7 @@ static void remove_routes(struct bgp_service *b, struct bgp_peer *p)
     bgp_tablefiles_forget(b->files, p);
     p->next_stale = b->leaving;
     b->leaving = p;
-    rib_peer_remove(b->rib, p->rib, b->msglog ? on_gone : NULL, on_all_gone, p);
+    rib_peer_remove(b->rib, p->rib, b->msglog || b->blackholes ? on_gone : NULL, on_all_gone, p);
     bgp_service_tend(b);
 }
 
@@ -375,7 +392,11 @@ static void on_batch(struct bgp_session *s)
     struct bgp_service *b = peer_of(s)->owner;
     if (b->msglog)
         msglog_flush(b->msglog);
-    if (rib_tend(b->rib, TEND_BATCH))
+    bgp_blackholes_flush(b->blackholes);
+    /* as much as has been put in, so that what was replaced does not pile up while all send at once */
+    const unsigned n = b->changes > TEND_BATCH ? b->changes : TEND_BATCH;
+    b->changes = 0;
+    if (rib_tend(b->rib, n))
         bgp_service_tend(b);
 }
 
@@ -478,6 +499,8 @@ static void log_usage(const struct bgp_service *b, const struct bgp_peer *p)
 void bgp_neighbour_accepted(void *arg, int fd, const struct addr *from, uint16_t port)
 {
     struct bgp_service *b = arg;
+    if (bgp_xconnects_take(b->xconnects, b->io.loop, fd, from, port))
+        return;
     struct bgp_peer *old = bgp_peers_by_addr(&b->peers, from, b->c->bgp_compare_ports ? port : 0);
     if (old && settle_collision(b, old) == -1) {
         refuse(fd, CEASE_COLLISION);

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "bgp/blackhole.h"
 #include "bgp/dump.h"
+#include "bgp/lg.h"
 #include "bgp/restore.h"
 #include "bgp/service_impl.h"
 #include "bgp/tablefile.h"
@@ -47,11 +49,30 @@ int bgp_check_stream(const struct service *s, const struct msglog_conf *mc, stru
     return 0;
 }
 
+/* What is handed through is nobody's to log. */
+static int check_xconnects(const struct service *s, struct err *e)
+{
+    const struct config *c = s->c;
+    if (!c->bgp_xconnect_map || !s->alone)
+        return 0;
+    const struct msglog_conf mc = log_conf(c);
+    if (msglog_wanted(&mc) || c->bgp_dump_file || c->bgp_dump_kafka.topic || c->bgp_dump_amqp.routing_key)
+        return err_set(e, ERR_CONFIG,
+                       "bgp_daemon_xconnect_map: a daemon with cross connects has neither message log "
+                       "(bgp_daemon_msglog_*) nor dumps (bgp_table_dump_*)");
+    struct bgp_xconnects *x = bgp_xconnects_load(c->bgp_xconnect_map, &s->log, e);
+    bgp_xconnects_free(x);
+    return x ? 0 : -1;
+}
+
 static int check(const struct service *s, struct err *e)
 {
     const struct msglog_conf mc = log_conf(s->c);
     if (ha_check(s->set, s->c, e) == -1 || bgp_check_stream(s, &mc, e) == -1 || bgp_dump_check(s, e) == -1 ||
-        bgp_tablefiles_check(s, e) == -1 || writer_id_check(s->c->writer_id_string, e) == -1)
+        bgp_lg_check(s, e) == -1 || bgp_blackholes_check(s, e) == -1 || bgp_tablefiles_check(s, e) == -1 ||
+        writer_id_check(s->c->writer_id_string, e) == -1)
+        return -1;
+    if (check_xconnects(s, e) == -1)
         return -1;
     return s->c->bgp_tag_map
                ? peertags_load(s->maps, TAG_MAP, s->c->bgp_tag_map, s->c->pre_tag_label_encode_as_map, e)
@@ -116,7 +137,10 @@ static int service_open(struct service *s, struct err *e)
     if (bgp_lines_init(&b->lines, b->c, rib_pool(b->rib), b->tags, mc.kafka.topic || mc.amqp.routing_key,
                        e) == -1)
         return -1;
-    return open_listener(b, e);
+    if (b->c->bgp_xconnect_map && s->alone &&
+        !(b->xconnects = bgp_xconnects_load(b->c->bgp_xconnect_map, b->log, e)))
+        return -1;
+    return bgp_lg_open(b, &b->lg, e) == -1 ? -1 : open_listener(b, e);
 }
 
 struct rib *bgp_service_rib(const struct service *s) { return ((const struct bgp_service *)s->state)->rib; }
@@ -222,6 +246,16 @@ static void put_neighbors(struct bgp_service *b)
     log_warn(b->log, "bgp_neighbors_file: cannot write '%s'", b->c->bgp_neighbors_file);
 }
 
+/* Maps are loaded aside after SIGUSR2. */
+static void take_tags(struct bgp_service *b)
+{
+    if (!b->tags || maps_generation(b->s->maps) == b->maps_seen)
+        return;
+    b->maps_seen = maps_generation(b->s->maps);
+    peertags_renew(b->tags);
+    bgp_neighbours_retag(b);
+}
+
 static void on_tick(uv_timer_t *t)
 {
     struct bgp_service *b = t->data;
@@ -231,6 +265,8 @@ static void on_tick(uv_timer_t *t)
     go_on(b);
     bgp_service_tend(b); /* readers have moved on, or wait for what is made for them */
     bgp_dump_tick(b->dump);
+    bgp_blackholes_tick(b->blackholes);
+    take_tags(b);
     if (b->neighbors_changed && b->c->bgp_neighbors_file)
         put_neighbors(b);
 }
@@ -248,7 +284,8 @@ static int service_start(struct service *s, struct err *e)
     if (msglog_wanted(&mc) && !(b->msglog = msglog_open(&mc, b->log, e)))
         return -1;
     if (open_ha(b, e) == -1 || bgp_dump_start(b, &b->dump, e) == -1 ||
-        bgp_tablefiles_start(b, &b->files, e) == -1)
+        bgp_tablefiles_start(b, &b->files, e) == -1 || bgp_lg_start(b->lg, e) == -1 ||
+        bgp_blackholes_start(b, &b->blackholes, e) == -1)
         return -1;
     bgp_restore(b);
     uv_timer_start(&b->tick, on_tick, TICK_MS, TICK_MS);
@@ -265,6 +302,8 @@ static void service_stop(struct service *s)
     bgp_neighbours_stop(b, text);
     bgp_dump_stop(b->dump);
     ha_stop(b->ha);
+    bgp_lg_stop(b->lg);
+    bgp_xconnects_stop(b->xconnects);
     uv_close((uv_handle_t *)&b->has_room, NULL);
     uv_close((uv_handle_t *)&b->tick, NULL);
     uv_close((uv_handle_t *)&b->tend, NULL);
@@ -297,6 +336,9 @@ static void service_stats(struct service *s)
     ha_stats(b->ha);
     bgp_dump_stats(b->dump);
     bgp_tablefiles_stats(b->files);
+    bgp_lg_stats(b->lg);
+    bgp_blackholes_stats(b->blackholes);
+    bgp_xconnects_stats(b->xconnects);
     log_notice(b->log, "---");
 }
 
@@ -304,8 +346,7 @@ static void service_reload(struct service *s)
 {
     struct bgp_service *b = s->state;
     bgp_listener_reload(b->listener);
-    peertags_renew(b->tags);
-    bgp_neighbours_retag(b);
+    bgp_xconnects_reload(b->xconnects);
 }
 
 static void service_reopen(struct service *s)
@@ -314,6 +355,7 @@ static void service_reopen(struct service *s)
     if (b->msglog)
         msglog_reopen(b->msglog);
     bgp_dump_reopen(b->dump);
+    bgp_blackholes_reopen(b->blackholes);
 }
 
 /* ---- the end */
@@ -324,6 +366,9 @@ static void service_close(struct service *s)
     bgp_neighbours_free(b);
     bgp_dump_free(b->dump);
     bgp_tablefiles_free(b->files);
+    bgp_lg_free(b->lg);
+    bgp_blackholes_free(b->blackholes);
+    bgp_xconnects_free(b->xconnects);
     bgp_listener_free(b->listener);
     ha_free(b->ha);
     if (b->log) {

@@ -7,6 +7,7 @@
 #include "bgp/lines.h"
 #include "bgp/listener.h"
 #include "bgp/peer.h"
+#include "bgp/xconnect.h"
 #include "core/service.h"
 #include "output/ha.h"
 
@@ -24,16 +25,21 @@ struct bgp_service {
     struct msglog *msglog; /* NULL: none */
     struct ha *ha;         /* NULL: always active */
     struct peertags *tags;
-    struct bgp_lines lines;       /* of the message log; its seq is everybody's */
-    struct bgp_dump *dump;        /* NULL: none */
-    struct bgp_tablefiles *files; /* MRT files of the tables, NULL: none */
-    uint8_t id[4];                /* our identifier; all zero: that of the session's address */
+    struct bgp_lines lines;            /* of the message log; its seq is everybody's */
+    struct bgp_dump *dump;             /* NULL: none */
+    struct bgp_tablefiles *files;      /* MRT files of the tables, NULL: none */
+    struct bgp_lg *lg;                 /* NULL: none */
+    struct bgp_blackholes *blackholes; /* NULL: none */
+    uint32_t maps_seen;                /* maps_generation when tags were taken */
+    struct bgp_xconnects *xconnects;   /* NULL: none */
+    uint8_t id[4];                     /* our identifier; all zero: that of the session's address */
     bool stopping;
     bool starved;           /* sessions wait until the message log has room */
     bool neighbors_changed; /* since bgp_neighbors_file was written */
     uv_async_t has_room;    /* from the log's threads */
     uv_timer_t tick;
     uv_idle_t tend;
+    unsigned changes; /* of routes, since rib_tend was called */
     bool tending;
     struct log_limit say_max, say_memory, say_refused;
     uint64_t refused_max, refused_twice, lines_lost;

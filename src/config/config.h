@@ -269,6 +269,10 @@ struct config {
     int bgp_msglog_output; /* 0: json, 1: avro, 2: avro_json */
     struct amqp_keys bgp_msglog_amqp;
     struct kafka_keys bgp_msglog_kafka;
+    const char *bgp_blackhole_list, *bgp_blackhole_file, *bgp_blackhole_routing_key, *bgp_blackhole_topic;
+    bool bgp_lg;
+    const char *bgp_lg_ip, *bgp_lg_user, *bgp_lg_passwd, *bgp_xconnect_map;
+    int bgp_lg_port, bgp_lg_threads; /* threads: a hint */
     const char *bgp_dump_file, *bgp_dump_latest_file;
     int bgp_dump_output, bgp_dump_refresh_time, bgp_dump_time_slots, bgp_dump_workers;
     const char *bgp_dump_mrt_file, *bgp_snapshot_file, *bgp_mrt_file;

@@ -12,3 +12,7 @@ tests_fuzz_fuzz_bgp_nlri_SOURCES = tests/fuzz/fuzz_bgp_nlri.c
 tests_fuzz_fuzz_bgp_nlri_LDADD = $(BGP_FUZZ_LIBS)
 tests_fuzz_fuzz_bgp_mrt_SOURCES = tests/fuzz/fuzz_bgp_mrt.c
 tests_fuzz_fuzz_bgp_mrt_LDADD = $(BGP_FUZZ_LIBS)
+check_PROGRAMS += tests/fuzz/fuzz_bgp_lgquery
+TESTS += tests/fuzz/fuzz_bgp_lgquery
+tests_fuzz_fuzz_bgp_lgquery_SOURCES = tests/fuzz/fuzz_bgp_lgquery.c
+tests_fuzz_fuzz_bgp_lgquery_LDADD = $(FUZZ_LIBS) libbgp.a libbase.a $(DAEMON_LIBS)

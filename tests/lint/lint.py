@@ -42,6 +42,7 @@ MAY_INCLUDE = {
     "uacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins", "rib", "bgp", "bmp", "rpki", "routing"},
     "pmbmpd": {"base", "config", "core", "output", "rib", "bgp", "bmp"},
     "pmbgpd": {"base", "config", "core", "output", "rib", "bgp"},
+    "pmbgp": {"base", "output"},
     "pmacct": {"base", "config", "core", "output"},
 }
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 1000, 100

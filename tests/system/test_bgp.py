@@ -149,7 +149,8 @@ def test_bgp_limits(run):
     d.send_signal(signal.SIGUSR2)
     speakers[0].close()
     d.wait_log(r"BGP connection reset by peer")
-    Speaker(run, port, "127.0.0.20").meet()
+    last = Speaker(run, port, "127.0.0.20").meet()
+    last.close()
     d.stop()
 
 
@@ -247,3 +248,118 @@ def test_bgp_bad_configuration(run):
     for text, said in rows:
         d = run.daemon("pmbgpd", config=f"{text}\nbgp_daemon_ip: 127.0.0.1\nbgp_daemon_port: 17900\n")
         assert d.wait() == 1 and said in d.text(), (text, d.text())
+
+
+def ask(run, port, *words, expect=0):
+    text = run.run_program("pmbgp", "-z", f"127.0.0.1:{port}", *words, expect=expect, seconds=30)
+    return [bgp.json.loads(line) for line in text.splitlines()]
+
+
+def test_bgp_looking_glass(run):
+    """Longest match, prefixes, several paths, VPNs and peers; a login; questions that make no sense."""
+    if not run.has("pmbgp"):
+        run.skip("a build without libzmq")
+    lg = run.port(socket.SOCK_STREAM)
+    d, port = bgp.pmbgpd(run, f"bgp_daemon_lg: true\nbgp_daemon_lg_port: {lg}\n")
+    s = Speaker(run, port).meet(rid="10.0.0.1", add_path=((1, 1),), families=((1, 1), (1, 128)))
+    attrs = attributes(communities=("65001:1",))
+    s.send(update(prefix("10.0.0.0/8", 1) + prefix("10.1.0.0/16", 1) + prefix("10.1.2.0/24", 7), attrs))
+    vpn = bytes((24 + 64 + 16,)) + b"\x00\x06\x41" + b"\0\0\xfd\xe9\0\0\0\5" + bytes((10, 9))
+    reach = struct.pack("!HBB", 1, 128, 12) + b"\0" * 8 + socket.inet_aton("192.0.2.7") + b"\0" + vpn
+    s.send(update(b"", attributes(next_hop=None, extra=bgp.attribute(0x80, 14, reach))))
+    run.wait(lambda: bgp.stat(d, "routes") == 4, "four routes")
+    assert ask(run, lg, "-g") == [{"peer_ip_src": "127.0.0.2", "peer_id": "10.0.0.1", "peer_tcp_port": s.socket.getsockname()[1], "peer_as": 65001}]
+    for what, want, path in (("10.1.2.3", "10.1.2.0/24", 7), ("10.1.3.4", "10.1.0.0/16", 1), ("10.200.0.1", "10.0.0.0/8", 1), ("10.1.2.0/24", "10.1.2.0/24", 7)):
+        rows = ask(run, lg, "-r", "127.0.0.2", "-a", what)
+        assert len(rows) == 1 and rows[0]["ip_prefix"] == want and rows[0]["as_path_id"] == path and rows[0]["comms"] == "65001:1", (what, rows)
+        assert list(rows[0])[:3] == ["peer_ip_src", "event_type", "afi"] and rows[0]["event_type"] == "lglass", rows
+    assert ask(run, lg, "-r", "127.0.0.2", "-a", "192.0.2.1") == [] and ask(run, lg, "-r", "127.0.0.9", "-a", "10.1.2.3") == []
+    rows = ask(run, lg, "-r", "127.0.0.2", "-a", "10.9.1.1", "-d", "0:65001:5")
+    assert len(rows) == 1 and rows[0]["rd"] == "0:65001:5" and rows[0]["mpls_label"] == "100", rows
+    assert ask(run, lg, "-r", "127.0.0.2", "-a", "10.9.1.1", "-d", "0:65001:6") == []
+    ask(run, lg, "-r", "127.0.0.2", "-a", "ten", expect=1)
+    assert "ip_prefix is no prefix" in run.stderr, run.stderr
+    d.stop()
+
+
+def test_bgp_looking_glass_login(run):
+    if not run.has("pmbgp"):
+        run.skip("a build without libzmq")
+    lg = run.port(socket.SOCK_STREAM)
+    d, port = bgp.pmbgpd(run, f"bgp_daemon_lg: true\nbgp_daemon_lg_port: {lg}\nbgp_daemon_lg_user: u\nbgp_daemon_lg_passwd: s3cret\n")
+    s = Speaker(run, port).meet()
+    run.wait(lambda: len(ask(run, lg, "-u", "u", "-p", "s3cret", "-g")) == 1, "the peer")
+    ask(run, lg, "-u", "u", "-p", "wrong", "-g", expect=1)
+    s.close()
+    d.wait_log(r"a client with a wrong login was refused")
+    d.stop()
+    bad = run.daemon("pmbgpd", config="bgp_daemon_lg: true\nbgp_daemon_lg_user: u\n")
+    assert bad.wait() == 1 and "go together" in bad.text(), bad.text()
+
+
+def test_bgp_xconnects(run):
+    """A session that is handed through arrives at the other collector whole, in both directions; others stay here."""
+    far, far_port = bgp.pmbgpd(run, LOG + "bgp_daemon_as: 64999\n")
+    run.write("xc", f"bgp_src=127.0.0.8/29 bgp_dst=127.0.0.1:{far_port}\n")
+    near, port = bgp.pmbgpd(run, "bgp_daemon_as: 64512\nbgp_daemon_xconnect_map: @DIR@/xc\n")
+    through, stays = Speaker(run, port, "127.0.0.9").meet(rid="10.0.0.9"), Speaker(run, port, "127.0.0.2").meet(rid="10.0.0.2")
+    assert struct.unpack("!H", through.opened[1:3]) == (64999,) and struct.unpack("!H", stays.opened[1:3]) == (64512,)
+    nets = [f"10.{a}.{b}.0/24" for a in range(40) for b in range(256)]
+    through.send(announcements(nets, attributes()))
+    wait_lines(run, len(nets), log_type="update")
+    near.wait_log(r"\[127.0.0.9\] BGP xconnects usage: 1/1")
+    assert bgp.stat(near, "xconnects") == 1 and bgp.stat(near, "sessions") == 1
+    through.close()
+    near.wait_log(r"\[127.0.0.9\] BGP xconnect closed")
+    wait_lines(run, 1, event_type="log_close")
+    near.stop()
+    far.stop()
+    for text, said in (("bgp_src=10.0.0.0/8", "bgp_src and bgp_dst are both needed"), ("bgp_src=ten bgp_dst=10.0.0.1:179", "bgp_src=ten"),
+                       ("bgp_src=10.0.0.1 bgp_dst=10.0.0.1", "bgp_dst=10.0.0.1")):
+        run.write("xc", text + "\n")
+        d = run.daemon("pmbgpd", config="bgp_daemon_xconnect_map: @DIR@/xc\nbgp_daemon_ip: 127.0.0.1\nbgp_daemon_port: 17900\n")
+        assert d.wait() == 1 and said in d.text(), (text, d.text())
+
+
+def test_bgp_flapping(run):
+    """Many peers with many routes, all at once and again: every route goes in and out, and memory returns to its level."""
+    peers, routes = (60, 500) if run.sanitized else (500, 10000)
+    d, port = bgp.pmbgpd(run, "")
+    nets = [f"{10 + (n >> 16)}.{n >> 8 & 255}.{n & 255}.0/24" for n in range(routes)]
+    feed = announcements(nets, attributes()) + update()
+
+    def resident():
+        return int([line for line in open(f"/proc/{d.pid}/status") if line.startswith("VmRSS")][0].split()[1])
+
+    levels = []
+    for _ in range(3):
+        speakers = [Speaker(run, port, f"127.1.{n >> 8}.{n & 255}").meet(rid=f"10.9.{n >> 8}.{n & 255}") for n in range(peers)]
+        for s in speakers:
+            s.send(feed)
+        run.wait(lambda: bgp.stat(d, "routes") == peers * routes, "all routes", 60)
+        full = resident()
+        for s in speakers:
+            s.close()
+        run.wait(lambda: bgp.stat(d, "sessions") == 0 and bgp.stat(d, "routes") == 0, "no route", 60)
+        levels.append((resident(), bgp.stat(d, "octets_held")))
+    assert levels[2][1] == levels[0][1], levels  # what the RIB has from the system, empty
+    assert run.sanitized or (full < 100000 and levels[2][0] < levels[0][0] + 32768), (levels, full)  # KiB
+    d.stop()
+
+
+def test_bgp_blackholes(run):
+    """Routes with one of the communities are told apart: as they come, lose it, go, and go with their neighbour."""
+    d, port = bgp.pmbgpd(run, "bgp_blackhole_stdcomm_list: 65535:666,65001:13\nbgp_blackhole_msglog_file: @DIR@/log\n")
+    s = Speaker(run, port).meet()
+    black, other = attributes(communities=("65001:1", "65535:666")), attributes(communities=("65001:1",))
+    s.send(announcements(("10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32"), black), announcements(("10.0.0.4/32",), other))
+    s.send(announcements(("10.0.0.1/32",), other), update(withdrawn=prefix("10.0.0.2/32")), update(withdrawn=prefix("10.0.0.4/32")))
+    wait_lines(run, 2, log_type="withdraw")
+    s.close()
+    wait_lines(run, 1, log_type="delete")
+    assert [(r["log_type"], r["ip_prefix"]) for r in lines(run)] == [
+        ("update", "10.0.0.1/32"), ("update", "10.0.0.2/32"), ("update", "10.0.0.3/32"), ("withdraw", "10.0.0.1/32"), ("withdraw", "10.0.0.2/32"),
+        ("delete", "10.0.0.3/32")], lines(run)
+    d.stop()
+    bad = run.daemon("pmbgpd", config="bgp_blackhole_stdcomm_list: 65535\nbgp_daemon_ip: 127.0.0.1\nbgp_daemon_port: 17900\n")
+    assert bad.wait() == 1 and "communities such as 65535:666" in bad.text(), bad.text()

@@ -30,3 +30,8 @@ check_PROGRAMS += tests/unit/bgp_nlri_json_test
 TESTS += tests/unit/bgp_nlri_json_test
 tests_unit_bgp_nlri_json_test_SOURCES = tests/unit/bgp_nlri_json_test.c tests/unit/hex.h
 tests_unit_bgp_nlri_json_test_LDADD = libbgp.a libformat.a libcore.a libconfig.a libbase.a $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/bgp_lgquery_test
+TESTS += tests/unit/bgp_lgquery_test
+tests_unit_bgp_lgquery_test_SOURCES = tests/unit/bgp_lgquery_test.c
+tests_unit_bgp_lgquery_test_LDADD = libbgp.a libbase.a $(TEST_LIBS)
