@@ -324,8 +324,9 @@ def export_kafka(build, peer, prefix, work, keys=300000, batch=False):
     cpu, before = measured([prefix / "sbin/nfacctd", "-f", path], during, work)
     broker.stdin.close()
     broker.wait()
-    rows = sum(int(n) for n in re.findall(r"QN: (\d+)/", (work / "daemon.log").read_text(errors="replace")))
-    return {"purge_cpu_per_M": (cpu - before) / keys * 1e6, "loss": 1 - rows / keys}
+    purges = re.findall(r"QN: (\d+)/(\d+)", (work / "daemon.log").read_text(errors="replace"))
+    rows, queued = (sum(int(p[n]) for p in purges) for n in (0, 1))
+    return {"purge_cpu_per_M": (cpu - before) / rows * 1e6, "loss": 1 - rows / queued}
 
 
 def savefile(build, peer, prefix, work, keys=100000, count=1000000, mix=False):

@@ -63,6 +63,8 @@ def test_server_dies(run):
     server = servers.RabbitMQ(run)
     d, port = start(run, server)
     bound(run, server, d, port)
+    server.stop()  # so that queue and binding are on its disk
+    server.start()
     flows = netflow.flows(4000, dport=80)
     send(run, port, flows)
     run.wait(lambda: spooled(run) > 0 or d.said(r"QN: \d{3,}/"), "a purge to begin")
