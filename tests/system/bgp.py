@@ -238,14 +238,27 @@ def gobgp(run, port, source="127.0.0.13", api=50051):
     return router
 
 
+def frr_folder(run, config):
+    """A folder with bgpd.conf that FRR's user may use."""
+    user = pwd.getpwnam("frr")
+    folder = run.dir / "frr"
+    folder.mkdir()
+    (folder / "bgpd.conf").write_text(config)
+    os.makedirs("/var/run/frr", exist_ok=True)
+    for path in (folder, folder / "bgpd.conf", "/var/run/frr"):
+        os.chown(path, user.pw_uid, user.pw_gid)
+    path = run.dir
+    while path != path.parent and str(path) != "/tmp":
+        path.chmod(path.stat().st_mode | 0o011)
+        path = path.parent
+    return folder
+
+
 def frr(run, port, source="127.0.0.14"):
     program = "/usr/lib/frr/bgpd"
     if not os.path.exists(program):
         run.skip("frr is not installed")
-    user = pwd.getpwnam("frr")
-    folder = run.dir / "frr"
-    folder.mkdir()
-    (folder / "bgpd.conf").write_text(f"""
+    folder = frr_folder(run, f"""
 router bgp 65014
  bgp router-id 10.0.0.14
  no bgp ebgp-requires-policy
@@ -273,13 +286,6 @@ route-map NH permit 10
 route-map NH6 permit 10
  set ipv6 next-hop global 2001:db8::14
 """)
-    os.makedirs("/var/run/frr", exist_ok=True)
-    for path in (folder, folder / "bgpd.conf", "/var/run/frr"):
-        os.chown(path, user.pw_uid, user.pw_gid)
-    path = run.dir
-    while path != path.parent and str(path) != "/tmp":
-        path.chmod(path.stat().st_mode | 0o011)
-        path = path.parent
     return Router(run, "frr", [program, "-f", folder / "bgpd.conf", "-Z", "-S", "-i", folder / "pid", "--vty_socket", folder, "-p", "1179", "-P", "0",
                                "-l", source], [
         {"ip_prefix": "198.51.114.0/24", "as_path": "65014", "comms": "65014:7", "bgp_nexthop": "192.0.2.14"},

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """BMP and the BGP messages in it, as a router sends them (RFC 7854, 4271)."""
 import ipaddress
+import os
 import socket
 import struct
+
+import bgp as real
 
 AT = 1700000000
 MARKER = b"\xff" * 16
@@ -111,3 +114,61 @@ class Router:
             return self.socket.recv(1) == b""
         except ConnectionError:
             return True
+
+
+# --- real routers that monitor a neighbour of AS 65001 at 127.0.0.2; it connects to their port 1179
+
+def gobgp(run, port):
+    program = run.need("gobgpd")
+    conf = run.write("gobgp.toml", f"""
+[global.config]
+  as = 65013
+  router-id = "10.0.0.13"
+  port = 1179
+  local-address-list = ["127.0.0.13"]
+[[neighbors]]
+  [neighbors.config]
+    neighbor-address = "127.0.0.2"
+    peer-as = 65001
+  [neighbors.transport.config]
+    passive-mode = true
+    local-address = "127.0.0.13"
+  [neighbors.ebgp-multihop.config]
+    enabled = true
+    multihop-ttl = 5
+[[bmp-servers]]
+  [bmp-servers.config]
+    address = "127.0.0.1"
+    port = {port}
+    route-monitoring-policy = "pre-policy"
+    statistics-timeout = 15
+""")
+    return real.Router(run, "gobgp", [program, "-f", conf, "--api-hosts", "127.0.0.1:50051", "-p"], [])
+
+
+def frr(run, port):
+    program = "/usr/lib/frr/bgpd"
+    if not os.path.exists(program):
+        run.skip("frr is not installed")
+    folder = real.frr_folder(run, f"""
+router bgp 65014
+ bgp router-id 10.0.0.14
+ no bgp ebgp-requires-policy
+ no bgp network import-check
+ neighbor 127.0.0.2 remote-as 65001
+ neighbor 127.0.0.2 passive
+ neighbor 127.0.0.2 ebgp-multihop 5
+ neighbor 127.0.0.2 disable-connected-check
+ address-family ipv4 unicast
+  neighbor 127.0.0.2 activate
+  neighbor 127.0.0.2 soft-reconfiguration inbound
+ exit-address-family
+ bmp targets T1
+  bmp stats interval 1000
+  bmp monitor ipv4 unicast pre-policy
+  bmp monitor ipv4 unicast post-policy
+  bmp connect 127.0.0.1 port {port} min-retry 100 max-retry 2000
+ exit
+""")
+    return real.Router(run, "frr", [program, "-M", "bmp", "-f", folder / "bgpd.conf", "-Z", "-S", "-i", folder / "pid", "--vty_socket", folder,
+                                    "-p", "1179", "-P", "0", "-l", "127.0.0.14"], [])

@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 
+import bgp
 import bmp
 
 
@@ -268,3 +269,55 @@ def test_configuration(run):
         d, _ = pmbmpd(run, text, ready=False)
         assert d.wait() == 1
         assert d.said(what), d.text()
+
+
+NETS = [f"198.51.{i}.0/24" for i in range(100, 130)]
+
+
+def real_router(run, router, source, views, path="65001 65200"):
+    """A real router's view of a neighbour: its routes, what it withdraws, its end. `views` are the RIBs that the router shows."""
+    d, port = pmbmpd(run)
+    router(run, port)
+    d.wait_log(r"BMP peers usage: 1", seconds=40)
+    attributes = bgp.attributes(path=(65001, 65200), next_hop="192.0.2.1", med=5, communities=("65001:7",))
+
+    def connected():
+        try:
+            return bgp.Speaker(run, 1179, "127.0.0.2", source)
+        except OSError:
+            return None
+
+    found = []
+    run.wait(lambda: found.append(connected()) or found[-1], "the router to listen", 40)
+    speaker = found[-1]
+    speaker.meet()
+    speaker.send(bgp.announcements(NETS, attributes))
+
+    def told(kind, rib):
+        return sorted(r["ip_prefix"] for r in lines(run) if r.get("log_type") == kind and r["bmp_rib_type"] == rib and r["peer_ip"] == "127.0.0.2")
+
+    for rib in views:
+        run.wait(lambda rib=rib: told("update", rib) == NETS, f"all routes of {rib}", 40)
+    row = next(r for r in lines(run) if r.get("ip_prefix") == NETS[0] and r["bmp_rib_type"] == views[0] and r["peer_ip"] == "127.0.0.2")
+    assert (row["as_path"], row["bgp_nexthop"], row["med"], row["comms"], row["origin"]) == (path, "192.0.2.1", 5, "65001:7", "i")
+    assert (row["peer_asn"], row["bgp_id"]) == (65001, "127.0.0.2")
+    up = next(r for r in lines(run) if r.get("bmp_msg_type") == "peer_up" and r["peer_ip"] == "127.0.0.2")
+    assert (up["peer_asn"], up["local_ip"], up["local_port"]) == (65001, source, 1179)
+    assert next(r for r in lines(run) if r.get("bmp_msg_type") == "init")["bmp_init_info_sysname"]
+    speaker.send(bgp.update(withdrawn=bgp.prefix(NETS[0])))
+    run.wait(lambda: told("withdraw", views[0]) == NETS[:1], "the withdrawal", 40)
+    speaker.close()
+    for rib in views:
+        run.wait(lambda rib=rib: told("delete", rib) == NETS[1:] or told("withdraw", rib) == NETS, f"the end of {rib}", 40)
+    run.wait(lambda: any(r.get("bmp_msg_type") == "peer_down" and r["peer_ip"] == "127.0.0.2" for r in lines(run)), "Peer Down", 40)
+    d.stop()
+
+
+def test_gobgp(run):
+    """GoBGP as the router."""
+    real_router(run, bmp.gobgp, "127.0.0.13", ["Adj-Rib-In Pre-Policy"])
+
+
+def test_frr(run):
+    """FRR as the router; it puts its own AS in front of what it received."""
+    real_router(run, bmp.frr, "127.0.0.14", ["Adj-Rib-In Pre-Policy", "Adj-Rib-In Post-Policy"], "65014 65001 65200")
