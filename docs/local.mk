@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Manual pages and documents that are installed, and what else belongs into the tarball.
-dist_man_MANS += docs/nfacctd.8 docs/sfacctd.8 docs/pmacctd.8 docs/pmtelemetryd.8 docs/pmacct.1
+dist_man_MANS += docs/nfacctd.8 docs/sfacctd.8 docs/pmacctd.8 docs/pmbmpd.8 docs/pmtelemetryd.8 docs/pmacct.1
 dist_doc_DATA += README.md ARCHITECTURE.md HACKING.md LICENSE docs/differences.md docs/maps.md docs/performance.md
 examplesdir = $(docdir)/examples
 dist_examples_DATA = \
@@ -26,3 +26,4 @@ else
 EXTRA_DIST += docs/pmbgp.1
 endif
 dist_examples_DATA += examples/pmbgpd.conf
+dist_examples_DATA += examples/pmbmpd-files.conf

@@ -188,9 +188,20 @@ static void on_has_room(uv_async_t *h)
     bmp_sessions_resume(b);
 }
 
+/* Maps are loaded in a thread of their own: a new one is there some time after the signal. */
+static void follow_maps(struct bmp *b)
+{
+    if (!b->tags || maps_generation(b->s->maps) == b->maps_seen)
+        return;
+    b->maps_seen = maps_generation(b->s->maps);
+    peertags_renew(b->tags);
+    bmp_sessions_retag(b);
+}
+
 static void on_tick(uv_timer_t *t)
 {
     struct bmp *b = t->data;
+    follow_maps(b);
     if (b->msglog)
         msglog_tick(b->msglog, clock_mono_us());
     ha_tick(b->ha);
@@ -257,8 +268,7 @@ static void reload(struct service *s)
     if (b->allow)
         allow_reload(&b->allow, b->k->allow_file, b->log);
     bgp_listener_reload(b->listener);
-    peertags_renew(b->tags);
-    bmp_sessions_retag(b);
+    follow_maps(b);
 }
 
 static void reopen(struct service *s)

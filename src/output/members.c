@@ -26,8 +26,7 @@ void members_clear(struct members *ms)
 
 static struct member *add(struct members *ms, const char *name, enum member_kind kind)
 {
-    static struct member nowhere;
-    struct member *m = ms->n < MEMBERS_MAX && name ? &ms->m[ms->n++] : &nowhere;
+    struct member *m = ms->n < MEMBERS_MAX && name ? &ms->m[ms->n++] : &ms->left_out;
     *m = (struct member){ .name = name, .kind = kind };
     return m;
 }

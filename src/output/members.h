@@ -34,6 +34,7 @@ struct member {
 
 struct members {
     struct member m[MEMBERS_MAX];
+    struct member left_out;
     unsigned n;
     char names[1024]; /* of members whose name is made */
     size_t names_len;
