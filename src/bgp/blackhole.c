@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/cursor.h"
 
 enum { COMMUNITIES_MAX = 64 };
@@ -34,17 +35,30 @@ static struct msglog_conf conf_of(const struct config *c)
     return mc;
 }
 
+/* A number up to 65535, blanks before it passed over. */
+static bool read_half(const char **text, uint32_t *v)
+{
+    char *end;
+    *text += strspn(*text, " ");
+    if (**text < '0' || **text > '9')
+        return false;
+    const unsigned long n = strtoul(*text, &end, 10);
+    *text = end;
+    *v = (uint32_t)n;
+    return n <= UINT16_MAX;
+}
+
 /* "65535:666, 64500:1": how many, or -1. */
 static int read_list(const char *text, uint32_t *out)
 {
     int n = 0;
     while (*text) {
-        unsigned as, value, len = 0;
-        if (n == COMMUNITIES_MAX || sscanf(text, " %5u:%5u %n", &as, &value, (int *)&len) != 2 ||
-            as > 65535 || value > 65535 || !len)
+        uint32_t half[2];
+        if (n == COMMUNITIES_MAX || !read_half(&text, &half[0]) || *text++ != ':' ||
+            !read_half(&text, &half[1]))
             return -1;
-        out[n++] = as << 16 | value;
-        text += len;
+        out[n++] = half[0] << 16 | half[1];
+        text += strspn(text, " ");
         if (*text && *text++ != ',')
             return -1;
     }

@@ -255,7 +255,7 @@ static bool serve_one(struct bgp_lg *lg)
 static bool authenticate(struct bgp_lg *lg)
 {
     enum { ID = 1, MECHANISM = 5, LOGIN, PASSWORD, PARTS };
-    char part[PARTS][256];
+    char part[PARTS][256] = { { 0 } };
     int len[PARTS] = { 0 };
     bool more = true;
     for (unsigned i = 0; more; i++) {

@@ -139,7 +139,7 @@ static bool has(const struct md5_keys *k, const struct key *one)
 
 int md5_keys_set(const struct md5_keys *k, int fd, const struct md5_keys *old, struct err *e)
 {
-    struct sockaddr_storage own;
+    struct sockaddr_storage own = { 0 };
     socklen_t len = sizeof(own);
     char text[ADDR_TEXT];
     int rc = 0;

@@ -30,7 +30,7 @@ enum { FEW = 32 };
 
 static uint32_t sort_few(uint8_t *p, uint32_t len)
 {
-    uint32_t v[FEW], n = 0;
+    uint32_t v[FEW] = { 0 }, n = 0;
     for (uint32_t at = 0; at < len; at += 4) {
         uint32_t one = load_be32(p + at), i = n;
         while (i && v[i - 1] > one)

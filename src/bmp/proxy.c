@@ -2,7 +2,7 @@
 /* Reads PROXY protocol headers. service.c calls it for new connections. */
 #include "bmp/proxy.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "base/cursor.h"
 
@@ -11,9 +11,10 @@ enum { V1_MAX = 107, V2_HEAD = 16, V2_MAX = 2048 };
 /* "PROXY TCP4 192.0.2.1 192.0.2.2 4000 1790\r\n" */
 static long read_v1(const uint8_t *p, size_t n, struct addr *from, uint16_t *port)
 {
-    char line[V1_MAX + 1], ip[ADDR_TEXT] = "";
+    char line[V1_MAX + 1], *rest = line;
+    const char *word[6] = { 0 };
     const uint8_t *end = memmem(p, n < V1_MAX ? n : V1_MAX, "\r\n", 2);
-    unsigned source;
+    unsigned long source = 0;
     struct addr a;
     if (!end)
         return n >= V1_MAX ? -1 : 0;
@@ -22,8 +23,11 @@ static long read_v1(const uint8_t *p, size_t n, struct addr *from, uint16_t *por
     line[len] = '\0';
     if (!strncmp(line, "PROXY UNKNOWN", 13))
         return (long)len + 2;
-    if (sscanf(line, "PROXY TCP%*1[46] %45s %*45s %u %*u", ip, &source) != 2 || source > UINT16_MAX ||
-        addr_parse(ip, &a) == -1)
+    for (unsigned i = 0; i < 6 && rest; i++)
+        word[i] = strsep(&rest, " ");
+    if (word[5])
+        source = strtoul(word[4], NULL, 10);
+    if (!source || source > UINT16_MAX || strncmp(word[1], "TCP", 3) != 0 || addr_parse(word[2], &a) == -1)
         return -1;
     *from = a;
     *port = (uint16_t)source;

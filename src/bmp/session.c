@@ -422,8 +422,9 @@ void bmp_sessions_free(struct bmp *b)
     }
     while (rib_tend(b->rib, TEND))
         ;
-    while (b->sessions) {
-        free(b->sessions->kept);
-        session_free(b->sessions);
+    for (struct bmp_session *x = b->sessions, *next; x; x = next) {
+        next = x->next;
+        free(x->kept);
+        session_free(x);
     }
 }

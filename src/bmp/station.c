@@ -212,7 +212,8 @@ static struct view *view_get(struct bmp_router *r, struct peer *p, const struct 
         free(v);
         return NULL;
     }
-    return p->view[head->rib] = v;
+    p->view[head->rib] = v;
+    return v;
 }
 
 /* ---- routes that go with their peer */
@@ -496,7 +497,7 @@ static void route_monitoring(struct bmp_router *r, const struct bmp_msg *m, int6
 {
     struct bmp_peer head = m->peer;
     struct reading x = { .r = r, .head = &head, .at_us = at_us };
-    struct bmp_octets update = m->version >= 4 ? (struct bmp_octets){ 0 } : m->update;
+    struct bmp_octets update = { 0 };
     struct bgp_error e = { 0 };
     r->st->messages++;
     x.peer = peer_get(r, &m->peer);
@@ -508,7 +509,9 @@ static void route_monitoring(struct bmp_router *r, const struct bmp_msg *m, int6
     struct bgp_session_caps c = *caps_of(x.peer, m->peer.rib);
     c.as4 = !m->peer.as2;
     c.ext_message = c.monitored = true;
-    if (m->version >= 4 && !read_tlvs(&x, m, &c, &update)) {
+    if (m->version < 4)
+        update = m->update;
+    else if (!read_tlvs(&x, m, &c, &update)) {
         say_fault(r, BMP_FAULT_NO_UPDATE);
         return;
     }

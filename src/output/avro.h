@@ -12,7 +12,7 @@ enum { AVRO_LONG_MAX = 10 /* octets of a number */ };
  * AVRO_LONG_MAX octets is the caller's business. */
 static inline char *avro_put_long(char *p, uint64_t v)
 {
-    uint64_t zigzag = v << 1 ^ (uint64_t)((int64_t)v >> 63);
+    uint64_t zigzag = v << 1 ^ (v >> 63 ? UINT64_MAX : 0);
     while (zigzag >= 0x80) {
         *p++ = (char)(zigzag | 0x80);
         zigzag >>= 7;

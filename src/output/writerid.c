@@ -9,6 +9,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "(unknown version)"
+#endif
+
 enum what { PROC_NAME, WRITER_PID, BUILD, N_VARS };
 
 static const char *const vars[N_VARS] = { "$proc_name", "$writer_pid", "$pmacct_build" };

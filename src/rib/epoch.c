@@ -43,7 +43,7 @@ int epoch_room(struct epoch_queue *q, size_t n)
     struct epoch_item *items = malloc(want * sizeof(*items));
     if (!items)
         return -1;
-    for (size_t i = 0; i < q->count; i++)
+    for (size_t i = 0; q->items && i < q->count; i++)
         items[i] = q->items[(q->head + i) & q->mask];
     free(q->items);
     *q = (struct epoch_queue){ items, want - 1, 0, q->count };

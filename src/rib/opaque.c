@@ -82,7 +82,7 @@ static int grow_places(struct opaque *o)
     if (o->end < o->room || o->count < o->end)
         return 0;
     uint32_t room = o->room ? o->room * 2 : 16;
-    struct opaque_entry **entries = realloc(o->entries, room * sizeof(*entries));
+    struct opaque_entry **entries = realloc(o->entries, room * sizeof(struct opaque_entry *));
     if (entries)
         o->entries = entries;
     uint32_t *places = entries ? realloc(o->free, room * sizeof(*places)) : NULL;
@@ -185,5 +185,5 @@ void opaque_clear(struct opaque *o, struct slab *slab)
 uint64_t opaque_octets(const struct opaque *o)
 {
     uint64_t slots = o->slots ? o->mask + 1ull : 0;
-    return slots * sizeof(*o->slots) + o->room * (sizeof(*o->entries) + sizeof(*o->free));
+    return slots * sizeof(*o->slots) + o->room * (sizeof(struct opaque_entry *) + sizeof(*o->free));
 }

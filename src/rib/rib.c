@@ -384,7 +384,7 @@ int rib_announce(struct rib *rib, uint32_t peer, const struct rib_key *key, stru
                  uint32_t attrs, struct rib_route *was)
 {
     struct view *v = view_of(rib, peer);
-    struct rib_route own;
+    struct rib_route own = { 0 };
     struct table_key k;
     was = was ? was : &own;
     if (!v || !attrs || !valid(key, &labels))
@@ -451,7 +451,7 @@ int rib_withdraw(struct rib *rib, uint32_t peer, const struct rib_key *key, stru
 {
     struct view *v = view_of(rib, peer);
     struct rib_octets none = { NULL, 0 };
-    struct rib_route own;
+    struct rib_route own = { 0 };
     struct table_key k;
     was = was ? was : &own;
     struct table *t = v && valid(key, &none) ? table_for(v, key, &k) : NULL;

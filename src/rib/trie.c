@@ -180,7 +180,7 @@ uint64_t trie_match(const struct trie *t, const uint8_t *addr, unsigned octets, 
     }
     /* Down first, since most matches are at the end of the way: what lies above is not even read. */
     while (deep-- > 0) {
-        const struct trie_node *n = way[deep];
+        const struct trie_node *n = way[deep]; // cppcheck-suppress uninitvar
         struct shape s = shape_of(n);
         unsigned l;
         int place = n->routes ? longest(n, &s, addr[n->depth], &l) : -1;

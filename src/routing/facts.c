@@ -48,7 +48,7 @@ int facts_conf(struct facts_conf *fc, const struct routing_keys *k, struct err *
 static bool fits(const char *pattern, const char *text, size_t len)
 {
     size_t i = 0;
-    while (pattern[i] && i < len && (pattern[i] == '.' || pattern[i] == text[i]))
+    while (i < len && pattern[i] && (pattern[i] == '.' || pattern[i] == text[i]))
         i++;
     return !pattern[i];
 }

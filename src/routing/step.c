@@ -361,7 +361,7 @@ static void put_other_next_hop(struct step *s, struct flow *f)
 static void run(void *state, struct flow *f)
 {
     struct step *s = state;
-    struct found dst, src = { 0 };
+    struct found dst = { 0 }, src = { 0 };
     if (!s->src && !s->dst)
         return;
     const struct agent a = agent_of(s, f);

@@ -34,7 +34,7 @@ MAY_INCLUDE = {
     "bmp": {"base", "config", "core", "rib", "bgp", "output"},
     "queue": {"base", "config", "core", "packet", "output"},
     "telemetry": {"base", "config", "core", "output"},
-    "pmtelemetryd": {"core", "telemetry"},
+    "pmtelemetryd": {"core", "output", "telemetry"},
     "plugins": {"base", "config", "core", "packet", "netflow", "sflow", "output"},
     "nfacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "queue", "plugins", "rib", "bgp", "bmp", "rpki", "routing", "telemetry"},
     "sfacctd": {"base", "config", "core", "packet", "sflow", "output", "queue", "plugins", "rib", "bgp", "bmp", "rpki", "routing"},
