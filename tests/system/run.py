@@ -115,7 +115,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", default="build/plain")
     parser.add_argument("-k", dest="pattern", default="", help="only cases whose name has this (regular expression)")
-    parser.add_argument("-j", dest="jobs", type=int, default=2)
+    parser.add_argument("-j", dest="jobs", type=int, default=2 * os.cpu_count(), help="cases at a time: they wait more than they work")
     parser.add_argument("--keep", action="store_true", help="keep the folders of the cases")
     parser.add_argument("-v", dest="verbose", action="store_true", help="show what cases print")
     parser.add_argument("--list", action="store_true")
