@@ -25,5 +25,5 @@ dist_man_MANS += docs/pmbgp.1
 else
 EXTRA_DIST += docs/pmbgp.1
 endif
-dist_examples_DATA += examples/pmbgpd.conf
+dist_examples_DATA += examples/pmbgpd-tables.conf
 dist_examples_DATA += examples/pmbmpd-files.conf

@@ -147,6 +147,7 @@ def test_bgp_limits(run):
     d.wait_log(r"\[127.0.0.20\] connection refused: not in bgp_daemon_allow_file")
     run.write("allow", "127.0.0.0/8\n")
     d.send_signal(signal.SIGUSR2)
+    d.wait_log(r"allow\] map successfully \(re\)loaded")
     speakers[0].close()
     d.wait_log(r"BGP connection reset by peer")
     last = Speaker(run, port, "127.0.0.20").meet()
