@@ -246,14 +246,10 @@ static void put_neighbors(struct bgp_service *b)
     log_warn(b->log, "bgp_neighbors_file: cannot write '%s'", b->c->bgp_neighbors_file);
 }
 
-/* Maps are loaded aside after SIGUSR2. */
 static void take_tags(struct bgp_service *b)
 {
-    if (!b->tags || maps_generation(b->s->maps) == b->maps_seen)
-        return;
-    b->maps_seen = maps_generation(b->s->maps);
-    peertags_renew(b->tags);
-    bgp_neighbours_retag(b);
+    if (peertags_follow(b->tags))
+        bgp_neighbours_retag(b);
 }
 
 static void on_tick(uv_timer_t *t)

@@ -30,7 +30,6 @@ struct bgp_service {
     struct bgp_tablefiles *files;      /* MRT files of the tables, NULL: none */
     struct bgp_lg *lg;                 /* NULL: none */
     struct bgp_blackholes *blackholes; /* NULL: none */
-    uint32_t maps_seen;                /* maps_generation when tags were taken */
     struct bgp_xconnects *xconnects;   /* NULL: none */
     uint8_t id[4];                     /* our identifier; all zero: that of the session's address */
     bool stopping;

@@ -188,14 +188,10 @@ static void on_has_room(uv_async_t *h)
     bmp_sessions_resume(b);
 }
 
-/* Maps are loaded in a thread of their own: a new one is there some time after the signal. */
 static void follow_maps(struct bmp *b)
 {
-    if (!b->tags || maps_generation(b->s->maps) == b->maps_seen)
-        return;
-    b->maps_seen = maps_generation(b->s->maps);
-    peertags_renew(b->tags);
-    bmp_sessions_retag(b);
+    if (peertags_follow(b->tags))
+        bmp_sessions_retag(b);
 }
 
 static void on_tick(uv_timer_t *t)

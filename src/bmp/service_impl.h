@@ -55,7 +55,6 @@ struct bmp {
     bool started, paused, stopping;
     struct allow *allow; /* of those that a PROXY header names; others are the listener's to refuse */
     struct peertags *tags;
-    uint32_t maps_seen;
     struct rib *rib;
     struct bmp_station *station;
     struct msglog *msglog; /* NULL: none */

@@ -11,6 +11,7 @@ enum { LABELS_ARE_MAP = 1, EVENTS = 'B' }; /* one letter for all daemons: what r
 struct peertags {
     struct maps *maps;
     int number;
+    uint32_t generation; /* of maps, when ref was taken */
     struct map_ref *ref;
     struct tagmap_run *run; /* NULL: no memory for one */
 };
@@ -49,10 +50,9 @@ static void drop(struct peertags *t)
     t->ref = NULL;
 }
 
-void peertags_renew(struct peertags *t)
+static void take(struct peertags *t)
 {
-    if (!t)
-        return;
+    t->generation = maps_generation(t->maps);
     drop(t);
     t->ref = maps_take(t->maps, t->number);
     t->run = tagmap_run_new(map_of(t->ref));
@@ -72,8 +72,16 @@ struct peertags *peertags_new(struct maps *m, const char *path, bool labels_are_
         free(t);
         return NULL;
     }
-    peertags_renew(t);
+    take(t);
     return t;
+}
+
+bool peertags_follow(struct peertags *t)
+{
+    if (!t || maps_generation(t->maps) == t->generation)
+        return false;
+    take(t);
+    return true;
 }
 
 void peertags_free(struct peertags *t)

@@ -17,8 +17,9 @@ int peertags_load(struct maps *m, const char *key, const char *path, bool labels
 struct peertags *peertags_new(struct maps *m, const char *path, bool labels_are_map);
 void peertags_free(struct peertags *t);
 
-/* Takes the map that is in force now (SIGUSR2). Texts of labels of before are gone. */
-void peertags_renew(struct peertags *t);
+/* Each second or so: takes the map that is in force, if it is a new one: on SIGUSR2 maps are loaded in a
+ * thread of their own. True: it is; texts of labels of before are gone. */
+bool peertags_follow(struct peertags *t);
 
 /* Do the peers' addresses decide alone? Then a peer's tag holds for all of its routes. True for NULL. */
 bool peertags_by_peer(const struct peertags *t);

@@ -54,10 +54,9 @@ static void produce(struct tee_receiver *r, struct datagram_record *d)
     char key[ADDR_TEXT];
     struct err e;
     size_t len;
-    (void)addr_text(&d->from, key);
     const uint8_t *whole = tee_queue_form(r, d, &len);
     const struct kafka_message m = { .topic = r->topic,
-                                     .key = key,
+                                     .key = addr_str(&d->from, key),
                                      .partition = -1,
                                      .text = (const char *)whole,
                                      .len = len,

@@ -164,6 +164,7 @@ static void on_tick(uv_timer_t *h)
     const int64_t now_us = clock_mono_us();
     if (t->msglog)
         msglog_tick(t->msglog, now_us);
+    tele_tags_follow(t);
     tele_dump_tick(t);
     tele_peers_tick(t);
     notif_tick(t);
@@ -225,7 +226,7 @@ static void stats(struct service *s)
 static void reload(struct service *s)
 {
     struct telemetry *t = s->state;
-    tele_tags_reload(t);
+    tele_tags_follow(t);
     if (!t->allow)
         return;
     allow_reload(&t->allow, t->k->allow_file, t->log);

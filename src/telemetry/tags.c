@@ -31,12 +31,10 @@ void tele_tags_close(struct telemetry *t)
     t->tags = NULL;
 }
 
-void tele_tags_reload(struct telemetry *t)
+void tele_tags_follow(struct telemetry *t)
 {
-    if (!t->tags)
-        return;
-    peertags_renew(t->tags);
-    tele_peers_retag(t);
+    if (peertags_follow(t->tags))
+        tele_peers_retag(t);
 }
 
 void tele_tags_set(struct telemetry *t, struct tele_peer *p)

@@ -11,8 +11,8 @@ int tele_tags_check(const struct service *s, struct err *e);
 /* Takes the map. -1: no memory. Nothing to do without a map. */
 int tele_tags_open(struct telemetry *t, struct err *e);
 void tele_tags_close(struct telemetry *t);
-/* SIGUSR2: takes the map as it is now. */
-void tele_tags_reload(struct telemetry *t);
+/* Each second: takes the map as it is now, if it is a new one. */
+void tele_tags_follow(struct telemetry *t);
 
 /* Sets tags and label of a sender; adds them as members. */
 void tele_tags_set(struct telemetry *t, struct tele_peer *p);
