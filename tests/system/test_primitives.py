@@ -266,6 +266,7 @@ def routed(run, daemon, start, send):
     run.write("roas.json", json.dumps({"roas": [{"asn": asn, "prefix": net, "maxLength": 24} for asn, net in scenarios.ROAS]}))
     config = setup(run, daemon, rows).replace("networks_file", "!networks_file").replace("aggregate_primitives", "!aggregate_primitives")
     d = start(config + BGP.format(port=port, daemon=daemon))
+    d.wait_log(r"waiting for BGP data")
     session = announce(run, port)
 
     def there():
