@@ -155,6 +155,7 @@ int avro_schema_save(const char *path, struct strbuf *schema, const struct file_
     if (fd == -1)
         return -1;
     const bool whole = write(fd, schema->p, len + 1) == (ssize_t)len + 1;
+    (void)strbuf_cstr(schema); /* the line's end stood in the place of the NUL */
     if (!whole)
         err_sys(e, "cannot write to '%s'", path);
     if (close(fd) == -1 && whole)

@@ -64,5 +64,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         data += n;
         size -= (size_t)n;
     }
+    (void)sum;
     return 0;
 }
