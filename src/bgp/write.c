@@ -82,7 +82,12 @@ static void put_attr_u32(struct bgp_out *o, bool have, uint8_t flags, uint8_t ty
     put_attr(o, have, flags, type, octets, 4);
 }
 
-/* The next hop as MP_REACH_NLRI has it, its length in front. */
+enum { SAFI_FLOW_VPN = 134 };
+
+static bool is_flow(uint8_t safi) { return safi == SAFI_FLOW || safi == SAFI_FLOW_VPN; }
+
+/* The next hop as MP_REACH_NLRI has it, its length in front. One that is "::" is no next hop to us, but only
+ * flowspec may leave it out (RFC 8955 §4). */
 static void put_mp_hop(struct bgp_out *o, const struct rib_attrs *a, enum bgp_family family)
 {
     static const uint8_t no_rd[8];
@@ -90,9 +95,10 @@ static void put_mp_hop(struct bgp_out *o, const struct rib_attrs *a, enum bgp_fa
     enum { VPN_MULTICAST = 129 };
     bool rd = id.safi == SAFI_VPN || id.safi == VPN_MULTICAST;
     bool v4 = addr_is_v4(&a->next_hop) && id.afi != AFI_IPV6;
-    size_t n = !(a->has & RIB_NEXT_HOP) ? 0 : v4 ? 4 : 16;
-    uint8_t octets[16];
-    addr_get_v6(&a->next_hop, octets);
+    size_t n = a->has & RIB_NEXT_HOP ? (v4 ? 4 : 16) : is_flow(id.safi) ? 0 : 16;
+    uint8_t octets[16] = { 0 };
+    if (a->has & RIB_NEXT_HOP)
+        addr_get_v6(&a->next_hop, octets);
     put_u8(o, (uint8_t)(n + (rd && n ? 8 : 0)));
     if (rd && n)
         put(o, no_rd, 8);
@@ -155,7 +161,7 @@ static void put_prefix(struct bgp_out *o, const struct rib_key *k, struct rib_oc
 
 void bgp_write_nlri(struct bgp_out *o, const struct rib_key *k, struct rib_octets labels)
 {
-    enum { FLOW_VPN = 134, LONG = 240 };
+    enum { LONG = 240 };
     uint8_t evpn[EVPN_NLRI_MAX + EVPN_REST_MAX];
     if (k->has_path_id) {
         uint8_t *p = take(o, 4);
@@ -168,7 +174,7 @@ void bgp_write_nlri(struct bgp_out *o, const struct rib_key *k, struct rib_octet
         put_prefix(o, k, labels);
     } else if (k->safi == SAFI_EVPN) {
         put(o, evpn, evpn_join(k->nlri, labels, evpn));
-    } else if (k->safi == SAFI_FLOW || k->safi == FLOW_VPN) {
+    } else if (is_flow(k->safi)) {
         if (k->nlri.len >= LONG)
             put_u16(o, (uint16_t)(0xf000 | (k->nlri.len & 0xfff)));
         else
