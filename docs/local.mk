@@ -27,3 +27,11 @@ EXTRA_DIST += docs/pmbgp.1
 endif
 dist_examples_DATA += examples/pmbgpd-tables.conf
 dist_examples_DATA += examples/pmbmpd-files.conf
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = packaging/completion/pmacct.bash
+
+# bash looks for a file of the program's name.
+install-data-hook:
+	cd $(DESTDIR)$(bashcompletiondir) && mv pmacct.bash pmacct && for p in nfacctd sfacctd pmacctd uacctd pmbgpd pmbmpd pmtelemetryd; do ln -sf pmacct $$p; done
+uninstall-hook:
+	cd $(DESTDIR)$(bashcompletiondir) 2>/dev/null && rm -f pmacct nfacctd sfacctd pmacctd uacctd pmbgpd pmbmpd pmtelemetryd || true

@@ -124,6 +124,8 @@ static void bad_value(struct parse *p, const struct item *it, const char *why)
     bool comment = mark && mark > it->value && (mark[-1] == ' ' || mark[-1] == '\t');
     store_say(p->st, SAY_ERROR, &it->at, "%s: bad value '%s': %s%s", it->key->name, it->value, why,
               comment ? " (comments stand on lines of their own)" : "");
+    if (p->set->check_only)
+        store_say(p->st, SAY_INFO, &it->at, "%s: %s", it->key->name, key_root(it->key)->help);
 }
 
 /* Returns whether the setting counts as given. */

@@ -355,8 +355,9 @@ int config_fault(const struct config_set *s, const char *process, const struct e
 /* Whether `key` was given for the process at all, as config_where. */
 bool config_is_set(const struct config_set *s, const char *key, const char *process);
 
-/* Generators, used by the build and by --help. */
+/* Generators, used by the build. */
 void config_print_keys(FILE *f);   /* CONFIG-KEYS */
 void config_print_status(FILE *f); /* docs/keys-status.md */
+void config_print_man(FILE *f);    /* pmacct.conf(5) */
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* CONFIG-KEYS and docs/keys-status.md, written from keys.def by gendoc; and the first line of -V. */
+/* CONFIG-KEYS and docs/keys-status.md, written from keys.def by gendoc; what --explain says of a key; and the
+ * first line of -V. */
 #include "config/doc.h"
 
 #include <string.h>
 
 #include "config/flags.h"
+#include "config/suggest.h"
 
 /* In angle brackets: config/config.h stands beside this file. */
 #ifdef HAVE_CONFIG_H
@@ -29,7 +31,7 @@ void doc_version_line(FILE *f, const struct config_spec *spec)
 }
 
 /* Every letter of every key, whichever of its names row it stands in. */
-static void print_daemons(FILE *f, const struct key *k)
+void doc_daemons(FILE *f, const struct key *k)
 {
     if (strlen(k->daemons) == DAEMONS) {
         fputs("all", f);
@@ -44,13 +46,13 @@ static void print_daemons(FILE *f, const struct key *k)
 }
 
 /* "-r (pmacctd, ...)" for each letter; nothing when there is none. */
-static void print_flags(FILE *f, const struct key *k)
+void doc_flags(FILE *f, const struct key *k, const char *before)
 {
     char done[32] = "";
     for (const struct flag *x = flag_table; x->letter; x++) {
         if (!x->key || strcmp(x->key, k->name) || strchr(done, x->letter))
             continue;
-        fprintf(f, "%s-%c%s%s", *done ? ", " : "   flag: ", x->letter, x->value ? " sets " : "",
+        fprintf(f, "%s-%c%s%s", *done ? ", " : before, x->letter, x->value ? " sets " : "",
                 x->value ? x->value : "");
         done[strlen(done)] = x->letter;
     }
@@ -67,11 +69,11 @@ static void print_type(FILE *f, const struct key *k)
         fprintf(f, "   default: %.*s", (int)strlen(k->dflt) - 2, k->dflt + 1);
     else
         fprintf(f, "   default: %s", k->dflt);
-    print_flags(f, k);
+    doc_flags(f, k, "   flag: ");
     fputc('\n', f);
 }
 
-static const char *scope_text(const struct key *k)
+const char *doc_scope(const struct key *k)
 {
     switch (k->where & BOTH) {
     case CORE:
@@ -87,8 +89,8 @@ static void print_row(FILE *f, const struct key *k)
 {
     fprintf(f, "%s\n    %s\n", k->name, k->help);
     print_type(f, k);
-    fprintf(f, "    scope: %s   in: ", scope_text(k));
-    print_daemons(f, k);
+    fprintf(f, "    scope: %s   in: ", doc_scope(k));
+    doc_daemons(f, k);
     fputc('\n', f);
     if (k->where & HINT)
         fputs("    Accepted for the sake of existing configurations: a hint at most.\n", f);
@@ -100,9 +102,9 @@ static void print_row(FILE *f, const struct key *k)
 static void print_same(FILE *f, const struct key *k)
 {
     fprintf(f, "%s\n    As %s, in: ", k->name, key_root(k)->name);
-    print_daemons(f, k);
+    doc_daemons(f, k);
     fputs(".", f);
-    print_flags(f, k);
+    doc_flags(f, k, "   flag: ");
     fputc('\n', f);
     if (key_area(k) && !key_area(key_root(k)))
         fprintf(f, "    Not in this release; comes with: %s.\n", key_area(k));
@@ -186,4 +188,58 @@ void config_print_status(FILE *f)
         bool later = *status_text(k) == 'n';
         fprintf(f, "| `%s` | %s | %s |\n", k->name, status_text(k), later ? key_area(k) : "");
     }
+}
+
+static void print_other_names(FILE *f, const struct key *root)
+{
+    const char *sep = "    also: ";
+    for (unsigned i = 0; i < keys_count; i++)
+        if (keys[i].kind != KT_HEADING && keys[i].same >= 0 && key_root(&keys[i]) == root) {
+            fprintf(f, "%s%s", sep, keys[i].name);
+            sep = ", ";
+        }
+    if (*sep == ',')
+        fputc('\n', f);
+}
+
+static void explain(FILE *f, const struct config_spec *spec, const struct key *k)
+{
+    const struct key *root = key_root(k);
+    if (k != root)
+        fprintf(f, "%s is another name of %s.\n\n", k->name, root->name);
+    print_row(f, root);
+    print_other_names(f, root);
+    if (!key_matters(k, spec->daemon))
+        fprintf(f, "    It has no effect in %s.\n", spec->progname);
+}
+
+/* The keys whose names have the word in them; returns how many. */
+static unsigned list_keys(FILE *f, const struct config_spec *spec, const char *word)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < keys_count; i++) {
+        const struct key *k = &keys[i];
+        if (k->kind == KT_HEADING || !strcasestr(k->name, word) || !key_matters(k, spec->daemon))
+            continue;
+        fprintf(f, "%-36s %s\n", k->name, key_root(k)->help);
+        n++;
+    }
+    return n;
+}
+
+bool doc_explain(FILE *f, const struct config_spec *spec, const char *word)
+{
+    const struct key *k = key_find(word);
+    if (k) {
+        explain(f, spec, k);
+        return true;
+    }
+    if (list_keys(f, spec, word) > 0)
+        return true;
+    const struct key *near = suggest_key(word, spec->daemon);
+    if (!near)
+        return false;
+    fprintf(f, "There is no key '%s'. Did you mean:\n\n", word);
+    explain(f, spec, near);
+    return true;
 }

@@ -75,7 +75,7 @@ const struct flag flag_table[] = {
     { .letter = '\0' },
 };
 
-enum { OPT_STRICT = 256, OPT_CHECK, OPT_SCHEMA };
+enum { OPT_STRICT = 256, OPT_CHECK, OPT_SCHEMA, OPT_EXPLAIN };
 
 static const struct option long_options[] = {
     { "help", no_argument, NULL, 'h' },
@@ -83,6 +83,7 @@ static const struct option long_options[] = {
     { "strict", no_argument, NULL, OPT_STRICT },
     { "check-config", no_argument, NULL, OPT_CHECK },
     { "print-schema", required_argument, NULL, OPT_SCHEMA },
+    { "explain", required_argument, NULL, OPT_EXPLAIN },
     { NULL, 0, NULL, 0 },
 };
 
@@ -170,8 +171,11 @@ static enum flags_verdict read_one(struct store *st, char daemon, int c, const c
         out->check = true;
         return FLAGS_RUN;
     case OPT_SCHEMA:
-        out->schema = argument;
+        out->about = argument;
         return FLAGS_SCHEMA;
+    case OPT_EXPLAIN:
+        out->about = argument;
+        return FLAGS_EXPLAIN;
     case 'f':
         out->file = store_text(st, argument, strlen(argument));
         return out->file ? FLAGS_RUN : FLAGS_WRONG;
@@ -223,9 +227,11 @@ void flags_usage(FILE *f, const struct config_spec *spec)
         "  --strict        refuse to start on anything doubtful: unknown keys, keys that this build cannot "
         "honour\n"
         "  --check-config  say what is wrong or useless in the configuration, and exit: 0 is fine, 1 is not\n"
+        "  --explain KEY   say what a key does and takes, or list those with this word in their names, and "
+        "exit\n"
         "  --print-schema DB  print the tables of sqlite3, pgsql or mysql as SQL, and exit\n"
         "  --help, --version\n\n"
-        "Every flag but the first four sets the key in brackets, whatever the file says. CONFIG-KEYS "
-        "describes all keys.\n",
+        "Every flag but the first four sets the key in brackets, whatever the file says. "
+        "pmacct.conf(5) describes all keys.\n",
         f);
 }

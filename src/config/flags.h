@@ -20,12 +20,20 @@ extern const struct flag flag_table[]; /* ended by letter '\0' */
  * and other flags alike. */
 char flag_of_key(const struct key *k, char daemon);
 
-enum flags_verdict { FLAGS_RUN, FLAGS_HELP, FLAGS_VERSION, FLAGS_LIST, FLAGS_SCHEMA, FLAGS_WRONG };
+enum flags_verdict {
+    FLAGS_RUN,
+    FLAGS_HELP,
+    FLAGS_VERSION,
+    FLAGS_LIST,
+    FLAGS_SCHEMA,
+    FLAGS_EXPLAIN,
+    FLAGS_WRONG
+};
 
 struct flags {
     const char *file;   /* -f */
     bool strict, check; /* --strict, --check-config */
-    const char *schema; /* --print-schema: which database */
+    const char *about;  /* --print-schema: which database; --explain: which key */
     struct item *items; /* what the flags set, in the store; no pointer into argv */
     unsigned n_items;
     const char *rest; /* words behind the flags, joined by blanks, or NULL */

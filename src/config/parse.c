@@ -172,6 +172,9 @@ static enum config_verdict verdict(struct parse *p)
               !strict          ? ""
               : p->set->strict ? " (--strict)"
                                : " (--check-config)");
+    if (p->set->check_only && p->spec->progname)
+        store_say(p->st, SAY_INFO, &at, "`%s --explain KEY` tells what a key does and takes.",
+                  p->spec->progname);
     return CONFIG_EXIT_ERROR;
 }
 
@@ -200,7 +203,15 @@ static enum config_verdict print_schema(const struct config_spec *spec, const ch
     return CONFIG_EXIT_ERROR;
 }
 
-static enum config_verdict answer(const struct config_spec *spec, enum flags_verdict v, const char *schema)
+static enum config_verdict explain(const struct config_spec *spec, const char *word)
+{
+    if (doc_explain(stdout, spec, word))
+        return CONFIG_EXIT_OK;
+    fprintf(stderr, "ERROR: --explain: no key is called '%s' or anything like it\n", word);
+    return CONFIG_EXIT_ERROR;
+}
+
+static enum config_verdict answer(const struct config_spec *spec, enum flags_verdict v, const char *about)
 {
     switch (v) {
     case FLAGS_HELP:
@@ -219,7 +230,9 @@ static enum config_verdict answer(const struct config_spec *spec, enum flags_ver
             spec->list(spec->daemon);
         return CONFIG_EXIT_OK;
     case FLAGS_SCHEMA:
-        return print_schema(spec, schema);
+        return print_schema(spec, about);
+    case FLAGS_EXPLAIN:
+        return explain(spec, about);
     default:
         flags_usage(stderr, spec);
         return CONFIG_EXIT_ERROR;
@@ -237,7 +250,7 @@ enum config_verdict config_load(const struct config_spec *spec, int argc, char *
     if (!p.st)
         return CONFIG_EXIT_ERROR;
     enum flags_verdict fv = flags_read(p.st, spec->daemon, argc, argv, &f);
-    enum config_verdict v = fv == FLAGS_RUN ? parse_load(&p, &f) : answer(spec, fv, f.schema);
+    enum config_verdict v = fv == FLAGS_RUN ? parse_load(&p, &f) : answer(spec, fv, f.about);
     if (v != CONFIG_RUN)
         config_free(out);
     else if (p.st->lines)

@@ -301,10 +301,12 @@ static void test_flag_verdicts(void **state)
         const char *flags;
         enum flags_verdict want;
     } rows[] = {
-        { "-h", FLAGS_HELP },           { "--help", FLAGS_HELP },  { "-V", FLAGS_VERSION },
-        { "--version", FLAGS_VERSION }, { "-a", FLAGS_LIST },      { "-dah", FLAGS_LIST },
-        { "-j", FLAGS_WRONG },          { "-r", FLAGS_WRONG },     { "--nope", FLAGS_WRONG },
-        { "-g 1", FLAGS_WRONG },        { "--strict", FLAGS_RUN },
+        { "-h", FLAGS_HELP },      { "--help", FLAGS_HELP },
+        { "-V", FLAGS_VERSION },   { "--version", FLAGS_VERSION },
+        { "-a", FLAGS_LIST },      { "-dah", FLAGS_LIST },
+        { "-j", FLAGS_WRONG },     { "-r", FLAGS_WRONG },
+        { "--nope", FLAGS_WRONG }, { "-g 1", FLAGS_WRONG },
+        { "--strict", FLAGS_RUN }, { "--explain nfacctd_port", FLAGS_EXPLAIN },
     };
     (void)state;
     int keep = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY); /* getopt speaks for itself */
