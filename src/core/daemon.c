@@ -19,6 +19,7 @@
 #include "core/custom.h"
 #include "core/host.h"
 #include "core/maps.h"
+#include "core/notify.h"
 #include "core/outlet.h"
 #include "core/privs.h"
 #include "core/relay.h"
@@ -412,6 +413,7 @@ static void end(struct daemon *d, int status)
         return;
     d->ending = true;
     d->status = status;
+    notify_stopping();
     stop_input(d);
     if (d->host.n)
         host_end(&d->host);
@@ -469,6 +471,7 @@ static void log_stats(struct daemon *d)
 
 static void reload(struct daemon *d)
 {
+    notify_reloading();
     if (d->conf.core.maps_refresh)
         maps_reload_aside(d->maps, &d->log);
     if (d->decoder && d->decoder->reload)
@@ -477,6 +480,7 @@ static void reload(struct daemon *d)
         d->input.ops->reload(&d->input);
     services_tell(d->services, SERVICE_RELOAD);
     host_tell_all(&d->host, HOST_RELOAD);
+    notify_reloaded();
 }
 
 static void reopen_log(struct daemon *d)
@@ -517,6 +521,7 @@ static void on_signal(uv_signal_t *s, int signum)
 static void on_tick(uv_timer_t *t)
 {
     struct daemon *d = t->data;
+    notify_alive();
     if (d->decoder && d->decoder->tick)
         d->decoder->tick(d->input.decoder_state, clock_wall_us());
 }
@@ -532,6 +537,7 @@ static void on_all_ready(void *owner)
 {
     struct daemon *d = owner;
     tell_parent(d, 0);
+    notify_ready(d->conf.n_plugins);
     if (d->conf.core.dry_run == DRY_RUN_SETUP)
         uv_timer_start(&d->setup, on_setup_done, SETUP_MS, 0);
 }

@@ -15,6 +15,7 @@ libcore_a_SOURCES = \
 	src/core/imt_proto.c src/core/imt_proto.h \
 	src/core/input_udp.c src/core/input.h \
 	src/core/layout.c src/core/layout.h \
+	src/core/notify.h \
 	src/core/outlet.c src/core/outlet.h \
 	src/core/plugin.h \
 	src/core/privs.c src/core/privs.h \
@@ -28,6 +29,12 @@ libcore_a_SOURCES = \
 	src/core/geo.h src/core/custom.c src/core/custom.h src/core/custom_packet.c src/core/networks.c src/core/networks.h src/core/numlist.c src/core/numlist.h \
 	src/core/senders.c src/core/senders.h src/core/service.c src/core/service.h \
 	src/core/worker.c src/core/worker.h
+
+if WITH_SYSTEMD
+libcore_a_SOURCES += src/core/notify.c
+else
+libcore_a_SOURCES += src/core/notify_none.c
+endif
 
 if WITH_GEOIPV2
 libcore_a_SOURCES += src/core/geo.c
