@@ -109,18 +109,25 @@ static struct rd rd_of_vrf(uint32_t id)
 }
 
 /* In this order: the record's own (done), that of the options for the VRF on the side that the direction
- * tells, for the other side, the id itself. */
+ * tells, for the other side, the id itself. Options that say 0:0:0 (the default VRF has none) say that too.
+ */
 static void find_rd(const struct exporter *x, struct record *r)
 {
     const bool out = r->f.sampling_direction == DIRECTION_OUT;
     const uint32_t id[2] = { out ? r->f.vrf_out : r->f.vrf_in, out ? r->f.vrf_in : r->f.vrf_out };
+    bool known = false;
     r->f.mpls_vpn_rd_origin = RD_ORIGIN_FLOW;
     for (unsigned i = 0; i < 2; i++) {
         const struct option *o = id[i] ? exporter_option(x, OPTION_RD, id[i]) : NULL;
+        known |= o != NULL;
         if (o && rd_is_set(&o->rd)) {
             r->f.mpls_vpn_rd = o->rd;
             return;
         }
+    }
+    if (known) {
+        r->f.mpls_vpn_rd = (struct rd){ 0 };
+        return;
     }
     if (id[0] || id[1]) {
         r->f.mpls_vpn_rd = rd_of_vrf(id[0] ? id[0] : id[1]);
@@ -144,7 +151,8 @@ static void vrf(const struct plan *p, const struct exporter *x, struct record *r
     f->ingress_vrf_name = name_of(x, OPTION_VRF, r->f.vrf_in);
     f->egress_vrf_name = name_of(x, OPTION_VRF, r->f.vrf_out);
     const bool dflt = f->ingress_vrf_name.len == 7 && !memcmp(f->ingress_vrf_name.p, "default", 7);
-    f->vrf_name = r->f.vrf_in == 0 || dflt ? f->egress_vrf_name : f->ingress_vrf_name;
+    f->vrf_name =
+        r->f.vrf_in == 0 || (dflt && f->egress_vrf_name.len) ? f->egress_vrf_name : f->ingress_vrf_name;
 }
 
 /* ---- names */
@@ -210,13 +218,15 @@ static void set_times(struct netflow *nf, int64_t start, int64_t end)
     f->end_us = nf->time_new ? 0 : end;
 }
 
-/* IPFIX headers have no uptime: it is the time since the exporter's boot, if that is known. */
+/* IPFIX headers have no uptime: it is the time since the exporter's boot, if that is known. With
+ * nfacctd_time_new what options tell of it is not asked: as in pmacct, the header's time stands in. */
 static int64_t from_uptime(const struct netflow *nf, uint32_t x)
 {
     const struct message *m = &nf->m;
     if (m->version != 10)
         return time_in_message(nf, x);
-    const int64_t boot = nf->r.t[T_SYSINIT] ? nf->r.t[T_SYSINIT] : m->x->sysinit_us;
+    const int64_t told = nf->time_new ? 0 : m->x->sysinit_us;
+    const int64_t boot = nf->r.t[T_SYSINIT] ? nf->r.t[T_SYSINIT] : told;
     return boot ? time_of_uptime(m->export_us, (uint32_t)((m->export_us - boot) / 1000), x, 1000) : 0;
 }
 

@@ -273,9 +273,11 @@ static void add_steps(struct compiler *c)
 /* ---- rules over several elements */
 
 /* An IPv4 packet inside an IPv6 one, or the other way round: the header that comes first is the outer one.
- * Known by a second protocol or type of service. */
-static void outer_family(struct compiler *c)
+ * Known by a second protocol or type of service. The frame's EtherType is the outer one's: the result, 0
+ * where there are not two. */
+static uint16_t outer_family(struct compiler *c)
 {
+    uint16_t etype = 0;
     static const struct {
         uint8_t v4, v6;
         uint16_t outer;
@@ -288,7 +290,9 @@ static void outer_family(struct compiler *c)
         if (fieldset_has(&c->w->fields, pair[i].outer))
             add_step(c, out, c->first[out], fields[pair[i].outer].off);
         c->best[out] = c->first[out] = NOWHERE;
+        etype = out == pair[i].v6 ? 0x86dd : 0x0800;
     }
+    return etype;
 }
 
 /* One template for flows of either family: both values are loaded beside the flow, and a finishing step takes
@@ -330,13 +334,12 @@ static void either(struct compiler *c, enum slot_id v4, enum slot_id v6, uint16_
 
 static void family(struct compiler *c)
 {
-    if (repeated(c, SLOT_proto) || repeated(c, SLOT_tos))
-        outer_family(c);
+    const uint16_t outer = repeated(c, SLOT_proto) || repeated(c, SLOT_tos) ? outer_family(c) : 0;
     const bool v4 = has(c, SLOT_src4) || has(c, SLOT_dst4), v6 = has(c, SLOT_src6) || has(c, SLOT_dst6);
     if (v4 && v6)
         both_families(c);
     else
-        c->plan->etype = v4 ? 0x0800 : v6 ? 0x86dd : 0;
+        c->plan->etype = outer ? outer : v4 ? 0x0800 : v6 ? 0x86dd : 0;
     either(c, SLOT_hop4, SLOT_hop6, offsetof(struct record, hop6), FIN_HOP);
     either(c, SLOT_nat_src4, SLOT_nat_src6, offsetof(struct record, nat_src6), FIN_NAT_SRC);
     either(c, SLOT_nat_dst4, SLOT_nat_dst6, offsetof(struct record, nat_dst6), FIN_NAT_DST);

@@ -140,10 +140,11 @@ struct plan {
     uint8_t traits; /* enum flow_trait */
     uint32_t fixed; /* octets in front of the first field of variable length: the record, if there is none */
     uint32_t min_len; /* of a record (RFC 7011 §3.4.1: padding is shorter) */
-    uint16_t etype;   /* EtherType by the family of the addresses, where the template decides it; else 0 */
-    bool flows;       /* the flows counter is in the template */
-    bool biflow;      /* has the reverse direction in it */
-    bool sampled;     /* says itself how it was sampled, or who did */
+    uint16_t
+        etype;   /* EtherType by the family of the (outer) addresses, where the template decides it; else 0 */
+    bool flows;  /* the flows counter is in the template */
+    bool biflow; /* has the reverse direction in it */
+    bool sampled; /* says itself how it was sampled, or who did */
     bool times;
     uint8_t start[PLAN_TIMES], end[PLAN_TIMES]; /* enum time_slot, in order of preference, ended by T_MAX */
     uint8_t finish[FIN_MAX];

@@ -231,12 +231,12 @@ static void needs_of(void *state, struct fieldset *needs)
 /* Was the route found by a prefix at least as long as that which the flow came with? */
 static bool as_long(const struct found *r, uint8_t mask) { return r->facts && r->match.bits >= mask; }
 
+/* Without a route: 0.0.0.0/0 or ::/0. */
 static void put_net(const struct found *r, const struct addr *host, struct addr *net, uint8_t *mask)
 {
     *mask = r->facts ? r->match.bits : 0;
-    *net = r->facts ? *host : (struct addr){ { 0 } };
-    if (r->facts)
-        addr_mask(net, r->match.bits);
+    *net = *host;
+    addr_mask(net, *mask);
 }
 
 static void put_dst(struct step *s, const struct found *r, struct flow *f)
