@@ -301,7 +301,7 @@ static bool attr_reach(struct upd *u, const struct attr *at, const char **what)
     const bool v4 = cursor_left(&hop) == 4 || cursor_left(&hop) == 12;
     if (!nlri_next_hop(mp->family, hop, &mp->next_hop))
         return false;
-    mp->hop_mapped = !v4 && addr_is_v4(&mp->next_hop);
+    mp->hop_mapped = u->caps->monitored && !v4 && addr_is_v4(&mp->next_hop);
     return true;
 }
 

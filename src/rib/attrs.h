@@ -24,8 +24,8 @@ enum {
     RIB_LABEL_INDEX = 1 << 9,
     RIB_OTC = 1 << 10,
     RIB_OTHERS = 1 << 11,
-    RIB_HOP_MAPPED = 1 << 12, /* with RIB_NEXT_HOP: an IPv4 one that came as ::ffff:a.b.c.d. Sets that differ
-                                 in nothing else are one, which shows it as the first of them did */
+    RIB_HOP_MAPPED = 1 << 12, /* with RIB_NEXT_HOP: an IPv4 one that BMP tells as ::ffff:a.b.c.d. Sets that
+                                 differ in nothing else are one, which shows it as the first of them did */
 };
 
 struct rib_octets {

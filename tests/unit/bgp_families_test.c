@@ -65,6 +65,24 @@ static void labelled(void **state)
 static void vpn(void **state)
 {
     (void)state;
+    static const struct row mapped[] = {
+        { "IPv6 over IPv4 (RFC 4659)", "",
+          OP "800e2d 0002 80 18 0000000000000000 00000000000000000000ffffc0000201 00 78 000181" RD1
+             "20010db8",
+          "", ATTRS " / + 2/128 2001:db8::/32 rd=0:65001:1 labels=24", 0, 0, 0 },
+    };
+    static const struct row told[] = {
+        { "the same as BMP tells it", "",
+          OP "800e2d 0002 80 18 0000000000000000 00000000000000000000ffffc0000201 00 78 000181" RD1
+             "20010db8",
+          "", "attrs origin=0 path=65001 hop=::ffff:192.0.2.1 / + 2/128 2001:db8::/32 rd=0:65001:1 labels=24",
+          0, 0, 0 },
+    };
+    static const struct bgp_session_caps bmp = { .as4 = true,
+                                                 .monitored = true,
+                                                 .families = BGP_ALL_FAMILIES };
+    CHECK(mapped, &plain);
+    CHECK(told, &bmp);
     static const struct row rows[] = {
         { "IPv4", "", OP "800e20 0001 80 0c 0000000000000000 c0000201 00 70 000181" RD1 "0a0102", "",
           ATTRS " / + 1/128 10.1.2.0/24 rd=0:65001:1 labels=24", 0, 0, 0 },

@@ -68,7 +68,7 @@ static inline void record_attrs(void *arg, const struct rib_attrs *a)
         bgp_text_as_path(s, a->as_path);
     }
     if (a->has & RIB_NEXT_HOP)
-        strbuf_printf(s, " hop=%s", addr_str(&a->next_hop, text));
+        strbuf_printf(s, " hop=%s%s", a->has & RIB_HOP_MAPPED ? "::ffff:" : "", addr_str(&a->next_hop, text));
     if (a->has & RIB_MED)
         strbuf_printf(s, " med=%u", a->med);
     if (a->has & RIB_LOCAL_PREF)
