@@ -389,6 +389,7 @@ static int start_plugins(struct daemon *d, struct err *e)
     d->host.daemon = d->spec->letter;
     d->host.file_input = in && in->file;
     d->host.core = &d->conf.core;
+    d->host.services = d->spec->plugin_services;
     d->host.sink = d->sink;
     d->host.log = d->log;
     d->host.on_ready = on_all_ready;

@@ -17,7 +17,9 @@ struct daemon_spec {
     const struct input_ops *const *inputs;   /* NULL-terminated, in order of precedence. NULL: no flows; the
                                                 services are all that the daemon does */
     const struct service_ops *const
-        *services;                     /* NULL-terminated: what runs beside (core/service.h). May be NULL */
+        *services; /* NULL-terminated: what runs beside (core/service.h). May be NULL */
+    const struct service_ops *const
+        *plugin_services; /* the same for the process of each plugin; they have no maps. May be NULL */
     const struct routes_ops *routes;   /* what services know of flows. May be NULL */
     const struct decoder_ops *decoder; /* NULL for packet daemons */
     /* How many workers, each with rings of its own to all plugins, the inputs can use. NULL: one. */

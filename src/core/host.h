@@ -13,6 +13,7 @@
 #include "base/files.h"
 #include "core/outlet.h"
 #include "core/plugin.h"
+#include "core/service.h"
 
 /* core -> spawner: GO, END. spawner -> core: STARTED (with the plugin's control socket), EXITED, GIVEN_UP.
  * core -> plugin: PURGE_AND_QUIT, REOPEN_LOG, RELOAD, STATS. plugin -> core: READY. */
@@ -59,8 +60,9 @@ struct host {
     const char *progname;
     char daemon;
     bool file_input;
-    const struct config *core; /* the core's configuration */
-    struct file_modes modes;   /* of pidfiles */
+    const struct config *core;                 /* the core's configuration */
+    const struct service_ops *const *services; /* what runs in each plugin's process too; NULL: nothing */
+    struct file_modes modes;                   /* of pidfiles */
     struct log_sink *sink;
     struct log log;
     struct host_plugin *plugins;

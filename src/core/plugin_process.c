@@ -42,6 +42,7 @@ struct process {
     struct ring_watch *rings; /* one for each of p->rings */
     uv_timer_t nap, tick, grace;
     uv_signal_t sig[N_SIGNALS];
+    struct services *services;
     bool idle_nap; /* the last look found nothing */
     bool quitting;
     int status;
@@ -177,8 +178,10 @@ static void on_control(uv_poll_t *w, int status, int events)
         log_sink_reopen(x->h->sink);
     } else if (m.type == HOST_RELOAD) {
         reload(x);
-    } else if (m.type == HOST_STATS && x->pl.ops->stats) {
-        x->pl.ops->stats(&x->pl);
+    } else if (m.type == HOST_STATS) {
+        if (x->pl.ops->stats)
+            x->pl.ops->stats(&x->pl);
+        services_tell(x->services, SERVICE_STATS);
     }
 }
 
@@ -233,6 +236,18 @@ static void write_pidfile(struct process *x)
     }
 }
 
+static void on_service_ended(void *owner, int status) { quit(owner, status); }
+
+static int run_services(struct process *x, struct err *e)
+{
+    const struct host *h = x->h;
+    const struct service like = { .c = h->core, .daemon = h->progname, .letter = h->daemon };
+    x->services = services_new(h->services, &like, e);
+    return x->services && services_open(x->services, &x->pl.log, e) == 0
+               ? services_start(x->services, &x->loop, on_service_ended, x, e)
+               : -1;
+}
+
 /* Everything up to the loop. -1: e, and the plugin is not worth a second try. */
 static int process_open(struct process *x, struct err *e)
 {
@@ -246,7 +261,9 @@ static int process_open(struct process *x, struct err *e)
     const enum privs_kept kept = pl->ops->kept ? pl->ops->kept(pl->c) : PRIVS_NONE;
     if (pl->ops->open(pl, e) == -1 || privs_drop(x->h->core->user, kept, e) == -1)
         return -1;
-    return hang_in(x) == 0 ? 0 : err_set(e, ERR_SYS, "cannot watch the ring");
+    if (hang_in(x) == -1)
+        return err_set(e, ERR_SYS, "cannot watch the ring");
+    return run_services(x, e);
 }
 
 static void close_handle(uv_handle_t *h, void *arg)
@@ -258,11 +275,13 @@ static void close_handle(uv_handle_t *h, void *arg)
 
 static void process_close(struct process *x)
 {
+    services_close(x->services);
     if (x->pl.ops->close)
         x->pl.ops->close(&x->pl);
     uv_walk(&x->loop, close_handle, NULL);
     uv_run(&x->loop, UV_RUN_DEFAULT);
     uv_loop_close(&x->loop);
+    services_free(x->services);
     if (x->pidfile[0])
         pidfile_remove(x->pidfile);
     free(x->rings);

@@ -194,8 +194,9 @@ int services_check(struct services *ss, struct err *e)
 static int open_one(struct service_thread *th, const struct log *l, struct err *e)
 {
     struct service *s = &th->service;
-    char type[32];
-    snprintf(type, sizeof(type), s->alone ? "core" : "core/%s", s->ops->name);
+    char type[sizeof(s->log.type) + 32];
+    s->process = l;
+    snprintf(type, sizeof(type), s->alone ? "%s" : "%s/%s", l->type, s->ops->name);
     log_init(&s->log, l->sink, l->name, type, l->debug);
     s->state = calloc(1, s->ops->state_size);
     if (!s->state)

@@ -19,13 +19,14 @@ struct service {
     const struct service_ops *ops;
     const struct config_set *set;
     const struct config *c; /* the core's */
-    struct log log;     /* of type "core/BGP" beside a collector, "core" where services are all there is */
-    uv_loop_t *loop;    /* once opened: the thread's */
-    const char *daemon; /* "pmbgpd" */
-    char letter;        /* of the daemon */
-    bool alone;         /* the daemon has no flows */
-    struct maps *maps;  /* of the daemon: check may add to them, the thread takes them (maps_take) */
-    void *state;        /* ops->state_size octets, zeroed */
+    struct log log; /* of type "core/BGP" beside a collector, "core" where services are all there is */
+    const struct log *process; /* the process's own: its name and type */
+    uv_loop_t *loop;           /* once opened: the thread's */
+    const char *daemon;        /* "pmbgpd" */
+    char letter;               /* of the daemon */
+    bool alone;                /* the daemon has no flows */
+    struct maps *maps;         /* of the daemon: check may add to them, the thread takes them (maps_take) */
+    void *state;               /* ops->state_size octets, zeroed */
     struct service_thread *thread; /* the runner's own */
 };
 
@@ -74,7 +75,7 @@ unsigned services_count(const struct services *ss);
 /* The one of this name, NULL: it is not wanted. */
 const struct service *services_find(const struct services *ss, const char *name);
 int services_check(struct services *ss, struct err *e);
-/* Makes the loops and opens all. `l` is the daemon's log. */
+/* Makes the loops and opens all. `l` is the log of the daemon, or of the plugin; it outlives them. */
 int services_open(struct services *ss, const struct log *l, struct err *e);
 enum privs_kept services_kept(const struct services *ss);
 bool services_have_signals(const struct services *ss);

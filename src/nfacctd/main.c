@@ -24,6 +24,7 @@ static const struct input_ops *const inputs[] = { &input_savefile, INPUTS_OF_QUE
 
 static const struct service_ops *const services[] = { &bgp_service,       &bmp_service,   &rpki_service,
                                                       &telemetry_service, &alive_service, NULL };
+static const struct service_ops *const plugin_services[] = { &alive_service, NULL };
 
 static int check(const struct config_set *set, struct err *e)
 {
@@ -44,6 +45,7 @@ int main(int argc, char **argv)
         .letter = 'N',
         .routes = &routing_ops,
         .services = services,
+        .plugin_services = plugin_services,
         .plugins = plugins,
         .inputs = inputs,
         .decoder = &netflow_decoder,

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The keys by which others see in Redis that a daemon lives. In a thread of its own: an answer may take
- * seconds. */
+/* The keys by which others see in Redis that a daemon and its plugins live. In a thread of its own: an answer
+ * may take seconds. */
 #include "output/alive.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "output/redis_client.h"
 
@@ -14,8 +15,9 @@ struct alive {
     const struct service *s;
     struct redis *redis;
     uv_timer_t tick;
-    char type_key[KEY_MAX], process_key[KEY_MAX];
-    bool lost; /* has been told of */
+    char type_key[KEY_MAX]; /* "": in a plugin, where the core has it */
+    char process_key[KEY_MAX];
+    uint64_t failed; /* times in a row */
 };
 
 static bool wanted(const struct config *c, char daemon)
@@ -40,26 +42,45 @@ static int alive_open(struct service *s, struct err *e)
     const struct redis_conf rc = {
         .host = c->redis_host, .db = c->redis_db, .passwd = c->redis_passwd, .timeout_ms = TIMEOUT_MS
     };
+    const bool core = !strcmp(s->process->type, "core");
     a->s = s;
-    snprintf(a->type_key, sizeof(a->type_key), "%.200s+%d+daemon_type", c->cluster_name, c->cluster_id);
-    snprintf(a->process_key, sizeof(a->process_key), "%.200s+%d+process+%.200s+core", c->cluster_name,
-             c->cluster_id, c->core_proc_name ? c->core_proc_name : "default");
+    if (core)
+        snprintf(a->type_key, sizeof(a->type_key), "%.200s+%d+daemon_type", c->cluster_name, c->cluster_id);
+    snprintf(a->process_key, sizeof(a->process_key), "%.200s+%d+process+%s+%s", c->cluster_name,
+             c->cluster_id, s->process->name, s->process->type);
     a->redis = redis_new(&rc, e);
     return a->redis ? 0 : -1;
+}
+
+static int say_it(struct alive *a, struct err *e)
+{
+    if (*a->type_key && redis_set(a->redis, a->type_key, a->s->daemon, EXPIRES_MS, e) == -1)
+        return -1;
+    return redis_set(a->redis, a->process_key, "alive", EXPIRES_MS, e);
+}
+
+/* The first time, the second, the fourth, ...: it is to be found near the end of a log, and not to fill it.
+ */
+static void tell_failure(struct alive *a, const struct err *e)
+{
+    a->failed++;
+    if ((a->failed & (a->failed - 1)) == 0)
+        log_warn(&a->s->log,
+                 "Can't connect to redis server: %s: nobody sees there that this process is alive", e->text);
 }
 
 static void on_tick(uv_timer_t *t)
 {
     struct alive *a = t->data;
     struct err e = { 0 };
-    const int rc = redis_set(a->redis, a->type_key, a->s->daemon, EXPIRES_MS, &e) == 0
-                       ? redis_set(a->redis, a->process_key, "alive", EXPIRES_MS, &e)
-                       : -1;
-    if (rc == -1 && !a->lost)
-        log_warn(&a->s->log, "%s: nobody sees there that this daemon is alive", e.text);
-    if (rc == 0 && a->lost)
-        log_info(&a->s->log, "Redis at %s is back", a->s->c->redis_host);
-    a->lost = rc == -1;
+    /* A second time at once: a connection that was lost says nothing of the server. */
+    if (say_it(a, &e) == -1 && say_it(a, &e) == -1) {
+        tell_failure(a, &e);
+        return;
+    }
+    if (a->failed)
+        log_info(&a->s->log, "redis server %s is back", a->s->c->redis_host);
+    a->failed = 0;
 }
 
 static int start(struct service *s, struct err *e)
@@ -68,6 +89,7 @@ static int start(struct service *s, struct err *e)
     (void)e;
     uv_timer_init(s->loop, &a->tick);
     a->tick.data = a;
+    log_info(&s->log, "connecting to redis server %s", s->c->redis_host);
     return uv_timer_start(&a->tick, on_tick, 0, EACH_MS);
 }
 
@@ -75,8 +97,9 @@ static void stop(struct service *s)
 {
     struct alive *a = s->state;
     struct err e;
-    if (!a->lost) {
-        redis_delete(a->redis, a->type_key, &e);
+    if (!a->failed) {
+        if (*a->type_key)
+            redis_delete(a->redis, a->type_key, &e);
         redis_delete(a->redis, a->process_key, &e);
     }
     uv_close((uv_handle_t *)&a->tick, NULL);
@@ -85,12 +108,12 @@ static void stop(struct service *s)
 static void stats(struct service *s)
 {
     const struct alive *a = s->state;
-    log_notice(&s->log, "stats [Redis] %s=%s", a->process_key, a->lost ? "away" : "there");
+    log_notice(&s->log, "stats [redis] %s=%s", a->process_key, a->failed ? "away" : "there");
 }
 
 static void alive_close(struct service *s) { redis_free(((struct alive *)s->state)->redis); }
 
-const struct service_ops alive_service = { .name = "Redis",
+const struct service_ops alive_service = { .name = "redis",
                                            .state_size = sizeof(struct alive),
                                            .wanted = wanted,
                                            .check = check,

@@ -22,6 +22,7 @@ static const struct input_ops *const inputs[] = { &input_savefile, &input_pcap, 
 
 static const struct service_ops *const services[] = { &bgp_service, &bmp_service, &rpki_service,
                                                       &alive_service, NULL };
+static const struct service_ops *const plugin_services[] = { &alive_service, NULL };
 
 static int check_map(const struct config *c, struct err *e)
 {
@@ -67,6 +68,7 @@ int main(int argc, char **argv)
         .letter = 'P',
         .routes = &routing_ops,
         .services = services,
+        .plugin_services = plugin_services,
         .plugins = plugins,
         .inputs = inputs,
         .schema = sqltext_print_schemas,

@@ -20,6 +20,7 @@ static const struct input_ops *const inputs[] = { &input_nflog, NULL };
 
 static const struct service_ops *const services[] = { &bgp_service, &bmp_service, &rpki_service,
                                                       &alive_service, NULL };
+static const struct service_ops *const plugin_services[] = { &alive_service, NULL };
 
 static int check(const struct config_set *set, struct err *e)
 {
@@ -44,6 +45,7 @@ int main(int argc, char **argv)
         .letter = 'U',
         .routes = &routing_ops,
         .services = services,
+        .plugin_services = plugin_services,
         .plugins = plugins,
         .inputs = inputs,
         .schema = sqltext_print_schemas,

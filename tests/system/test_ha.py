@@ -229,18 +229,19 @@ def test_ha_bmp(run):
 
 
 def test_alive(run):
-    """cluster_name: each daemon's keys are there as long as it is, and for three seconds more when it was killed."""
+    """cluster_name: each process's keys are there as long as it is, and for three seconds more when it was killed."""
     redis = servers.Redis(run)
     common = f"redis_host: 127.0.0.1:{redis.port}\nredis_db: 3\nredis_passwd: arealsmartpwd\ncluster_name: pm\n"
-    collector, _ = run.nfacctd(f"{common}cluster_id: 1\ncore_proc_name: in\nplugins: print\naggregate: src_host\n")
+    collector, _ = run.nfacctd(f"{common}cluster_id: 1\ncore_proc_name: in\nplugins: print[p]\naggregate: src_host\n")
     router, _ = bgp.pmbgpd(run, f"{common}cluster_id: 2\n")
-    both = {"pm+1+daemon_type": "nfacctd", "pm+1+process+in+core": "alive", "pm+2+daemon_type": "pmbgpd", "pm+2+process+default+core": "alive"}
+    both = {"pm+1+daemon_type": "nfacctd", "pm+1+process+in+core": "alive", "pm+1+process+p+print": "alive", "pm+2+daemon_type": "pmbgpd", "pm+2+process+default+core": "alive"}
     run.wait(lambda: redis.keys() == both, "the keys of both")
     os.killpg(router.pid, signal.SIGKILL)
-    run.wait(lambda: sorted(redis.keys()) == ["pm+1+daemon_type", "pm+1+process+in+core"], "those of one to expire", 5)
+    run.wait(lambda: sorted(redis.keys()) == ["pm+1+daemon_type", "pm+1+process+in+core", "pm+1+process+p+print"], "those of one to expire", 5)
     redis.kill()
-    collector.wait_log("WARN .*Redis at .*: nobody sees there that this daemon is alive")
+    for process in ("in/core/redis", "p/print/redis"):
+        collector.wait_log(rf"WARN \( {process} \): Can't connect to redis server: .*: nobody sees there that this process is alive")
     redis.start()
-    run.wait(lambda: len(redis.keys()) == 2, "its keys to be back")
+    run.wait(lambda: len(redis.keys()) == 3, "its keys to be back")
     collector.stop()
     assert redis.keys() == {}
