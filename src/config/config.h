@@ -13,6 +13,8 @@
 #include "base/err.h"
 #include "base/log.h"
 
+/* What becomes of a system call that a process has no use for. */
+enum seccomp { SECCOMP_REFUSE, SECCOMP_KILL, SECCOMP_LOG, SECCOMP_OFF };
 enum dry_run { DRY_RUN_NONE, DRY_RUN_CONFIG, DRY_RUN_SETUP };
 enum print_output {
     PRINT_FORMATTED,
@@ -131,8 +133,11 @@ struct config {
     /* process */
     bool debug, debug_internal_msg, daemonize, log_stderr_tstamp, propagate_signals, plugin_exit_any;
     int dry_run; /* enum dry_run */
-    const char *syslog, *syslog_ident, *logfile, *pidfile, *core_proc_name, *user;
+    const char *syslog, *syslog_ident, *logfile, *pidfile, *core_proc_name;
     int proc_priority;
+    int run_uid, run_gid; /* user, group. -1: not set */
+    bool core_dumps;
+    int seccomp;              /* enum seccomp */
     int files_umask;          /* -1: not set */
     int files_uid, files_gid; /* -1: not set; names are resolved by the parser */
     int64_t plugin_pipe_size; /* octets, 0: sized by the suite */

@@ -23,6 +23,7 @@
 #include "core/outlet.h"
 #include "core/privs.h"
 #include "core/relay.h"
+#include "core/sandbox.h"
 #include "core/service.h"
 #include "core/view.h"
 
@@ -169,8 +170,20 @@ static int choose_services(struct daemon *d, struct err *e)
     return d->services ? services_check(d->services, e) : -1;
 }
 
+/* What is made before the daemon becomes another user (spool, log, pidfile) has to be that user's. */
+static void own_files(struct config *c, const struct config *core)
+{
+    if (c->files_uid == -1)
+        c->files_uid = core->run_uid;
+    if (c->files_gid == -1)
+        c->files_gid = privs_group(core);
+}
+
 static int check_all(struct daemon *d, struct err *e)
 {
+    own_files(&d->conf.core, &d->conf.core);
+    for (unsigned i = 0; i < d->conf.n_plugins; i++)
+        own_files(&d->conf.plugins[i].c, &d->conf.core);
     if (load_customs(d, e) == -1)
         return -1;
     for (unsigned i = 0; i < d->conf.n_plugins; i++)
@@ -597,12 +610,12 @@ static int set_priority(struct daemon *d, struct err *e)
     return 0;
 }
 
-/* What input and services need while they run. */
-static enum privs_kept privileges(const struct daemon *d)
+/* What input and services need while they run is all that stays. */
+static int confine(struct daemon *d, struct err *e)
 {
-    const enum privs_kept own = d->input.ops ? d->input.ops->kept : PRIVS_NONE,
-                          theirs = services_kept(d->services);
-    return own > theirs ? own : theirs;
+    const struct config *c = &d->conf.core;
+    const unsigned kept = (d->input.ops ? d->input.ops->kept : PRIVS_NONE) | services_kept(d->services);
+    return privs_drop(c, kept, e) == -1 ? -1 : sandbox_enter(SANDBOX_CORE, c, &d->log, e);
 }
 
 /* From the checked configuration to the end of the loop. -1: e. */
@@ -618,7 +631,7 @@ static int run(struct daemon *d, struct err *e)
     d->loop_made = true;
     title_set("%s: Core Process [%s]", d->spec->name, d->log.name);
     if (open_input(d, e) == -1 || services_open(d->services, &d->log, e) == -1 ||
-        connect_routes(d, e) == -1 || privs_drop(c->user, privileges(d), e) == -1 || hang_in(d, e) == -1)
+        connect_routes(d, e) == -1 || confine(d, e) == -1 || hang_in(d, e) == -1)
         return -1;
     uv_run(&d->loop, UV_RUN_DEFAULT);
     if (d->end_signal)
@@ -672,6 +685,7 @@ static int start(struct daemon *d)
     replay_early(d);
     maps_log(d->maps, &d->log);
     d->host.spawner = -1;
+    privs_hide_memory(&d->conf.core);
     if (run(d, &e) == -1) {
         log_error(&d->log, "%s. Exiting.", e.text);
         d->status = 1;

@@ -60,8 +60,9 @@ struct input {
 struct input_ops {
     const char *name;
     size_t state_size;
-    bool file;            /* reads as fast as it is taken; may wait */
-    enum privs_kept kept; /* what it needs while it runs, after the daemon has become another user */
+    bool file; /* reads as fast as it is taken; may wait */
+    unsigned
+        kept; /* enum privs_kept: what it needs while it runs, after the daemon has become another user */
     /* Is this the input that the configuration asks for? The first of a daemon's list that says yes is used.
      */
     bool (*wanted)(const struct config *c);

@@ -43,6 +43,14 @@ libcore_a_SOURCES += src/core/geo_none.c
 endif
 EXTRA_DIST += src/core/geo.c src/core/geo_none.c
 
+libcore_a_SOURCES += src/core/sandbox.h
+if WITH_SECCOMP
+libcore_a_SOURCES += src/core/sandbox.c src/core/sandbox.def
+else
+libcore_a_SOURCES += src/core/sandbox_none.c
+endif
+EXTRA_DIST += src/core/sandbox.c src/core/sandbox.def src/core/sandbox_none.c
+
 # docs/primitives.md: `make config-docs` writes it anew, lint compares.
 noinst_PROGRAMS += src/core/genfields
 src_core_genfields_SOURCES = src/core/genfields.c

@@ -39,8 +39,8 @@ struct plugin_ops {
                        and is woken for each batch. No other kind of plugin may stand beside it */
     bool stitches;  /* its rows can have times: records bring them for stitching, pro-rating (record_times) */
     bool packets;   /* wants each packet by itself, in order (probes): key then holds what need() says */
-    /* What its process needs after it has become another user. NULL: nothing. */
-    enum privs_kept (*kept)(const struct config *c);
+    /* enum privs_kept: what its process needs after it has become another user. NULL: nothing. */
+    unsigned (*kept)(const struct config *c);
 
     /* In the main process before anything starts, for each instance: checks the rules over several keys and
      * may change the fields that the instance gets (a probe adds what its cache needs). Must not allocate for

@@ -13,6 +13,7 @@
 #include "base/title.h"
 #include "core/host.h"
 #include "core/privs.h"
+#include "core/sandbox.h"
 
 enum {
     NAP_MS = 100, /* the ring is looked at again after this: large batches find a table's memory warm */
@@ -248,6 +249,15 @@ static int run_services(struct process *x, struct err *e)
                : -1;
 }
 
+/* A filter would bind the programs of triggers too, which may do anything. */
+static int confine(struct process *x, struct err *e)
+{
+    if (!x->pl.c->trigger_exec)
+        return sandbox_enter(SANDBOX_PLUGIN, x->h->core, &x->pl.log, e);
+    log_info(&x->pl.log, "no filter of system calls in this process: it runs a program of yours");
+    return 0;
+}
+
 /* Everything up to the loop. -1: e, and the plugin is not worth a second try. */
 static int process_open(struct process *x, struct err *e)
 {
@@ -258,8 +268,8 @@ static int process_open(struct process *x, struct err *e)
     if (!pl->state)
         return err_sys(e, "no memory");
     write_pidfile(x);
-    const enum privs_kept kept = pl->ops->kept ? pl->ops->kept(pl->c) : PRIVS_NONE;
-    if (pl->ops->open(pl, e) == -1 || privs_drop(x->h->core->user, kept, e) == -1)
+    const unsigned kept = pl->ops->kept ? pl->ops->kept(pl->c) : PRIVS_NONE;
+    if (pl->ops->open(pl, e) == -1 || privs_drop(x->h->core, kept, e) == -1 || confine(x, e) == -1)
         return -1;
     if (hang_in(x) == -1)
         return err_set(e, ERR_SYS, "cannot watch the ring");

@@ -220,13 +220,12 @@ int services_open(struct services *ss, const struct log *l, struct err *e)
     return 0;
 }
 
-enum privs_kept services_kept(const struct services *ss)
+unsigned services_kept(const struct services *ss)
 {
-    enum privs_kept most = PRIVS_NONE;
+    unsigned all = PRIVS_NONE;
     for (unsigned i = 0; i < ss->n; i++)
-        if (ss->thread[i].service.ops->kept > most)
-            most = ss->thread[i].service.ops->kept;
-    return most;
+        all |= ss->thread[i].service.ops->kept;
+    return all;
 }
 
 bool services_have_signals(const struct services *ss)

@@ -35,7 +35,8 @@ enum { SERVICE_SIGNALS = 4 }; /* SIGRTMIN .. SIGRTMIN+3 */
 struct service_ops {
     const char *name; /* "BGP": the log's type, the name of the thread */
     size_t state_size;
-    enum privs_kept kept; /* what it needs while it runs, after the daemon has become another user */
+    unsigned
+        kept; /* enum privs_kept: what it needs while it runs, after the daemon has become another user */
     /* Does the configuration ask for it, in the daemon of this letter? */
     bool (*wanted)(const struct config *c, char daemon);
     /* Before anything starts, without log, loop and state: rules over several keys; loads maps into s->maps.
@@ -77,7 +78,7 @@ const struct service *services_find(const struct services *ss, const char *name)
 int services_check(struct services *ss, struct err *e);
 /* Makes the loops and opens all. `l` is the log of the daemon, or of the plugin; it outlives them. */
 int services_open(struct services *ss, const struct log *l, struct err *e);
-enum privs_kept services_kept(const struct services *ss);
+unsigned services_kept(const struct services *ss); /* of all, or-ed */
 bool services_have_signals(const struct services *ss);
 /* Starts the threads and waits until each has started. on_end, in the daemon's loop: one cannot go on. */
 int services_start(struct services *ss, uv_loop_t *loop, void (*on_end)(void *owner, int status), void *owner,

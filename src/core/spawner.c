@@ -16,6 +16,8 @@
 #include "base/msg.h"
 #include "base/title.h"
 #include "core/host.h"
+#include "core/privs.h"
+#include "core/sandbox.h"
 
 enum {
     DEATHS_MAX = 5,
@@ -202,11 +204,30 @@ static int watch_children(void)
     return signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static bool some_run_programs(const struct host *h)
+{
+    for (unsigned i = 0; i < h->n; i++)
+        if (h->plugins[i].conf->c.trigger_exec)
+            return true;
+    return false;
+}
+
+/* Plugins inherit the filter, and add their own. */
+static int confine(const struct host *h)
+{
+    struct err e;
+    if (privs_trim(h->core, &e) == 0 &&
+        (some_run_programs(h) || sandbox_enter(SANDBOX_SPAWNER, h->core, &h->log, &e) == 0))
+        return 0;
+    log_error(&h->log, "spawner: %s", e.text);
+    return -1;
+}
+
 int spawner_run(struct host *h, int sock)
 {
     struct spawner s = { .h = h, .core = sock, .signals = watch_children() };
     title_set("%s: Spawner [%s]", h->progname, h->log.name);
-    if (s.signals == -1)
+    if (s.signals == -1 || confine(h) == -1)
         return 1;
     while (!(s.ending && !some_run(&s))) {
         struct pollfd fds[2] = { { .fd = s.signals, .events = POLLIN }, { .fd = s.core, .events = POLLIN } };

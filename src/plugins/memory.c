@@ -60,8 +60,9 @@ static int listen_at(struct memory *m, struct err *e)
         return err_sys(e, "cannot make a socket");
     if (bind(m->fd, (struct sockaddr *)&sa, sizeof(sa)) == -1)
         return err_sys(e, "cannot bind to imt_path '%s'", m->path);
-    /* Anybody on this machine may ask, whatever files_umask says. */
-    if (chmod(m->path, 0777) == -1 || stat(m->path, &st) == -1 || listen(m->fd, MEMORY_CLIENTS_MAX) == -1)
+    /* Anybody on this machine may ask, unless files_umask is set. */
+    const mode_t mode = 0777 & ~(m->pl->c->files_umask == -1 ? 0 : (mode_t)m->pl->c->files_umask);
+    if (chmod(m->path, mode) == -1 || stat(m->path, &st) == -1 || listen(m->fd, MEMORY_CLIENTS_MAX) == -1)
         return err_sys(e, "cannot listen at imt_path '%s'", m->path);
     m->dev = st.st_dev;
     m->ino = st.st_ino;

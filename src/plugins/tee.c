@@ -366,9 +366,9 @@ static int check(const struct config_set *set, const struct plugin_conf *pc, str
 }
 
 /* Sockets with the addresses of exporters are opened as these appear. */
-static enum privs_kept kept(const struct config *c)
+static unsigned kept(const struct config *c)
 {
-    return c->tee_transparent ? PRIVS_CAPTURE : PRIVS_NONE;
+    return c->tee_transparent ? PRIVS_CAPTURE | PRIVS_LOW_PORTS : PRIVS_NONE;
 }
 
 static int open_tee(struct plugin *pl, struct err *e)

@@ -235,6 +235,19 @@ def check_papers_name_files_that_exist(build):
                     yield at(path, number, f"{word} does not exist")
 
 
+def check_units_are_confined(build):
+    """What systemd thinks of the units: below 2.0 is what collectors promise in docs and units."""
+    if not shutil.which("systemd-analyze"):
+        return
+    for path in sorted((ROOT / "packaging/systemd").glob("*.service")):
+        done = run("systemd-analyze", "security", "--offline=true", "--no-pager", path, env={**os.environ, "SYSTEMD_EMOJI": "0"})
+        level = re.search(r"exposure level for \S+: ([\d.]+)", done.stdout)
+        if not level:
+            yield at(path, 1, f"systemd-analyze says nothing of it: {done.stderr.strip()[:200]}")
+        elif float(level[1]) >= 2.0:
+            yield at(path, 1, f"exposure {level[1]}, not below 2.0: see `systemd-analyze security --offline=true {path.name}`")
+
+
 def check_shell(build):
     for path in [ROOT / "dev", ROOT / ".ci/run", *tracked("*.sh", under=("tests", "bench", "examples", "packaging"))]:
         yield from run("bash", "-n", path).stderr.splitlines()

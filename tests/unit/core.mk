@@ -36,3 +36,7 @@ check_PROGRAMS += tests/unit/service_test
 TESTS += tests/unit/service_test
 tests_unit_service_test_SOURCES = tests/unit/service_test.c
 tests_unit_service_test_LDADD = libcore.a libconfig.a libbase.a $(TEST_LIBS)
+check_PROGRAMS += tests/unit/sandbox_test
+TESTS += tests/unit/sandbox_test
+tests_unit_sandbox_test_SOURCES = tests/unit/sandbox_test.c
+tests_unit_sandbox_test_LDADD = libcore.a libconfig.a libbase.a $(TEST_LIBS)
