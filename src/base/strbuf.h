@@ -23,6 +23,12 @@ static inline void strbuf_clear(struct strbuf *s)
     s->failed = false;
 }
 
+/* A text in the caller's own memory: fails where that ends. Not to be freed. */
+static inline struct strbuf strbuf_over(char *p, size_t size)
+{
+    return (struct strbuf){ .p = p, .cap = size, .max = size - 1 };
+}
+
 /* Makes room for n more octets (and a NUL); false when that would pass the ceiling. */
 bool strbuf_grow(struct strbuf *s, size_t n);
 

@@ -44,6 +44,7 @@ bool bmp_log_router_init(struct bmp_log *l, struct bmp_log_router *lr, const str
                                                .set_pd = l->c.set_pd,
                                                .style = &l->c.style,
                                                .times = &l->times } };
+    l->of = NULL; /* it may lie where another one lay */
     lr->target = msglog_target_new(l->c.msglog, &t);
     return lr->target != NULL;
 }
@@ -113,13 +114,32 @@ unsigned bmp_log_message(struct bmp_log *l, const struct bmp_log_router *lr, con
 
 /* ---- routes */
 
-static void put_time(struct bmp_log *l, struct strbuf *s, const char *name, int64_t at_us, bool fraction)
+static void put_time(struct bmp_log *l, struct strbuf *s, const char *name, int64_t at_us, bool fraction,
+                     struct bmp_log_stamp *st)
 {
-    char text[TIME_TEXT];
     json_name(s, name);
     strbuf_char(s, '"');
-    strbuf_add(s, text, time_text(at_us, &l->c.style, fraction, &l->times, text));
+    st->at_us = at_us;
+    st->place = s->len;
+    st->len = 0;
+    if (strbuf_room(s, TIME_TEXT))
+        st->len = time_text(at_us, &l->c.style, fraction, &st->times, s->p + s->len);
+    s->len += st->len;
     strbuf_char(s, '"');
+}
+
+/* Puts another time there. False: its text is longer or shorter. */
+static bool change_time(const struct bmp_log *l, struct strbuf *s, struct bmp_log_stamp *st, int64_t at_us,
+                        bool fraction)
+{
+    char text[TIME_TEXT];
+    if (at_us == st->at_us)
+        return true;
+    if (time_text(at_us, &l->c.style, fraction, &st->times, text) != st->len)
+        return false;
+    memcpy(s->p + st->place, text, st->len);
+    st->at_us = at_us;
+    return true;
 }
 
 static void make_distinguisher(struct bmp_log *l, const struct bmp_peer *p)
@@ -134,15 +154,20 @@ static void make_distinguisher(struct bmp_log *l, const struct bmp_peer *p)
     strbuf_str(s, l->c.set_pd ? "\", \"pd_origin\": \"bmp\"" : "\", \"rd_origin\": \"bmp\"");
 }
 
+/* Nobody has told of a route that goes with its peer: its time is ours. */
+static int64_t time_of(const struct bmp_telling *t, const struct bmp_told *r)
+{
+    return t->dump || r->type == BMP_LOG_DELETE ? t->at_us : r->peer->at_us;
+}
+
 static void make_head(struct bmp_log *l, const struct bmp_telling *t, const struct bmp_told *r)
 {
     struct bmp_flag f[3];
     struct strbuf *s = &l->head;
     struct addr id;
-    const bool own = r->type == BMP_LOG_DELETE; /* nobody has told it: its time is ours */
     const unsigned n = bmp_rib_flags(r->peer, f);
     strbuf_clear(s);
-    put_time(l, s, "timestamp", t->dump || own ? t->at_us : r->peer->at_us, !t->dump);
+    put_time(l, s, "timestamp", time_of(t, r), !t->dump, &l->stamp);
     json_word(s, "bmp_rib_type", bmp_rib_name(r->peer->rib));
     for (unsigned i = 0; i < n; i++)
         json_uint(s, f[i].name, f[i].value);
@@ -156,7 +181,7 @@ static void make_tail(struct bmp_log *l, const struct bmp_log_router *lr, const 
     struct strbuf *s = &l->tail;
     strbuf_clear(s);
     if (!t->dump)
-        put_time(l, s, "timestamp_arrival", t->at_us, true);
+        put_time(l, s, "timestamp_arrival", t->at_us, true, &l->arrival);
     json_addr(s, "bmp_router", &lr->origin.router);
     json_uint(s, "bmp_router_port", lr->origin.port);
     json_addr(s, "peer_ip", &r->peer->addr);
@@ -168,12 +193,27 @@ static void make_tail(struct bmp_log *l, const struct bmp_log_router *lr, const 
     strbuf_char(s, '}');
 }
 
+/* A dump has a log of its own, so that its lines are all alike. */
+static bool same_texts(const struct bmp_log *l, const struct bmp_log_router *lr, const struct bmp_told *r)
+{
+    const struct bmp_peer *a = &l->peer, *b = r->peer;
+    return l->of == lr && (l->kind == BMP_LOG_DELETE) == (r->type == BMP_LOG_DELETE) && a->rib == b->rib &&
+           a->filtered == b->filtered && a->as == b->as && addr_equal(&a->addr, &b->addr) &&
+           !memcmp(a->bgp_id, b->bgp_id, sizeof(a->bgp_id)) && !memcmp(a->rd, b->rd, sizeof(a->rd));
+}
+
 static void make_shared(struct bmp_log *l, const struct bmp_log_router *lr, const struct bmp_telling *t,
                         const struct bmp_told *r)
 {
     if (r->message_serial && r->message_serial == l->head_serial)
         return;
     l->head_serial = r->message_serial;
+    if (same_texts(l, lr, r) && change_time(l, &l->head, &l->stamp, time_of(t, r), !t->dump) &&
+        (t->dump || change_time(l, &l->tail, &l->arrival, t->at_us, true)))
+        return;
+    l->of = lr;
+    l->peer = *r->peer;
+    l->kind = r->type;
     make_head(l, t, r);
     make_distinguisher(l, r->peer);
     make_tail(l, lr, t, r);
@@ -234,9 +274,8 @@ static bool mark_is_for(const struct bmp_told *r, const struct bmp_mark *m)
            (m->tlv.index & 0x8000 && group_has(r, m->tlv.index));
 }
 
-static void put_other_mark(struct bmp_log *l, const struct bmp_tlv *t)
+static void put_other_mark(struct strbuf *s, const struct bmp_tlv *t)
 {
-    struct strbuf *s = &l->line;
     if (t->pen)
         strbuf_printf(s, ", \"bmp_rm_info_%u_%u\": ", t->pen, t->type);
     else
@@ -249,21 +288,20 @@ static void put_other_mark(struct bmp_log *l, const struct bmp_tlv *t)
         strbuf_char(s, '"');
 }
 
-static void put_marks(struct bmp_log *l, const struct bmp_told *r)
+static void put_marks(struct strbuf *s, const struct bmp_told *r)
 {
     for (unsigned i = 0; i < r->n_marks; i++) {
         if (!mark_is_for(r, &r->marks[i]))
             continue;
         if (r->marks[i].what == BMP_RM_PATH_STATUS)
-            put_path_status(&l->line, &r->marks[i].tlv.value);
+            put_path_status(s, &r->marks[i].tlv.value);
         else if (r->marks[i].what != BMP_RM_GROUP)
-            put_other_mark(l, &r->marks[i].tlv);
+            put_other_mark(s, &r->marks[i].tlv);
     }
 }
 
-static void put_tag(struct bmp_log *l, const struct bmp_origin *o)
+static void put_tag(const struct bmp_log *l, struct strbuf *s, const struct bmp_origin *o)
 {
-    struct strbuf *s = &l->line;
     if (o->has_tag) {
         json_uint(s, "tag", o->tag);
     } else if (o->label) {
@@ -275,39 +313,69 @@ static void put_tag(struct bmp_log *l, const struct bmp_origin *o)
     }
 }
 
-static void put_route(struct bmp_log *l, const struct bmp_told *r)
+static void put_route(const struct bmp_log *l, struct strbuf *s, const struct bmp_told *r)
 {
     if (r->type == BMP_LOG_END_OF_RIB) {
-        json_uint(&l->line, "afi", r->key->afi);
-        json_uint(&l->line, "safi", r->key->safi);
+        json_uint(s, "afi", r->key->afi);
+        json_uint(s, "safi", r->key->safi);
         return;
     }
-    make_attrs(l, r);
-    bgp_route_json(&l->line, r->key, r->labels, l->attrs.p, l->attrs.len,
+    bgp_route_json(s, r->key, r->labels, l->attrs.p, l->attrs.len,
                    l->c.roa && r->attrs ? l->c.roa(l->c.roa_arg, r->key, r->attrs) : 0);
 }
 
-void bmp_log_route(struct bmp_log *l, const struct bmp_log_router *lr, const struct bmp_telling *t,
-                   const struct bmp_told *r)
+static void put_line(const struct bmp_log *l, struct strbuf *s, const struct bmp_log_router *lr,
+                     const struct bmp_telling *t, const struct bmp_told *r)
 {
     static const char *const types[] = { [BMP_LOG_UPDATE] = ", \"log_type\": \"update\"",
                                          [BMP_LOG_WITHDRAW] = ", \"log_type\": \"withdraw\"",
                                          [BMP_LOG_DELETE] = ", \"log_type\": \"delete\"",
                                          [BMP_LOG_END_OF_RIB] = ", \"log_type\": \"end-of-rib\"",
                                          [BMP_LOG_DUMP] = "" };
-    struct strbuf *s = &l->line;
-    make_shared(l, lr, t, r);
-    strbuf_clear(s);
     strbuf_lit(s, "{\"seq\": ");
     strbuf_u64(s, t->seq);
     strbuf_str(s, types[r->type]);
     strbuf_add(s, l->head.p, l->head.len);
     if (!r->key->has_rd || l->c.set_pd) /* else the route's own stands for both */
         strbuf_add(s, l->distinguisher.p, l->distinguisher.len);
-    put_marks(l, r);
-    put_tag(l, &lr->origin);
-    json_word(s, "event_type", t->dump ? "dump" : "log");
-    put_route(l, r);
+    put_marks(s, r);
+    put_tag(l, s, &lr->origin);
+    if (t->dump)
+        strbuf_lit(s, ", \"event_type\": \"dump\"");
+    else
+        strbuf_lit(s, ", \"event_type\": \"log\"");
+    put_route(l, s, r);
     strbuf_add(s, l->tail.p, l->tail.len);
+}
+
+/* Most lines are written where they go out from. False: not this one. */
+static bool put_in_place(const struct bmp_log *l, const struct bmp_log_router *lr,
+                         const struct bmp_telling *t, const struct bmp_told *r)
+{
+    enum { KEY_OCTETS = 512 }; /* sequence number, tag, a prefix with RD and labels, and their names */
+    const size_t most = l->head.len + l->distinguisher.len + l->attrs.len + l->tail.len + KEY_OCTETS;
+    if (r->n_marks || r->key->nlri.len || lr->origin.label || l->head.failed || l->attrs.failed ||
+        ha_holds(l->ha))
+        return false;
+    char *p = msglog_reserve(l->c.msglog, lr->target, most);
+    if (!p)
+        return false;
+    struct strbuf s = strbuf_over(p, most);
+    put_line(l, &s, lr, t, r);
+    if (!s.failed)
+        msglog_commit(l->c.msglog, s.len);
+    return !s.failed;
+}
+
+void bmp_log_route(struct bmp_log *l, const struct bmp_log_router *lr, const struct bmp_telling *t,
+                   const struct bmp_told *r)
+{
+    make_shared(l, lr, t, r);
+    if (r->type != BMP_LOG_END_OF_RIB)
+        make_attrs(l, r);
+    if (put_in_place(l, lr, t, r))
+        return;
+    strbuf_clear(&l->line);
+    put_line(l, &l->line, lr, t, r);
     write_line(l, lr);
 }

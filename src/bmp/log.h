@@ -22,12 +22,24 @@ struct bmp_log_conf {
     void *roa_arg;
 };
 
-/* Texts that lines of the same message share are made once. */
+/* A time within a text: only its digits change from message to message. */
+struct bmp_log_stamp {
+    int64_t at_us;
+    size_t place, len;
+    struct time_cache times;
+};
+
+/* Texts that lines of the same message share are made once; what those of the same peer share, once for as
+ * long as it goes on to speak. */
 struct bmp_log {
     struct bmp_log_conf c;
     struct ha *ha; /* NULL: lines are written at once */
     struct time_cache times;
     uint64_t head_serial, attrs_serial;
+    const struct bmp_log_router *of; /* the texts are of this router, peer and kind of line */
+    struct bmp_peer peer;
+    enum bmp_log_type kind;
+    struct bmp_log_stamp stamp, arrival;
     struct strbuf head, distinguisher, tail, attrs, line;
     struct members ms;
 };

@@ -134,6 +134,8 @@ static int open_state(struct bmp *b, struct err *e)
     (void)strbuf_cstr(&b->writer_id);
     b->buffer = malloc(BMP_READ);
     b->rib = rib_new();
+    if (b->rib && b->s->alone)
+        rib_set_unread(b->rib); /* there are no flows */
     b->station =
         b->rib ? bmp_station_new(&(struct bmp_station_conf){
                      .log = b->log, .rib = b->rib, .ops = &station_ops, .arg = b, .tell_deleted = true })

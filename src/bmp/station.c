@@ -50,15 +50,36 @@ struct reading {
     int64_t at_us;
     struct rib_attrs attrs;
     uint32_t set; /* interned; 0: no memory */
-    bool has_attrs;
     unsigned nth; /* route of the message, from 1 */
-    struct bmp_mark marks[BMP_MARKS_MAX];
     unsigned n_marks;
+    bool held; /* its prefixes: they have a struct held_message */
+};
+
+/* What held prefixes of one set of attributes share. */
+struct held_message {
+    struct bmp_peer head;
+    uint32_t set; /* with a reference */
+    uint64_t attrs_serial, message_serial;
+};
+
+/* Prefixes of one table that are announced together, since they lie all over it: memory is waited for once.
+ * They leave before anything else is told, and before a read ends. */
+struct held {
+    struct bmp_router *r;
+    struct view *view;
+    int64_t at_us;
+    unsigned n, n_messages;
+    struct rib_key key[RIB_PREPARED];
+    unsigned nth[RIB_PREPARED];
+    uint8_t of[RIB_PREPARED]; /* the message */
+    struct held_message message[RIB_PREPARED];
 };
 
 struct bmp_station {
     struct bmp_station_conf c;
-    uint64_t serial, messages; /* of attributes; of what shares a peer header and a time */
+    uint64_t serial, messages;            /* of attributes; of what shares a peer header and a time */
+    struct bmp_mark marks[BMP_MARKS_MAX]; /* of the UPDATE that is read */
+    struct held held;
 };
 
 struct bmp_station *bmp_station_new(const struct bmp_station_conf *c)
@@ -345,23 +366,9 @@ static void tell(struct reading *x, enum bmp_log_type type, const struct rib_key
                                 .attrs_serial = serial,
                                 .message_serial = x->r->st->messages,
                                 .nth = x->nth,
-                                .marks = x->marks,
+                                .marks = x->r->st->marks,
                                 .n_marks = x->n_marks };
     x->r->st->c.ops->route(x->r->st->c.arg, x->r, &t);
-}
-
-static void on_attrs(void *arg, const struct rib_attrs *a)
-{
-    struct reading *x = arg;
-    struct rib_pool *pool = rib_pool(x->r->st->c.rib);
-    if (x->set)
-        rib_attrs_put(pool, x->set);
-    x->attrs = *a;
-    x->has_attrs = true;
-    x->set = rib_attrs_intern(pool, a);
-    if (x->set)
-        rib_attrs_get(pool, x->set, &x->attrs);
-    x->r->st->serial++;
 }
 
 static void no_memory(struct bmp_router *r)
@@ -372,14 +379,100 @@ static void no_memory(struct bmp_router *r)
                 name_of(r, text));
 }
 
+static void announce_now(struct reading *x, const struct rib_key *k, struct rib_octets labels)
+{
+    if (!x->set || rib_announce(x->r->st->c.rib, x->view->rib_peer, k, labels, x->set, NULL) == -1)
+        no_memory(x->r);
+    tell(x, BMP_LOG_UPDATE, k, labels, &x->attrs, x->r->st->serial);
+}
+
+static void announce_held(struct bmp_station *st)
+{
+    struct held *h = &st->held;
+    struct rib_pool *pool = rib_pool(st->c.rib);
+    struct rib_attrs a;
+    const unsigned n = h->n;
+    h->n = 0;
+    if (n > 1)
+        rib_prepare(st->c.rib, h->view->rib_peer, h->key, n);
+    for (unsigned i = 0; i < n; i++) {
+        const struct held_message *m = &h->message[h->of[i]];
+        if (i == 0 || h->of[i] != h->of[i - 1])
+            rib_attrs_get(pool, m->set, &a);
+        if (rib_announce(st->c.rib, h->view->rib_peer, &h->key[i], (struct rib_octets){ 0 }, m->set, NULL) ==
+            -1)
+            no_memory(h->r);
+        const struct bmp_told t = { .type = BMP_LOG_UPDATE,
+                                    .peer = &m->head,
+                                    .at_us = h->at_us,
+                                    .key = &h->key[i],
+                                    .attrs = &a,
+                                    .attrs_serial = m->attrs_serial,
+                                    .message_serial = m->message_serial,
+                                    .nth = h->nth[i] };
+        st->c.ops->route(st->c.arg, h->r, &t);
+    }
+    for (unsigned i = 0; i < h->n_messages; i++)
+        rib_attrs_put(pool, h->message[i].set);
+    h->n_messages = 0;
+}
+
+static bool same_table(const struct rib_key *a, const struct rib_key *b)
+{
+    return a->afi == b->afi && a->safi == b->safi && a->has_path_id == b->has_path_id &&
+           a->has_rd == b->has_rd && !memcmp(a->rd, b->rd, sizeof(a->rd));
+}
+
+static void hold(struct reading *x, const struct rib_key *k)
+{
+    struct bmp_station *st = x->r->st;
+    struct held *h = &st->held;
+    if (h->n && (h->n == RIB_PREPARED || h->view != x->view || !same_table(&h->key[0], k))) {
+        announce_held(st);
+        x->held = false;
+    }
+    if (!x->held || !h->n_messages) {
+        rib_attrs_ref(rib_pool(st->c.rib), x->set);
+        h->message[h->n_messages++] = (struct held_message){
+            .head = *x->head, .set = x->set, .attrs_serial = st->serial, .message_serial = st->messages
+        };
+        h->r = x->r;
+        h->view = x->view;
+        h->at_us = x->at_us;
+        x->held = true;
+    }
+    h->key[h->n] = *k;
+    h->nth[h->n] = x->nth;
+    h->of[h->n++] = (uint8_t)(h->n_messages - 1);
+}
+
+static void on_attrs(void *arg, const struct rib_attrs *a)
+{
+    struct reading *x = arg;
+    struct rib_pool *pool = rib_pool(x->r->st->c.rib);
+    x->held = false;
+    if (x->set)
+        rib_attrs_put(pool, x->set);
+    x->attrs = *a;
+    x->set = rib_attrs_intern(pool, a);
+    if (x->set)
+        rib_attrs_get(pool, x->set, &x->attrs);
+    x->r->st->serial++;
+}
+
 static void on_announce(void *arg, const struct rib_key *k, struct rib_octets labels)
 {
     struct reading *x = arg;
     x->nth++;
     x->r->counts.announced++;
-    if (!x->set || rib_announce(x->r->st->c.rib, x->view->rib_peer, k, labels, x->set, NULL) == -1)
-        no_memory(x->r);
-    tell(x, BMP_LOG_UPDATE, k, labels, &x->attrs, x->r->st->serial);
+    /* Labels, NLRI, and attributes that could not be interned, may lie on the stack of who reads the UPDATE.
+     */
+    if (!labels.len && !k->nlri.p && x->set && !x->n_marks) {
+        hold(x, k);
+        return;
+    }
+    announce_held(x->r->st);
+    announce_now(x, k, labels);
 }
 
 static void on_withdraw(void *arg, const struct rib_key *k, struct rib_octets labels)
@@ -388,6 +481,7 @@ static void on_withdraw(void *arg, const struct rib_key *k, struct rib_octets la
     struct rib_route was;
     struct rib_attrs a;
     (void)labels;
+    announce_held(x->r->st);
     x->nth++;
     x->r->counts.withdrawn++;
     const int found = rib_withdraw(x->r->st->c.rib, x->view->rib_peer, k, &was);
@@ -405,6 +499,7 @@ static void on_end_of_rib(void *arg, uint16_t afi, uint8_t safi)
 {
     struct reading *x = arg;
     const struct rib_key k = { .afi = afi, .safi = safi };
+    announce_held(x->r->st);
     tell(x, BMP_LOG_END_OF_RIB, &k, (struct rib_octets){ 0 }, NULL, 0);
 }
 
@@ -451,7 +546,7 @@ static void add_stateless(struct bgp_session_caps *c, const struct bmp_octets *v
 static void keep_mark(struct reading *x, enum bmp_rm_tlv what, const struct bmp_tlv *t)
 {
     if (x->n_marks < BMP_MARKS_MAX)
-        x->marks[x->n_marks++] = (struct bmp_mark){ .what = what, .tlv = *t };
+        x->r->st->marks[x->n_marks++] = (struct bmp_mark){ .what = what, .tlv = *t };
     else
         x->r->counts.marks_lost++;
 }
@@ -520,8 +615,9 @@ static void route_monitoring(struct bmp_router *r, const struct bmp_msg *m, int6
         no_memory(r);
         return;
     }
-    if (update.len < BGP_HEADER || bgp_type(update.p) != BGP_UPDATE ||
-        bgp_update_parse(update.p, update.len, &c, &update_ops, &x, &e) == -1) {
+    const bool read = update.len >= BGP_HEADER && bgp_type(update.p) == BGP_UPDATE &&
+                      bgp_update_parse(update.p, update.len, &c, &update_ops, &x, &e) == 0;
+    if (!read) {
         r->counts.faults[BMP_FAULT_BGP]++;
         say_bgp(r, &m->peer, e.what ? &e : &(struct bgp_error){ .what = "not an UPDATE" });
     } else if (e.action != BGP_NO_FAULT) {
@@ -542,6 +638,7 @@ static void message(struct bmp_router *r, const struct bmp_msg *m, int64_t at_us
         route_monitoring(r, m, at_us);
         return;
     }
+    announce_held(r->st);
     c->ops->message(c->arg, r, m, at_us);
     if (m->type == BMP_PEER_UP)
         peer_up(r, m, at_us);
@@ -559,6 +656,7 @@ long bmp_router_feed(struct bmp_router *r, const uint8_t *p, size_t n, unsigned 
         struct bmp_msg m;
         const long len = bmp_frame(at, n - (size_t)(at - p), &f);
         if (len < 0) {
+            announce_held(r->st);
             say_fault(r, f);
             return -1;
         }
@@ -572,6 +670,7 @@ long bmp_router_feed(struct bmp_router *r, const uint8_t *p, size_t n, unsigned 
         *ended = f == BMP_FAULT_NONE && m.type == BMP_TERM;
         at += len;
     }
+    announce_held(r->st);
     r->counts.octets += (size_t)(at - p);
     return at - p;
 }

@@ -9,7 +9,7 @@ liboutput_a_SOURCES = src/output/purge.h src/output/purge.c src/output/bins.h sr
 	src/output/trigger.h src/output/trigger.c src/output/sink_file.h src/output/sink_file.c src/output/avro_file.h src/output/avro_file.c src/output/body_avro.c src/output/body_proto.c src/output/avrolog.h src/output/avrolog.c \
 	src/output/registry.h src/output/registry.c \
 	src/output/msglog.h src/output/msglog.c src/output/msglog_file.h src/output/msglog_file.c \
-	src/output/msglog_chunks.h src/output/msglog_chunks.c src/output/msglog_queue.h src/output/msglog_queue.c src/output/msglog_amqp.h src/output/msglog_kafka.h \
+	src/output/msglog_chunks.h src/output/msglog_chunks.c src/output/msglog_queue.h src/output/msglog_queue.c src/output/msglog_thread.h src/output/msglog_thread.c src/output/msglog_amqp.h src/output/msglog_kafka.h \
 	src/output/preprocess.h src/output/preprocess.c src/output/spooled.h src/output/spooled.c \
 	src/output/sqltext.h src/output/sqltext.c src/output/sqldialect.c src/output/sink_sqlite3.h
 liboutput_a_SOURCES += src/output/body.h src/output/body.c src/output/style.h src/output/style.c src/output/writerid.h src/output/writerid.c

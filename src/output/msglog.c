@@ -397,6 +397,18 @@ bool msglog_put(struct msglog *m, struct msglog_target *t, const char *text, siz
     return taken;
 }
 
+char *msglog_reserve(struct msglog *m, struct msglog_target *t, size_t len)
+{
+    const struct sink *s = &m->sink[0];
+    return m->n == 1 && t && !m->avro && s->ops->reserve ? s->ops->reserve(s->state, t->own[0], len) : NULL;
+}
+
+void msglog_commit(struct msglog *m, size_t len)
+{
+    m->sink[0].ops->commit(m->sink[0].state, len);
+    m->sink[0].counts.written++;
+}
+
 bool msglog_write(struct msglog *m, const struct msglog_topic *t, const char *text, size_t len)
 {
     return msglog_put(m, remember(m, t), text, len);

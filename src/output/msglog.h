@@ -83,6 +83,9 @@ struct msglog_sink_ops {
     void (*release)(void *state, void *target); /* also after resolve has failed */
     /* Takes a copy of the text, or says false: the message is lost and counted. Must not wait. */
     bool (*write)(void *state, void *target, const char *text, size_t len);
+    /* The two halves of write for who makes the text in the sink's own memory. May be NULL */
+    char *(*reserve)(void *state, void *target, size_t len);
+    void (*commit)(void *state, size_t len);
     /* See msglog_room; and a number that changes while messages go out. */
     bool (*room)(void *state);
     uint64_t (*progress)(const void *state);
@@ -114,6 +117,12 @@ struct msglog_target;
 struct msglog_target *msglog_target_new(struct msglog *m, const struct msglog_topic *t);
 void msglog_target_free(struct msglog *m, struct msglog_target *t); /* NULL is fine */
 bool msglog_put(struct msglog *m, struct msglog_target *t, const char *text, size_t len);
+
+/* Room for a message of at most len octets where it goes out from, so that it need not be copied: write it
+ * there and tell msglog_commit how long it is, or forget about it. NULL: not with these sinks, or no room
+ * now: msglog_put says which. */
+char *msglog_reserve(struct msglog *m, struct msglog_target *t, size_t len);
+void msglog_commit(struct msglog *m, size_t len);
 
 /* False: no sink should be given more than a few thousand messages until there is room again (conf.has_room,
  * or ask again). A sink that has not got rid of anything for MSGLOG_PATIENCE_US holds up nobody any longer:

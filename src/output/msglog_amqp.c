@@ -110,10 +110,10 @@ static void settle(struct publisher *p, struct held *h, bool ok)
         return;
     h->done = true;
     if (ok) {
-        msglog_queue_done(p->queue, 1);
+        msglog_count_done(msglog_queue_count(p->queue), 1);
         return;
     }
-    msglog_queue_lose(p->queue, 1);
+    msglog_count_lose(msglog_queue_count(p->queue), 1);
     log_limited(p->log, &p->say_nack, LOG_LV_WARN, "AMQP %s:%d could not take a message: it is lost",
                 p->keys.host, p->keys.port);
 }
@@ -228,7 +228,7 @@ static void send_item(void *arg, const struct msglog_item *it)
             (void)confirms(p, 0);
         return;
     }
-    msglog_queue_lose(p->queue, 1);
+    msglog_count_lose(msglog_queue_count(p->queue), 1);
     log_limited(p->log, &p->say_full, LOG_LV_WARN,
                 "AMQP %s:%d: more waits than there is room for: messages are dropped and counted",
                 p->keys.host, p->keys.port);
@@ -342,7 +342,7 @@ static bool amqp_room(void *state)
 static uint64_t amqp_progress(const void *state)
 {
     const struct amqp_state *a = state;
-    return msglog_queue_progress(a->p->queue);
+    return msglog_count_progress(msglog_queue_count(a->p->queue));
 }
 
 static void amqp_flush(void *state)
@@ -354,13 +354,13 @@ static void amqp_flush(void *state)
 static uint64_t amqp_lost_later(void *state)
 {
     const struct amqp_state *a = state;
-    return msglog_queue_lost(a->p->queue);
+    return msglog_count_lost(msglog_queue_count(a->p->queue));
 }
 
 static uint64_t amqp_waiting(const void *state)
 {
     const struct amqp_state *a = state;
-    return msglog_queue_waiting(a->p->queue);
+    return msglog_count_waiting(msglog_queue_count(a->p->queue));
 }
 
 static void amqp_close(void *state)

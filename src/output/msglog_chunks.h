@@ -11,6 +11,7 @@
 #include <string.h>
 #include "base/err.h"
 #include "base/log.h"
+#include "output/msglog_thread.h"
 
 /* A run of lines for one place, or an order with its text; `len` octets follow, then up to 7 of padding. */
 struct msglog_run {
@@ -30,7 +31,7 @@ struct msglog_chunk {
 /* What the thread does, all of it in the thread but for `free`. */
 struct msglog_writer {
     const char *what; /* where lines go, for the log */
-    /* Writes all runs of all chunks, in order; frees none. Counts by msglog_chunks_done and _lose. */
+    /* Writes all runs of all chunks, in order; frees none. Counts (msglog_chunks_count). */
     void (*write)(void *arg, const struct msglog_chunk *list);
     void (*end)(void *arg);
     void (*free)(void *arg);
@@ -46,6 +47,10 @@ struct msglog_chunks *msglog_chunks_start(const struct msglog_writer *w, const s
 
 /* The loop's side; never waits. One line for `to`, a newline is added. False: there is no room. */
 bool msglog_chunks_add(struct msglog_chunks *c, void *to, const char *text, size_t len);
+/* The same for who writes the line himself: room for len octets and a newline, or NULL; then commit says how
+ * many there are. Without a commit nothing has been added. */
+char *msglog_chunks_reserve(struct msglog_chunks *c, void *to, size_t len);
+void msglog_chunks_commit(struct msglog_chunks *c, size_t len);
 /* The same for an order (> 0). */
 bool msglog_chunks_order(struct msglog_chunks *c, void *to, uint32_t order, const char *text, size_t len);
 /* Hands over what was added. While the thread is at work, little stays for the next time, unless `now`. */
@@ -53,13 +58,8 @@ void msglog_chunks_flush(struct msglog_chunks *c, bool now);
 /* Would it be better to read no more for now? Room for several thousand lines is left when it says no. */
 bool msglog_chunks_room(struct msglog_chunks *c);
 
-/* Any thread: n lines are written, or lost after all. */
-void msglog_chunks_done(struct msglog_chunks *c, uint64_t n);
-void msglog_chunks_lose(struct msglog_chunks *c, uint64_t n);
-/* The loop's: lost since the last call; on their way; done or lost so far. */
-uint64_t msglog_chunks_lost(struct msglog_chunks *c);
-uint64_t msglog_chunks_waiting(const struct msglog_chunks *c);
-uint64_t msglog_chunks_progress(const struct msglog_chunks *c);
+/* What was put, written and lost; what is not handed over yet is none of it. */
+struct msglog_count *msglog_chunks_count(struct msglog_chunks *c);
 
 /* Waits two seconds at most for what is there, says how much is lost. A thread that hangs in a system call
  * keeps its memory. */

@@ -63,7 +63,8 @@ struct writer {
 };
 
 struct file_state {
-    struct writer *w; /* not freed when its thread hangs in a system call */
+    struct writer *w;             /* not freed when its thread hangs in a system call */
+    struct msglog_chunks *chunks; /* its: found without reading what the thread writes */
     struct file *bucket[BUCKETS];
     struct file *to_free;
     struct strbuf name;
@@ -133,8 +134,8 @@ static void put_out(struct writer *w, struct file *f)
         }
         first = skip(f, first, (size_t)n);
     }
-    msglog_chunks_lose(w->chunks, lost);
-    msglog_chunks_done(w->chunks, f->lines - lost);
+    msglog_count_lose(msglog_chunks_count(w->chunks), lost);
+    msglog_count_done(msglog_chunks_count(w->chunks), f->lines - lost);
     f->n = 0;
     f->lines = 0;
 }
@@ -308,7 +309,7 @@ static void free_some(struct file_state *s)
     while (s->to_free) {
         struct file *f = s->to_free;
         struct file *next = f->next;
-        if (!msglog_chunks_order(s->w->chunks, f, ORDER_FREE, NULL, 0))
+        if (!msglog_chunks_order(s->chunks, f, ORDER_FREE, NULL, 0))
             return;
         s->to_free = next;
     }
@@ -385,6 +386,7 @@ static int file_open(void *state, const struct msglog_conf *c, const struct log 
     }
     strbuf_init(&s->name, NAME_OCTETS);
     s->w = w;
+    s->chunks = w->chunks;
     s->generation = 1;
     snprintf(s->timed, sizeof(s->timed), "%s", w->path);
     take_time(s);
@@ -421,14 +423,29 @@ static bool file_write(void *state, void *target, const char *text, size_t len)
     struct target *t = target;
     if (t->generation != s->generation)
         name_file(s, t);
-    return t->file && msglog_chunks_add(s->w->chunks, t->file, text, len);
+    return t->file && msglog_chunks_add(s->chunks, t->file, text, len);
+}
+
+static char *file_reserve(void *state, void *target, size_t len)
+{
+    struct file_state *s = state;
+    struct target *t = target;
+    if (t->generation != s->generation)
+        name_file(s, t);
+    return t->file ? msglog_chunks_reserve(s->chunks, t->file, len) : NULL;
+}
+
+static void file_commit(void *state, size_t len)
+{
+    struct file_state *s = state;
+    msglog_chunks_commit(s->chunks, len);
 }
 
 static void file_flush(void *state)
 {
     struct file_state *s = state;
     take_time(s);
-    msglog_chunks_flush(s->w->chunks, false);
+    msglog_chunks_flush(s->chunks, false);
 }
 
 static void file_tick(void *state, int64_t mono_us)
@@ -437,15 +454,15 @@ static void file_tick(void *state, int64_t mono_us)
     (void)mono_us;
     take_time(s);
     free_some(s);
-    msglog_chunks_flush(s->w->chunks, true);
+    msglog_chunks_flush(s->chunks, true);
 }
 
 static void file_reopen(void *state)
 {
     struct file_state *s = state;
     /* a queue that is full hangs on a file anyway */
-    (void)msglog_chunks_order(s->w->chunks, NULL, ORDER_REOPEN, NULL, 0);
-    msglog_chunks_flush(s->w->chunks, true);
+    (void)msglog_chunks_order(s->chunks, NULL, ORDER_REOPEN, NULL, 0);
+    msglog_chunks_flush(s->chunks, true);
 }
 
 /* Names begin anew: a file of the same name is another one, and emptied again where files are. */
@@ -471,26 +488,26 @@ static void file_finish(void *state, void *target, const char *link)
     struct target *t = target;
     if (t->generation != s->generation || !t->file)
         return;
-    (void)msglog_chunks_order(s->w->chunks, t->file, ORDER_FINISH, link, link ? strlen(link) : 0);
-    msglog_chunks_flush(s->w->chunks, true);
+    (void)msglog_chunks_order(s->chunks, t->file, ORDER_FINISH, link, link ? strlen(link) : 0);
+    msglog_chunks_flush(s->chunks, true);
 }
 
 static bool file_room(void *state)
 {
     struct file_state *s = state;
-    return msglog_chunks_room(s->w->chunks);
+    return msglog_chunks_room(s->chunks);
 }
 
 static uint64_t file_progress(const void *state)
 {
     const struct file_state *s = state;
-    return msglog_chunks_progress(s->w->chunks);
+    return msglog_count_progress(msglog_chunks_count(s->chunks));
 }
 
 static uint64_t file_lost_later(void *state)
 {
     struct file_state *s = state;
-    return msglog_chunks_lost(s->w->chunks);
+    return msglog_count_lost(msglog_chunks_count(s->chunks));
 }
 
 static void file_close_all(void *state)
@@ -498,7 +515,7 @@ static void file_close_all(void *state)
     struct file_state *s = state;
     free_some(s);
     strbuf_free(&s->name);
-    msglog_chunks_stop(s->w->chunks);
+    msglog_chunks_stop(s->chunks);
 }
 
 const struct msglog_sink_ops msglog_file = {
@@ -510,6 +527,8 @@ const struct msglog_sink_ops msglog_file = {
     .resolve = file_resolve,
     .release = file_release,
     .write = file_write,
+    .reserve = file_reserve,
+    .commit = file_commit,
     .flush = file_flush,
     .tick = file_tick,
     .reopen = file_reopen,

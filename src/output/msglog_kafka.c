@@ -58,9 +58,9 @@ static void on_report(void *arg, enum kafka_fate fate, const char *why, void *op
     struct sender *s = arg;
     (void)opaque, (void)why;
     if (fate != KAFKA_DELIVERED)
-        msglog_queue_lose(s->queue, 1);
+        msglog_count_lose(msglog_queue_count(s->queue), 1);
     else
-        msglog_queue_done(s->queue, 1);
+        msglog_count_done(msglog_queue_count(s->queue), 1);
 }
 
 static const char *text_of(struct strbuf *s, const char *p, size_t n)
@@ -135,7 +135,7 @@ static void send_item(void *arg, const struct msglog_item *given)
     struct msglog_item item = *given, *it = &item;
     struct err e;
     if (s->registry && !name_schema(s, it)) {
-        msglog_queue_lose(s->queue, 1);
+        msglog_count_lose(msglog_queue_count(s->queue), 1);
         return;
     }
     const struct kafka_message m = { .topic = text_of(&s->topic, it->name, it->name_len),
@@ -145,7 +145,7 @@ static void send_item(void *arg, const struct msglog_item *given)
                                      .len = it->text_len };
     if (send_patiently(s, &m, &e) == KAFKA_TAKEN)
         return;
-    msglog_queue_lose(s->queue, 1);
+    msglog_count_lose(msglog_queue_count(s->queue), 1);
     log_limited(s->log, &s->say, LOG_LV_WARN, "%s", e.text);
 }
 
@@ -286,7 +286,7 @@ static bool kafka_room(void *state)
 static uint64_t kafka_progress(const void *state)
 {
     const struct kafka_state *k = state;
-    return msglog_queue_progress(k->s->queue);
+    return msglog_count_progress(msglog_queue_count(k->s->queue));
 }
 
 static void kafka_flush(void *state)
@@ -298,13 +298,13 @@ static void kafka_flush(void *state)
 static uint64_t kafka_lost_later(void *state)
 {
     const struct kafka_state *k = state;
-    return msglog_queue_lost(k->s->queue);
+    return msglog_count_lost(msglog_queue_count(k->s->queue));
 }
 
 static uint64_t kafka_waiting(const void *state)
 {
     const struct kafka_state *k = state;
-    return msglog_queue_waiting(k->s->queue);
+    return msglog_count_waiting(msglog_queue_count(k->s->queue));
 }
 
 static void kafka_close(void *state)

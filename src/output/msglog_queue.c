@@ -5,8 +5,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -17,11 +15,10 @@ enum {
     QUEUE_MAX = 16 << 20, /* octets of messages that wait */
     QUEUE_SOFT = 8 << 20, /* from here on it is better to put in no more */
     FULL_MS = 5,          /* until one that is full is asked again, at least */
-    CLOSE_WAIT_MS = 2000,
-    END_MS = 1500, /* of these, for `end` */
+    END_MS = 1500,        /* of what msglog_thread_end waits, for `end` */
 };
 
-/* What stands above `lock` never changes. The counters are relaxed: nothing depends on them. */
+/* What stands above `lock` never changes. */
 struct msglog_queue {
     struct msglog_job job;
     const struct log *log;
@@ -30,8 +27,7 @@ struct msglog_queue {
     pthread_cond_t wake;
     struct strbuf queue;       /* items: struct head, name, key, text */
     bool stop, woken, starved; /* starved: msglog_queue_room has said no */
-    _Atomic uint64_t put, done, lost;
-    uint64_t lost_said; /* the core's */
+    struct msglog_count count;
     struct strbuf work; /* the thread's */
 };
 
@@ -131,19 +127,6 @@ static void *run(void *arg)
 
 /* ---- the core's side */
 
-static int start(struct msglog_queue *q, struct err *e)
-{
-    sigset_t every, before;
-    sigfillset(&every);
-    pthread_sigmask(SIG_SETMASK, &every, &before); /* signals are the event loop's */
-    const int rc = pthread_create(&q->thread, NULL, run, q);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc == 0)
-        return 0;
-    errno = rc;
-    return err_sys(e, "cannot start a thread for '%s'", q->job.what);
-}
-
 static void queue_free(struct msglog_queue *q)
 {
     strbuf_free(&q->queue);
@@ -170,7 +153,7 @@ struct msglog_queue *msglog_queue_start(const struct msglog_job *job, const stru
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&q->wake, &attr);
     pthread_condattr_destroy(&attr);
-    if (start(q, e) == 0)
+    if (msglog_thread_start(&q->thread, run, q, q->job.what, e) == 0)
         return q;
     queue_free(q);
     return NULL;
@@ -190,7 +173,7 @@ bool msglog_queue_put(struct msglog_queue *q, const struct msglog_item *it)
             strbuf_add(&q->queue, it->key, h.key_len);
         if (h.text_len)
             strbuf_add(&q->queue, it->text, h.text_len);
-        atomic_fetch_add_explicit(&q->put, 1, memory_order_relaxed);
+        msglog_count_put(&q->count, 1);
     }
     pthread_mutex_unlock(&q->lock);
     return fits;
@@ -221,42 +204,7 @@ bool msglog_queue_stopping(struct msglog_queue *q)
     return stop;
 }
 
-void msglog_queue_done(struct msglog_queue *q, uint64_t n)
-{
-    atomic_fetch_add_explicit(&q->done, n, memory_order_relaxed);
-}
-
-void msglog_queue_lose(struct msglog_queue *q, uint64_t n)
-{
-    atomic_fetch_add_explicit(&q->lost, n, memory_order_relaxed);
-}
-
-uint64_t msglog_queue_lost(struct msglog_queue *q)
-{
-    const uint64_t lost = atomic_load_explicit(&q->lost, memory_order_relaxed), fresh = lost - q->lost_said;
-    q->lost_said = lost;
-    return fresh;
-}
-
-uint64_t msglog_queue_progress(const struct msglog_queue *q)
-{
-    return atomic_load_explicit(&q->done, memory_order_relaxed) +
-           atomic_load_explicit(&q->lost, memory_order_relaxed);
-}
-
-uint64_t msglog_queue_waiting(const struct msglog_queue *q)
-{
-    const uint64_t gone = msglog_queue_progress(q);
-    return atomic_load_explicit(&q->put, memory_order_relaxed) - gone;
-}
-
-static void say_left(struct msglog_queue *q)
-{
-    const uint64_t left = msglog_queue_lost(q) + msglog_queue_waiting(q);
-    if (left)
-        log_warn(q->log, "'%s' did not take all in time: %llu messages more are lost", q->job.what,
-                 (unsigned long long)left);
-}
+struct msglog_count *msglog_queue_count(struct msglog_queue *q) { return &q->count; }
 
 void msglog_queue_stop(struct msglog_queue *q)
 {
@@ -264,11 +212,8 @@ void msglog_queue_stop(struct msglog_queue *q)
     q->stop = true;
     pthread_cond_signal(&q->wake);
     pthread_mutex_unlock(&q->lock);
-    const struct timespec until = in_ms(CLOSE_WAIT_MS, CLOCK_REALTIME);
-    const bool ended = pthread_timedjoin_np(q->thread, NULL, &until) == 0;
-    say_left(q);
-    if (!ended)
-        return; /* it hangs: what it works with stays */
+    if (!msglog_thread_end(q->thread, q->job.what, &q->count, q->log))
+        return;
     if (q->job.free)
         q->job.free(q->job.arg);
     queue_free(q);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include "base/err.h"
 #include "base/log.h"
+#include "output/msglog_thread.h"
 
 /* One message. name: its file, routing key or topic, without a NUL at its end; key: that of Kafka. */
 struct msglog_item {
@@ -48,17 +49,11 @@ bool msglog_queue_room(struct msglog_queue *q);
 /* Core: there is something to do now. */
 void msglog_queue_wake(struct msglog_queue *q);
 
-/* Any thread: n messages that were put are written, or lost after all. */
-void msglog_queue_done(struct msglog_queue *q, uint64_t n);
-void msglog_queue_lose(struct msglog_queue *q, uint64_t n);
+/* What was put, written and lost. */
+struct msglog_count *msglog_queue_count(struct msglog_queue *q);
 
 /* The thread: has the core asked it to end? */
 bool msglog_queue_stopping(struct msglog_queue *q);
-
-/* Core: lost since the last call; neither written nor lost so far. */
-uint64_t msglog_queue_lost(struct msglog_queue *q);
-uint64_t msglog_queue_waiting(const struct msglog_queue *q);
-uint64_t msglog_queue_progress(const struct msglog_queue *q); /* written or lost so far */
 
 /* Core: waits two seconds at most for what is there, says how much is lost. A thread that hangs in a system
  * call keeps its memory. */

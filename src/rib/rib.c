@@ -16,7 +16,8 @@ struct rib *rib_new(void)
     epoch_init(&rib->epoch);
     slab_init(&rib->routes_slab);
     slab_init(&rib->sets_slab);
-    rib->memory = (struct trie_memory){ &rib->routes_slab, &rib->epoch, &rib->queue, 0 };
+    rib->memory =
+        (struct trie_memory){ .slab = &rib->routes_slab, .epoch = &rib->epoch, .queue = &rib->queue };
     rib->queue_mark = QUEUE_STEP;
     rib->pool = pool_new(&rib->sets_slab, &rib->epoch);
     if (!rib->pool) {
@@ -25,6 +26,8 @@ struct rib *rib_new(void)
     }
     return rib;
 }
+
+void rib_set_unread(struct rib *rib) { rib->memory.unread = true; }
 
 struct rib_pool *rib_pool(struct rib *rib) { return rib->pool; }
 
@@ -322,7 +325,9 @@ static void retire_list(struct rib *rib, uint64_t value)
 {
     size_t size;
     void *list = path_memory(value, &size);
-    if (list)
+    if (list && rib->memory.unread)
+        slab_free(&rib->routes_slab, list, size);
+    else if (list)
         epoch_retire(&rib->epoch, &rib->queue, list, (uint32_t)size, WAIT_PIECE);
 }
 
@@ -405,6 +410,20 @@ int rib_announce(struct rib *rib, uint32_t peer, const struct rib_key *key, stru
         rib_attrs_put(rib->pool, was->attrs);
     free_some(rib);
     return done;
+}
+
+void rib_prepare(const struct rib *rib, uint32_t peer, const struct rib_key *keys, unsigned n)
+{
+    const uint8_t *addr[RIB_PREPARED];
+    const struct view *v = view_of(rib, peer);
+    struct table_key k;
+    const struct table *t = v && n ? table_for(v, keys, &k) : NULL;
+    if (!t || t->is_opaque)
+        return;
+    n = n < RIB_PREPARED ? n : RIB_PREPARED;
+    for (unsigned i = 0; i < n; i++)
+        addr[i] = keys[i].addr;
+    trie_expect(&t->trie, addr, n);
 }
 
 static int withdraw_wide(struct rib *rib, struct table *t, const struct rib_key *key, struct rib_route *was)

@@ -48,7 +48,9 @@ struct rib_peer_info {
 
 struct rib;
 
-struct rib *rib_new(void);      /* NULL: no memory */
+struct rib *rib_new(void); /* NULL: no memory */
+/* Nobody will ever look up: nothing that is replaced has to wait for readers. Before the first route. */
+void rib_set_unread(struct rib *rib);
 void rib_free(struct rib *rib); /* no reader may be left */
 struct rib_pool *rib_pool(struct rib *rib);
 
@@ -76,6 +78,11 @@ uint64_t rib_peer_routes(const struct rib *rib, uint32_t peer, unsigned *tables)
  * next rib_tend. */
 int rib_announce(struct rib *rib, uint32_t peer, const struct rib_key *key, struct rib_octets labels,
                  uint32_t attrs, struct rib_route *was);
+
+/* For who announces or withdraws several routes of one table soon: fetches what that will read, for all of
+ * them side by side, since memory is far away. The first RIB_PREPARED count. */
+enum { RIB_PREPARED = 32 };
+void rib_prepare(const struct rib *rib, uint32_t peer, const struct rib_key *keys, unsigned n);
 
 /* Takes a route out. Returns 1: it was there, *was (or NULL) tells what it was; 0: there was none; -1: no
  * memory. */

@@ -131,7 +131,10 @@ static struct edit edit_of(const struct trie_node *old)
 static void drop(struct trie_memory *m, struct trie_node *n)
 {
     m->nodes--;
-    epoch_retire(m->epoch, m->queue, n, shape_of(n).size, 0);
+    if (m->unread)
+        slab_free(m->slab, n, shape_of(n).size);
+    else
+        epoch_retire(m->epoch, m->queue, n, shape_of(n).size, 0);
 }
 
 static void publish(trie_link *link, struct trie_node *n)
@@ -190,6 +193,47 @@ uint64_t trie_match(const struct trie *t, const uint8_t *addr, unsigned octets, 
         }
     }
     return 0;
+}
+
+enum {
+    LEVELS = 4,
+    LINE = 64,
+    LINES = 3
+}; /* of nodes whose children are fetched; of what is fetched of one */
+
+/* From each node that is there to the link that its address follows; NULL where the way ends. */
+static void find_links(const struct trie_node *const *node, const trie_link **link,
+                       const uint8_t *const *addr, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        link[i] = NULL;
+        if (!node[i])
+            continue;
+        const struct shape s = shape_of(node[i]);
+        bool there;
+        const unsigned place = kid_place(node[i], &s, addr[i][node[i]->depth], &there);
+        if (!there)
+            continue;
+        link[i] = (const trie_link *)(const void *)at(node[i], s.links) + place;
+        __builtin_prefetch((const void *)link[i]);
+    }
+}
+
+void trie_expect(const struct trie *t, const uint8_t *const *addr, unsigned n)
+{
+    const struct trie_node *node[TRIE_EXPECTED];
+    const trie_link *link[TRIE_EXPECTED];
+    n = n < TRIE_EXPECTED ? n : TRIE_EXPECTED;
+    for (unsigned i = 0; i < n; i++)
+        node[i] = follow(&t->root);
+    for (unsigned level = 0; level < LEVELS; level++) {
+        find_links(node, link, addr, n);
+        for (unsigned i = 0; i < n; i++) {
+            node[i] = link[i] ? follow(link[i]) : NULL;
+            for (unsigned k = 0; node[i] && k < LINES; k++)
+                __builtin_prefetch((const char *)node[i] + LINE * k);
+        }
+    }
 }
 
 /* --- putting */

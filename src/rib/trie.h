@@ -22,6 +22,7 @@ struct trie_memory {
     struct slab *slab;
     struct epoch *epoch;
     struct epoch_queue *queue; /* where replaced nodes wait, as pieces with their size */
+    bool unread;               /* no reader ever: nothing has to wait */
     uint64_t nodes;
 };
 
@@ -40,6 +41,11 @@ int trie_put(struct trie *t, struct trie_memory *m, const uint8_t *addr, unsigne
 
 /* Takes a prefix out; *old as above. -1: no memory, nothing has changed. */
 int trie_remove(struct trie *t, struct trie_memory *m, const uint8_t *addr, unsigned bits, uint64_t *old);
+
+/* For who puts several prefixes in soon: fetches what trie_put will read, for all of them side by side, since
+ * memory is far away. At most TRIE_EXPECTED. */
+enum { TRIE_EXPECTED = 32 };
+void trie_expect(const struct trie *t, const uint8_t *const *addr, unsigned n);
 
 /* For readers: the value of the longest prefix that covers an address of `octets` octets (4 or 16), and its
  * length; 0: none. */

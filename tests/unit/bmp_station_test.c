@@ -179,6 +179,12 @@ static void streams(void **state)
             "003302 0000 0014 400101 00 400206 0201 0000fde9 400304 c0000201 00000007 18 cb0071" },
           "peer_up;update 203.0.113/24 id 7 path 6;",
           1 },
+        /* routes of several messages, tables and kinds keep their order */
+        { { UP(OPEN_AS4), ROUTE(ANNOUNCE), "03 00 0040" PEER_TAIL ANNOUNCE, ROUTE(ANNOUNCE), ROUTE(WITHDRAW),
+            ROUTE(ANNOUNCE), "03 02 " PEER "02 0000" },
+          "peer_up;update 203.0.113/24 path 6;update 203.0.113/24 path 6;update 203.0.113/24 path 6;"
+          "withdraw 203.0.113/24 path 6;update 203.0.113/24 path 6;peer_down;",
+          0 },
         /* what cannot be read costs itself alone */
         { { ROUTE(MARKER "0020"), UP(OPEN_AS4), ROUTE(ANNOUNCE) }, "peer_up;update 203.0.113/24 path 6;", 1 },
         { { "03 c8 0102", UP(MARKER "001d01 03 fde9 005a 01010101 00"), ROUTE(ANNOUNCE) },

@@ -74,6 +74,36 @@ static void one_file_a_peer(void **state)
     assert_file("of/2001_db8__1.json", "{2}\n");
 }
 
+/* Lines that are written in place stand among the others; one that is given up leaves nothing. */
+static void in_place(void **state)
+{
+    (void)state;
+    struct msglog *m = open_log(path_of("in_place"));
+    struct msglog_target *t = msglog_target_new(m, &(struct msglog_topic){ 0 });
+    char want[4096] = "";
+    size_t wanted = 0;
+    assert_non_null(t);
+    for (unsigned i = 0; i < 100; i++) {
+        char text[32];
+        const int len = snprintf(text, sizeof(text), "{%u}", i);
+        char *p = i % 3 ? msglog_reserve(m, t, sizeof(text)) : NULL;
+        if (i % 3 == 2)
+            continue;
+        if (i % 3) {
+            assert_non_null(p);
+            memcpy(p, text, (size_t)len);
+            msglog_commit(m, (size_t)len);
+        } else {
+            assert_true(msglog_put(m, t, text, (size_t)len));
+        }
+        wanted += (size_t)snprintf(want + wanted, sizeof(want) - wanted, "%s\n", text);
+    }
+    assert_int_equal(msglog_counts(m).written, 67);
+    msglog_target_free(m, t);
+    msglog_close(m);
+    assert_file("in_place", want);
+}
+
 static void appends(void **state)
 {
     (void)state;
@@ -448,13 +478,21 @@ static void names_of_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_of_keys), cmocka_unit_test(one_file_a_peer),
-        cmocka_unit_test(appends),       cmocka_unit_test(time_in_names),
-        cmocka_unit_test(reopened),      cmocka_unit_test(many_files),
-        cmocka_unit_test(pipe_full),     cmocka_unit_test(cannot_open),
-        cmocka_unit_test(wrong_names),   cmocka_unit_test(expands),
-        cmocka_unit_test(dumps),         cmocka_unit_test(targets_of_one_file),
-        cmocka_unit_test(long_messages), cmocka_unit_test(nothing_lost_with_room),
+        cmocka_unit_test(names_of_keys),
+        cmocka_unit_test(one_file_a_peer),
+        cmocka_unit_test(appends),
+        cmocka_unit_test(time_in_names),
+        cmocka_unit_test(in_place),
+        cmocka_unit_test(reopened),
+        cmocka_unit_test(many_files),
+        cmocka_unit_test(pipe_full),
+        cmocka_unit_test(cannot_open),
+        cmocka_unit_test(wrong_names),
+        cmocka_unit_test(expands),
+        cmocka_unit_test(dumps),
+        cmocka_unit_test(targets_of_one_file),
+        cmocka_unit_test(long_messages),
+        cmocka_unit_test(nothing_lost_with_room),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

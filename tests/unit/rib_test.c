@@ -165,6 +165,12 @@ static void announce(struct run *x, uint32_t peer, const struct rib_key *key)
         labels[i] = (uint8_t)rnd(256);
     struct known *k = model_find(x->m, peer, key);
     struct rib_route was;
+    if (rnd(2)) { /* which changes nothing, whatever is asked for */
+        struct rib_key some[3] = { *key, *key, *key };
+        some[1].addr[0] ^= 1;
+        some[2].addr[1] ^= 1;
+        rib_prepare(x->rib, peer, some, rnd(4));
+    }
     int done = rib_announce(x->rib, peer, key, l, id, &was);
     assert_int_equal(done, k ? 0 : 1);
     rib_attrs_put(rib_pool(x->rib), id);
@@ -317,11 +323,12 @@ static void expect_nothing(struct rib *rib)
     assert_int_equal(c.waiting, 0);
 }
 
-static void all_kinds_of_routes_against_a_list(void **state)
+static void all_kinds_of_routes(bool unread)
 {
-    (void)state;
     struct run x = { .rib = rib_new(), .m = calloc(1, sizeof(*x.m)) };
     assert_non_null(x.rib);
+    if (unread) /* the reader here is of the same thread, and never between two steps of the writer */
+        rib_set_unread(x.rib);
     assert_non_null(x.m);
     x.r = rib_reader_new(x.rib);
     rib_reader_online(x.r);
@@ -369,6 +376,18 @@ static void all_kinds_of_routes_against_a_list(void **state)
     rib_reader_free(x.r);
     rib_free(x.rib);
     free(x.m);
+}
+
+static void all_kinds_of_routes_against_a_list(void **state)
+{
+    (void)state;
+    all_kinds_of_routes(false);
+}
+
+static void all_kinds_of_routes_that_nobody_reads(void **state)
+{
+    (void)state;
+    all_kinds_of_routes(true);
 }
 
 static struct rib_key key4(uint32_t addr, unsigned bits)
@@ -644,6 +663,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_kinds_of_routes_against_a_list),
+        cmocka_unit_test(all_kinds_of_routes_that_nobody_reads),
         cmocka_unit_test(the_fast_way_says_what_the_trie_says),
         cmocka_unit_test(a_walk_is_in_order_and_stands_changes),
         cmocka_unit_test(the_wanted_next_hop_chooses_the_path),

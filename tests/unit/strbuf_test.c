@@ -79,6 +79,24 @@ static void test_ceiling(void **state)
     strbuf_free(&s);
 }
 
+/* In memory of the caller's, nothing is written behind its end. */
+static void over(void **state)
+{
+    (void)state;
+    char own[12] = "...........";
+    struct strbuf s = strbuf_over(own, 10);
+    strbuf_lit(&s, "012345");
+    strbuf_u64(&s, 7); /* asks for the room of any number */
+    assert_true(s.failed);
+    s = strbuf_over(own, 10);
+    strbuf_lit(&s, "012345678");
+    assert_false(s.failed);
+    strbuf_char(&s, 'x');
+    assert_true(s.failed);
+    assert_int_equal(s.len, 9);
+    assert_memory_equal(own, "012345678..", 11);
+}
+
 static void test_err(void **state)
 {
     struct err e;
@@ -129,8 +147,8 @@ static void test_distance(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers), cmocka_unit_test(test_growth),   cmocka_unit_test(test_ceiling),
-        cmocka_unit_test(test_err),     cmocka_unit_test(test_distance),
+        cmocka_unit_test(test_numbers), cmocka_unit_test(test_growth), cmocka_unit_test(test_ceiling),
+        cmocka_unit_test(over),         cmocka_unit_test(test_err),    cmocka_unit_test(test_distance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
