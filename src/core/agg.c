@@ -19,6 +19,7 @@ enum {
     SLOTS_MIN = 1 << 10,
     GROUP = 32,   /* records whose memory is fetched together */
     AHEAD = 1024, /* octets of records that are fetched before they are looked at */
+    WALK = 640,   /* octets of entries that are fetched before they are looked at, in order */
 };
 _Static_assert(1 << CHUNK_SHIFT == CHUNK_UNITS, "chunk size and shift");
 
@@ -339,6 +340,7 @@ struct agg_entry *agg_next(const struct agg *t, uint64_t *at)
             return NULL;
         if (off < t->chunks[c].used) {
             struct agg_entry *e = (struct agg_entry *)(t->chunks[c].p + off);
+            __builtin_prefetch((const char *)e + WALK); /* past the page's end, where the processor stops */
             size_t next = off + entry_size((uint32_t)e->key_len + e->times_len);
             *at = next < t->chunks[c].size ? c << CHUNK_SHIFT | next / UNIT : (c + 1) << CHUNK_SHIFT;
             return e;

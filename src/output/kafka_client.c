@@ -148,6 +148,22 @@ static int set_defaults(rd_kafka_conf_t *conf, struct err *e)
     return kafka_conf_set(conf, "message.timeout.ms", "0", e);
 }
 
+/* What comes in purges fills batches by itself: librdkafka need not look often for what waits. It makes
+ * requests of all that is there, since it turns in circles while something waits to become one. Of messages
+ * of many rows it takes the address instead of the octets. */
+static int set_for_purges(rd_kafka_conf_t *conf, struct err *e)
+{
+    static const struct {
+        const char *key, *value;
+    } settings[] = { { "linger.ms", "50" },
+                     { "queue.buffering.backpressure.threshold", "32" },
+                     { "message.copy.max.bytes", "1024" } };
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+        if (kafka_conf_set(conf, settings[i].key, settings[i].value, e) == -1)
+            return -1;
+    return 0;
+}
+
 static int read_file(const struct kafka_client *k, rd_kafka_conf_t *conf, struct err *e)
 {
     struct log l = *k->c.log;
@@ -166,6 +182,7 @@ static rd_kafka_conf_t *conf_of(struct kafka_client *k, struct err *e)
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_stats_cb(conf, on_stats);
     if (set_brokers(c, conf, e) == 0 && set_retry(c->retry_s, conf, e) == 0 && set_defaults(conf, e) == 0 &&
+        (!c->purges || set_for_purges(conf, e) == 0) &&
         (!c->queue_kbytes || kafka_conf_set(conf, "queue.buffering.max.kbytes", c->queue_kbytes, e) == 0) &&
         (!c->partitioner || kafka_conf_set(conf, "partitioner", c->partitioner, e) == 0) &&
         (!c->config_file || read_file(k, conf, e) == 0))

@@ -23,6 +23,7 @@ struct kafka_client_conf {
     int retry_s;              /* the longest pause between two tries to reach a broker; 0: librdkafka's */
     const char *partitioner;  /* NULL: librdkafka's */
     const char *queue_kbytes; /* how much may be under way; NULL: librdkafka's 1 GiB */
+    bool purges;              /* messages come many at a time, and stay where they are */
     /* A message was confirmed by the brokers (why NULL), or never will be. Called by kafka_client_poll, _drop
      * and _free. */
     void (*report)(void *arg, enum kafka_fate fate, const char *why, void *opaque);

@@ -12,8 +12,9 @@
 #include "output/kafka_conf.h"
 #include "output/messages.h"
 
-/* Three times what five requests under way need: more would only be memory that is touched. */
-#define QUEUE_KBYTES "16384"
+/* What five requests under way need, and as much again that is being made meanwhile: more would only be
+ * memory that is touched. */
+#define QUEUE_KBYTES "8192"
 
 enum { HEADERS_MAX = 16 };
 
@@ -133,6 +134,7 @@ static int open_client(struct sink_kafka *s, const struct plugin *pl, struct err
                                             .partitioner =
                                                 c->kafka_partition_dynamic ? "consistent_random" : NULL,
                                             .queue_kbytes = QUEUE_KBYTES,
+                                            .purges = true,
                                             .report = on_report,
                                             .arg = s,
                                             .log = &pl->log };
