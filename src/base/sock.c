@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* UDP sockets and TCP listeners, made at start by inputs, services and probes. */
 #include "base/sock.h"
+#include "base/steer.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -78,7 +79,7 @@ struct listener {
     bool tcp;
     const char *ip, *interface, *mcast_groups;
     uint16_t port;
-    bool v6_only;
+    bool v6_only, shut;
     size_t rcvbuf;
     int tos;
 };
@@ -148,6 +149,8 @@ static int open_listener(const struct listener *want, const struct sockaddr *sa,
     if (fd == -1)
         return err_sys(e, "cannot make a %s socket", want->tcp ? "TCP" : "UDP");
     int rc = set_options(fd, want, sa->sa_family, e);
+    if (rc == 0 && want->shut)
+        rc = steer_shut(fd, e);
     if (rc == 0 && bind(fd, sa, len) == -1)
         rc = refuse(e, "listen on", sa);
     if (rc == 0)
@@ -197,6 +200,7 @@ int sock_udp_listen(const struct sock_udp *want, size_t *rcvbuf, struct err *e)
                                 .port = want->port,
                                 .interface = want->interface,
                                 .v6_only = want->v6_only,
+                                .shut = want->shut,
                                 .mcast_groups = want->mcast_groups };
     const int fd = listen_on(&l, e);
     if (fd == -1)

@@ -20,6 +20,7 @@ struct sock_udp {
     bool v6_only;             /* an IPv6 wildcard takes no IPv4 */
     const char *mcast_groups; /* comma list of groups to join, or NULL */
     size_t rcvbuf;            /* octets of receive buffer wanted; never made smaller than it is */
+    bool shut;                /* takes nothing until steer_open (steer.h) */
 };
 
 /* Opens and binds a non-blocking, close-on-exec listener. Address and port are shared with other processes

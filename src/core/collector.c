@@ -55,3 +55,14 @@ int collector_check(const struct config_set *set, const char *progname, struct e
     allow_free(a);
     return a ? 0 : -1;
 }
+
+unsigned collector_workers(const struct config_set *set)
+{
+    const struct config *c = &set->core;
+    if (c->pcap_savefile || c->collector_kafka.topic || c->collector_zmq_address)
+        return 1;
+    for (unsigned i = 0; i < set->n_plugins; i++)
+        if (!strcmp(set->plugins[i].type, "tee"))
+            return 1;
+    return (unsigned)c->core_workers;
+}

@@ -196,7 +196,7 @@ static int check_all(struct daemon *d, struct err *e)
 
 static int allocate(struct daemon *d, struct err *e)
 {
-    unsigned n = d->conf.n_plugins, w = d->spec->workers ? d->spec->workers(&d->conf.core) : 1;
+    unsigned n = d->conf.n_plugins, w = d->spec->workers ? d->spec->workers(&d->conf) : 1;
     w = d->spec->inputs ? w : 0;
     d->n_workers = w;
     d->workers = calloc(w + 1, sizeof(struct worker *));
@@ -381,14 +381,15 @@ static int open_input(struct daemon *d, struct err *e)
     if (!in->ops)
         return err_set(e, ERR_CONFIG, "the configuration names no input that %s can read", d->spec->name);
     in->state = calloc(1, in->ops->state_size);
-    in->decoder_state = dec ? calloc(1, dec->state_size) : NULL;
-    if (!in->state || (dec && !in->decoder_state))
+    if (!in->state)
         return err_sys(e, "no memory for the input");
-    if (d->n_relays)
-        relay_attach(in->decoder_state, d->spec->decoder);
-    if (dec && dec->open(in->decoder_state, in->worker, e) == -1)
+    if (input_make_decoders(in, e) == -1)
         return -1;
-    return in->ops->open(in, e);
+    for (unsigned w = 0; d->n_relays && w < in->n_workers; w++)
+        relay_attach(in->decoder_states[w], d->spec->decoder);
+    if (input_open_decoders(in, e) == -1 || in->ops->open(in, e) == -1)
+        return -1;
+    return input_begin_decoders(in, e);
 }
 
 static void on_all_ready(void *owner);
@@ -455,15 +456,6 @@ static void on_plugins_over(void *owner, bool failed)
     uv_stop(&d->loop);
 }
 
-/* Does what touches the workers' state while they pause. */
-static void while_held(struct daemon *d, void (*fn)(void *arg))
-{
-    if (d->input.ops->hold)
-        d->input.ops->hold(&d->input, fn, d);
-    else
-        fn(d);
-}
-
 static void log_ledgers(void *arg)
 {
     struct daemon *d = arg;
@@ -478,7 +470,7 @@ static void log_stats(struct daemon *d)
         return;
     log_notice(&d->log, "+++");
     d->input.ops->stats(&d->input);
-    while_held(d, log_ledgers);
+    input_hold(&d->input, log_ledgers, d);
     log_notice(&d->log, "---");
     host_tell_all(&d->host, HOST_STATS);
 }
@@ -488,8 +480,8 @@ static void reload(struct daemon *d)
     notify_reloading();
     if (d->conf.core.maps_refresh)
         maps_reload_aside(d->maps, &d->log);
-    if (d->decoder && d->decoder->reload)
-        d->decoder->reload(d->input.decoder_state);
+    if (d->input.ops)
+        input_decoder_reload(&d->input);
     if (d->input.ops && d->input.ops->reload)
         d->input.ops->reload(&d->input);
     services_tell(d->services, SERVICE_RELOAD);
@@ -501,8 +493,8 @@ static void reopen_log(struct daemon *d)
 {
     log_sink_reopen(d->sink);
     log_banner(d);
-    if (d->decoder && d->decoder->reopen)
-        d->decoder->reopen(d->input.decoder_state);
+    if (d->input.ops)
+        input_decoder_reopen(&d->input);
     services_tell(d->services, SERVICE_REOPEN);
     host_tell_all(&d->host, HOST_REOPEN_LOG);
 }
@@ -536,8 +528,8 @@ static void on_tick(uv_timer_t *t)
 {
     struct daemon *d = t->data;
     notify_alive();
-    if (d->decoder && d->decoder->tick)
-        d->decoder->tick(d->input.decoder_state, clock_wall_us());
+    if (d->input.ops && !d->ending)
+        input_tick(&d->input);
 }
 
 static void on_setup_done(uv_timer_t *t)
@@ -643,8 +635,7 @@ static void shut(struct daemon *d)
 {
     if (d->input.ops && d->input.state)
         d->input.ops->close(&d->input);
-    if (d->decoder && d->input.decoder_state)
-        d->decoder->close(d->input.decoder_state);
+    input_close_decoders(&d->input);
     for (unsigned w = 0; w < d->n_workers; w++)
         worker_disconnect_routes(d->workers[w]);
     services_close(d->services);
@@ -660,7 +651,6 @@ static void shut(struct daemon *d)
     for (unsigned w = 0; w < d->n_workers; w++)
         worker_free(d->workers[w]);
     free(d->input.state);
-    free(d->input.decoder_state);
 }
 
 static int start(struct daemon *d)

@@ -23,7 +23,7 @@ struct daemon_spec {
     const struct routes_ops *routes;   /* what services know of flows. May be NULL */
     const struct decoder_ops *decoder; /* NULL for packet daemons */
     /* How many workers, each with rings of its own to all plugins, the inputs can use. NULL: one. */
-    unsigned (*workers)(const struct config *c);
+    unsigned (*workers)(const struct config_set *set);
     /* What --print-schema prints: see struct config_spec. May be NULL. */
     bool (*schema)(const char *database, FILE *f);
     /* Rules over several keys that are this daemon's alone. May be NULL. */

@@ -13,7 +13,8 @@ libcore_a_SOURCES = \
 	src/core/flow.h \
 	src/core/host.c src/core/host.h src/core/spawner.c src/core/plugin_process.c \
 	src/core/imt_proto.c src/core/imt_proto.h \
-	src/core/input_udp.c src/core/input.h \
+	src/core/input.c src/core/input_udp.c src/core/input.h src/core/udp_reader.c src/core/udp_reader.h \
+	src/core/loopthread.c src/core/loopthread.h \
 	src/core/layout.c src/core/layout.h \
 	src/core/notify.h \
 	src/core/outlet.c src/core/outlet.h \

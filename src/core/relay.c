@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Datagrams from the input to plugins that want them whole. */
+/* Datagrams from the input to plugins that want them whole. One worker does it, so that they leave in the
+ * order in which they came; functions that get the states of all workers therefore look at the first. */
 #include "core/relay.h"
 
 #include <inttypes.h>
@@ -58,41 +59,65 @@ static void relay_datagram(void *state, const struct datagram *d)
     r->below->datagram(r->below_state, d);
 }
 
-static void relay_tick(void *state, int64_t now_us)
+static int relay_begin(void *const *states, unsigned n, struct err *e)
 {
-    const struct relay *r = state;
-    if (r->below->tick)
-        r->below->tick(r->below_state, now_us);
+    const struct relay *r = states[0];
+    (void)n;
+    return r->below->begin ? r->below->begin(&r->below_state, 1, e) : 0;
 }
 
-static void relay_stats(void *state, const char *where)
+static bool relay_tick(void *state, int64_t now_us)
 {
     const struct relay *r = state;
+    return r->below->tick && r->below->tick(r->below_state, now_us);
+}
+
+static void relay_together(void *const *states, unsigned n)
+{
+    const struct relay *r = states[0];
+    (void)n;
+    r->below->together(&r->below_state, 1);
+}
+
+static void relay_end(void *const *states, unsigned n)
+{
+    const struct relay *r = states[0];
+    (void)n;
+    if (r->below->end)
+        r->below->end(&r->below_state, 1);
+}
+
+static void relay_stats(void *const *states, unsigned n, const char *where)
+{
+    const struct relay *r = states[0];
+    (void)n;
     log_notice(r->log, "stats [%s] datagrams=%" PRIu64 " bytes=%" PRIu64 " refused not_allowed=%" PRIu64,
                where, r->datagrams, r->octets, r->not_allowed);
     if (r->split) {
         log_notice(r->log, "stats [%s] taken_apart=%" PRIu64, where, r->split);
-        r->below->stats(r->below_state, where);
+        r->below->stats(&r->below_state, 1, where);
         return;
     }
     log_notice(r->log, "stats [%s] time=%" PRId64 " discarded_packets=%" PRIu64, where,
                clock_wall_us() / US_PER_S, r->not_allowed);
 }
 
-static void relay_reload(void *state)
+static void relay_reload(void *const *states, unsigned n)
 {
-    struct relay *r = state;
+    struct relay *r = states[0];
+    (void)n;
     if (r->c->collector_allow_file)
         allow_reload(&r->allow, r->c->collector_allow_file, r->log);
     if (r->below->reload)
-        r->below->reload(r->below_state);
+        r->below->reload(&r->below_state, 1);
 }
 
-static void relay_reopen(void *state)
+static void relay_reopen(void *const *states, unsigned n)
 {
-    const struct relay *r = state;
+    const struct relay *r = states[0];
+    (void)n;
     if (r->below->reopen)
-        r->below->reopen(r->below_state);
+        r->below->reopen(&r->below_state, 1);
 }
 
 static void relay_close(void *state)
@@ -111,7 +136,10 @@ struct decoder_ops relay_over(const struct decoder_ops *decoder)
                                  .passes = true,
                                  .open = relay_open,
                                  .datagram = relay_datagram,
+                                 .begin = relay_begin,
                                  .tick = relay_tick,
+                                 .together = relay_together,
+                                 .end = relay_end,
                                  .stats = relay_stats,
                                  .reload = relay_reload,
                                  .reopen = relay_reopen,

@@ -144,6 +144,12 @@ int senders_init(struct senders *ss, const struct sender_ops *ops, void *owner,
     return ss->slot ? 0 : err_set(e, ERR_LIMIT, "out of memory");
 }
 
+void senders_share(struct senders *ss, unsigned n)
+{
+    ss->limits.senders = (ss->limits.senders + n - 1) / n;
+    ss->limits.memory /= n;
+}
+
 void senders_free(struct senders *ss)
 {
     while (ss->n)

@@ -64,6 +64,9 @@ int senders_init(struct senders *ss, const struct sender_ops *ops, void *owner,
                  const struct sender_limits *limits, struct err *e);
 void senders_free(struct senders *ss);
 
+/* The bounds hold for n tables like this one together, each of which has its part of the senders. */
+void senders_share(struct senders *ss, unsigned n);
+
 /* The sender, made if it is new. NULL without memory. *evicted gets how many had to go for it. now_us:
  * monotonic. */
 struct sender *senders_get(struct senders *ss, const struct addr *from, uint8_t version, uint32_t id,

@@ -48,6 +48,7 @@ struct netflow {
     struct exporters exporters;
     struct allow *allow;           /* NULL: everybody */
     struct handon *handon;         /* NULL: templates are for ourselves */
+    bool of_first;                 /* both are the first worker's */
     uint64_t refused[NF_DROP_MAX]; /* datagrams that belong to no exporter */
     struct log_limit say_refused[NF_DROP_MAX], say_evicted, say_keep;
     bool keep_changed;    /* templates that nfacctd_templates_file does not have */

@@ -115,6 +115,8 @@ void exporters_free(struct exporters *xs)
     *xs = (struct exporters){ 0 };
 }
 
+void exporters_share(struct exporters *xs, unsigned n) { senders_share(&xs->senders, n); }
+
 struct exporter *exporters_get(struct exporters *xs, const struct addr *from, uint8_t version, uint32_t id,
                                int64_t now_us, unsigned *evicted)
 {

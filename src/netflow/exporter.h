@@ -62,6 +62,9 @@ struct exporters {
 int exporters_init(struct exporters *xs, const struct exporter_limits *limits, struct err *e);
 void exporters_free(struct exporters *xs);
 
+/* The bounds hold for n tables together (senders_share). */
+void exporters_share(struct exporters *xs, unsigned n);
+
 /* The exporter, made if it is new. NULL without memory. *evicted gets how many had to go for it. now_us:
  * monotonic. */
 struct exporter *exporters_get(struct exporters *xs, const struct addr *from, uint8_t version, uint32_t id,

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -17,6 +18,7 @@ enum { MESSAGE_MAX = 65507, V9_HEADER = 20, IPFIX_HEADER = 16 };
 
 struct handon {
     const struct log *log;
+    pthread_mutex_t lock; /* of all below, once it is open: several workers may hand on */
     int fd;
     char name[300];
     struct addr to;
@@ -37,6 +39,7 @@ struct handon *handon_open(const char *receiver, const struct log *l, struct err
         return NULL;
     }
     h->log = l;
+    pthread_mutex_init(&h->lock, NULL);
     h->fd = -1;
     snprintf(h->name, sizeof(h->name), "%s", receiver);
     if (sock_split(receiver, host, sizeof(host), &h->port, e) == -1)
@@ -66,6 +69,7 @@ void handon_close(struct handon *h)
         return;
     if (h->fd != -1)
         close(h->fd);
+    pthread_mutex_destroy(&h->lock);
     free(h);
 }
 
@@ -109,7 +113,7 @@ static int send_message(struct handon *h, const struct datagram *d)
     return sendmsg(h->fd, &m, MSG_NOSIGNAL) == -1 ? -1 : 0;
 }
 
-void handon_message(struct handon *h, const struct datagram *d, uint8_t version, unsigned n)
+static void hand_on(struct handon *h, const struct datagram *d, uint8_t version, unsigned n)
 {
     char from[ADDR_TEXT];
     if (addr_is_v4(&d->from) != addr_is_v4(&h->to)) {
@@ -127,6 +131,13 @@ void handon_message(struct handon *h, const struct datagram *d, uint8_t version,
     h->failed++;
     log_limited(h->log, &h->limit, LOG_LV_ERROR, "templates of %s cannot be handed on to %s: %s",
                 addr_str(&d->from, from), h->name, strerror(errno));
+}
+
+void handon_message(struct handon *h, const struct datagram *d, uint8_t version, unsigned n)
+{
+    pthread_mutex_lock(&h->lock); /* templates are seldom */
+    hand_on(h, d, version, n);
+    pthread_mutex_unlock(&h->lock);
 }
 
 void handon_stats(const struct handon *h, const char *where)

@@ -214,17 +214,19 @@ static int learn_kept(struct netflow *nf, const struct kept *k, uint8_t version,
     return 0;
 }
 
-static int learn_line(struct netflow *nf, const char *text, struct kept *k, struct err *e)
+static int learn_line(struct netflow *const *all, unsigned n, const char *text, struct kept *k, struct err *e)
 {
     if (kept_parse(text, k, e) == -1)
         return -1;
+    struct netflow *nf = all[input_worker_of(&k->agent, n)];
     if (k->version)
         return learn_kept(nf, k, k->version, e);
     return learn_kept(nf, k, 9, e) == -1 ? -1 : learn_kept(nf, k, 10, e);
 }
 
-void keep_read(struct netflow *nf)
+void keep_read(struct netflow *const *all, unsigned n)
 {
+    const struct netflow *nf = all[0];
     const char *path = nf->c->templates_file;
     FILE *f = fopen(path, "re");
     struct kept *k = malloc(sizeof(*k));
@@ -235,7 +237,7 @@ void keep_read(struct netflow *nf)
     for (unsigned line = 1; f && k && getline(&text, &cap, f) != -1; line++) {
         struct err e = { 0 };
         text[strcspn(text, "\r\n")] = '\0';
-        const bool fine = *text == '\0' || learn_line(nf, text, k, &e) == 0;
+        const bool fine = *text == '\0' || learn_line(all, n, text, k, &e) == 0;
         if (!fine && bad++ < 10)
             log_warn(nf->log, "[%s:%u] template ignored: %s", path, line, e.text);
         good += fine && *text;
@@ -295,9 +297,18 @@ static int write_exporters(int fd, const struct sender *oldest, struct strbuf *s
     return 0;
 }
 
-static int write_aside(struct netflow *nf, const char *aside, struct err *e)
+static int write_tables(int fd, struct netflow *const *nf, unsigned n, struct strbuf *s, struct tmpl_field *f)
 {
-    const struct config *c = nf->c;
+    for (unsigned w = 0; w < n; w++)
+        if (write_exporters(fd, nf[w]->exporters.senders.unproven.oldest, s, f) == -1 ||
+            write_exporters(fd, nf[w]->exporters.senders.proven.oldest, s, f) == -1)
+            return -1;
+    return fsync(fd);
+}
+
+static int write_aside(struct netflow *const *nf, unsigned n, const char *aside, struct err *e)
+{
+    const struct config *c = nf[0]->c;
     const struct file_modes modes = file_modes_of(c->files_umask, c->files_uid, c->files_gid);
     struct tmpl_field *f = calloc(UINT16_MAX, sizeof(*f));
     struct strbuf s;
@@ -307,8 +318,7 @@ static int write_aside(struct netflow *nf, const char *aside, struct err *e)
     const int fd = file_open_output(aside, false, &modes, NULL, e);
     int status = fd == -1 ? -1 : 0;
     if (fd != -1) {
-        if (write_exporters(fd, nf->exporters.senders.unproven.oldest, &s, f) == -1 ||
-            write_exporters(fd, nf->exporters.senders.proven.oldest, &s, f) == -1 || fsync(fd) == -1)
+        if (write_tables(fd, nf, n, &s, f) == -1)
             status = err_sys(e, "cannot write %s", aside);
         close(fd);
     }
@@ -317,13 +327,14 @@ static int write_aside(struct netflow *nf, const char *aside, struct err *e)
     return status;
 }
 
-void keep_write(struct netflow *nf)
+void keep_write(struct netflow *const *all, unsigned n)
 {
+    struct netflow *nf = all[0];
     const char *path = nf->c->templates_file;
     struct err e = { 0 };
     char aside[4096];
     snprintf(aside, sizeof(aside), "%s.new", path);
-    int status = write_aside(nf, aside, &e);
+    int status = write_aside(all, n, aside, &e);
     if (status == 0 && rename(aside, path) == -1)
         status = err_sys(&e, "cannot rename %s", aside);
     if (status == -1)

@@ -36,10 +36,12 @@ int kept_parse(const char *line, struct kept *out, struct err *e);
 
 struct netflow;
 
-/* Reads the file into nf. A file that is not there, and lines that are wrong, are said and passed over. */
-void keep_read(struct netflow *nf);
+/* Reads the file into the decoders of n workers, each exporter into that of its worker. A file that is not
+ * there, and lines that are wrong, are said and passed over. */
+void keep_read(struct netflow *const *nf, unsigned n);
 
-/* Writes all templates aside, and renames: there is always a whole file. Fails with a line in the log. */
-void keep_write(struct netflow *nf);
+/* Writes the templates of all n aside, and renames: there is always a whole file. Fails with a line in the
+ * log. */
+void keep_write(struct netflow *const *nf, unsigned n);
 
 #endif

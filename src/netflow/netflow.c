@@ -216,22 +216,32 @@ static uint64_t stats_list(const struct netflow *nf, const struct sender_list *l
     return discarded;
 }
 
-static void netflow_stats(void *state, const char *where)
+static void netflow_stats(void *const *states, unsigned n, const char *where)
 {
-    struct netflow *nf = state;
+    const struct netflow *first = states[0];
+    uint64_t discarded = 0, refused[NF_DROP_MAX] = { 0 }, evicted = 0;
+    uint32_t exporters = 0;
     struct strbuf s;
     strbuf_init(&s, 4096);
-    uint64_t discarded = sum_refused(nf->refused);
-    discarded += stats_list(nf, &nf->exporters.senders.unproven, where, &s);
-    discarded += stats_list(nf, &nf->exporters.senders.proven, where, &s);
+    for (unsigned w = 0; w < n; w++) {
+        const struct netflow *nf = states[w];
+        const struct senders *ss = &nf->exporters.senders;
+        discarded += stats_list(nf, &ss->unproven, where, &s);
+        discarded += stats_list(nf, &ss->proven, where, &s);
+        for (unsigned i = 0; i < NF_DROP_MAX; i++)
+            refused[i] += nf->refused[i];
+        exporters += ss->n;
+        evicted += ss->evicted;
+    }
+    discarded += sum_refused(refused);
     strbuf_clear(&s);
-    put_refused(&s, nf->refused);
-    log_notice(nf->log, "stats [%s] refused%s exporters=%u exporters_evicted=%llu", where, strbuf_cstr(&s),
-               nf->exporters.senders.n, (unsigned long long)nf->exporters.senders.evicted);
-    log_notice(nf->log, "stats [%s] time=%lld discarded_packets=%llu", where,
+    put_refused(&s, refused);
+    log_notice(first->log, "stats [%s] refused%s exporters=%u exporters_evicted=%llu", where, strbuf_cstr(&s),
+               exporters, (unsigned long long)evicted);
+    log_notice(first->log, "stats [%s] time=%lld discarded_packets=%llu", where,
                (long long)(clock_wall_us() / US_PER_S), (unsigned long long)discarded);
-    if (nf->handon)
-        handon_stats(nf->handon, where);
+    if (first->handon)
+        handon_stats(first->handon, where);
     strbuf_free(&s);
 }
 
@@ -259,47 +269,71 @@ static int netflow_open(void *state, struct worker *w, struct err *e)
         if (!nf->allow)
             return -1;
     }
-    if (exporters_init(&nf->exporters, &limits, e) == -1)
-        return -1;
-    if (c->templates_file)
-        keep_read(nf);
+    return exporters_init(&nf->exporters, &limits, e);
+}
+
+/* Several workers share what they have in common, and what is bounded. */
+static int netflow_begin(void *const *states, unsigned n, struct err *e)
+{
+    struct netflow *first = states[0];
+    (void)e;
+    for (unsigned w = 0; w < n; w++) {
+        struct netflow *nf = states[w];
+        exporters_share(&nf->exporters, n);
+        if (w == 0)
+            continue;
+        allow_free(nf->allow);
+        handon_close(nf->handon);
+        nf->allow = first->allow;
+        nf->handon = first->handon;
+        nf->of_first = true;
+    }
+    if (first->c->templates_file)
+        keep_read((struct netflow *const *)states, n);
     return 0;
 }
 
 /* Who sends templates all the time does not have them written all the time. */
 enum { KEEP_EVERY_S = 10 };
 
-static void keep_templates(struct netflow *nf)
+static void keep_templates(void *const *states, unsigned n)
 {
-    if (!nf->c->templates_file || !nf->keep_changed)
-        return;
-    nf->keep_changed = false;
-    nf->keep_next_us = nf->clock_us + KEEP_EVERY_S * US_PER_S;
-    keep_write(nf);
+    struct netflow *first = states[0];
+    bool changed = false;
+    for (unsigned w = 0; w < n; w++) {
+        struct netflow *nf = states[w];
+        changed |= nf->keep_changed;
+        nf->keep_changed = false;
+        nf->keep_next_us = nf->clock_us + KEEP_EVERY_S * US_PER_S;
+    }
+    if (changed && first->c->templates_file)
+        keep_write((struct netflow *const *)states, n);
 }
 
-static void netflow_tick(void *state, int64_t now_us)
+static bool netflow_tick(void *state, int64_t now_us)
 {
     struct netflow *nf = state;
     (void)now_us;
     nf->clock_us = clock_mono_us();
-    if (nf->clock_us >= nf->keep_next_us)
-        keep_templates(nf);
+    return nf->c->templates_file && nf->keep_changed && nf->clock_us >= nf->keep_next_us;
 }
 
-static void netflow_reload(void *state)
+static void netflow_reload(void *const *states, unsigned n)
 {
-    struct netflow *nf = state;
-    if (nf->c->collector_allow_file)
-        allow_reload(&nf->allow, nf->c->collector_allow_file, nf->log);
+    struct netflow *first = states[0];
+    if (first->c->collector_allow_file)
+        allow_reload(&first->allow, first->c->collector_allow_file, first->log);
+    for (unsigned w = 1; w < n; w++)
+        ((struct netflow *)states[w])->allow = first->allow;
 }
 
 static void netflow_close(void *state)
 {
     struct netflow *nf = state;
-    keep_templates(nf);
-    allow_free(nf->allow);
-    handon_close(nf->handon);
+    if (!nf->of_first) {
+        allow_free(nf->allow);
+        handon_close(nf->handon);
+    }
     exporters_free(&nf->exporters);
 }
 
@@ -307,8 +341,11 @@ const struct decoder_ops netflow_decoder = {
     .name = "NetFlow/IPFIX",
     .state_size = sizeof(struct netflow),
     .open = netflow_open,
+    .begin = netflow_begin,
     .datagram = netflow_datagram,
     .tick = netflow_tick,
+    .together = keep_templates,
+    .end = keep_templates,
     .stats = netflow_stats,
     .reload = netflow_reload,
     .close = netflow_close,

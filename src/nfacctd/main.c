@@ -51,6 +51,7 @@ int main(int argc, char **argv)
         .decoder = &netflow_decoder,
         .schema = sqltext_print_schemas,
         .check = check,
+        .workers = collector_workers,
     };
     return daemon_main(&spec, argc, argv);
 }

@@ -39,6 +39,7 @@ static int savefile_open(struct input *in, struct err *e)
     if (!in->decoder)
         return packet_feed_open(&s->feed, in->worker, s->label, s->file.dlt, e);
     log_info(in->log, "reading %s data from: %s", in->decoder->name, in->c->pcap_savefile);
+    input_alone(in, "a capture file is read in its order");
     return udp_feed_open(&s->udp, in, s->file.dlt, e);
 }
 

@@ -41,12 +41,12 @@ void udp_feed_take(struct udp_feed *uf, const uint8_t *frame, uint32_t caplen, u
                           .at_us = worker_now(uf->in->worker),
                           .captured_us = captured_us };
     uf->datagrams++;
-    uf->in->decoder->datagram(uf->in->decoder_state, &g);
+    input_datagram(uf->in, 0, &g);
 }
 
 void udp_feed_stats(const struct udp_feed *uf, const char *name)
 {
-    uf->in->decoder->stats(uf->in->decoder_state, name);
+    input_decoder_stats(uf->in, name);
     log_notice(uf->in->log,
                "stats [%s] packets=%" PRIu64 " datagrams=%" PRIu64 " not_udp=%" PRIu64 " cut=%" PRIu64, name,
                uf->packets, uf->datagrams, uf->not_udp, uf->cut);

@@ -588,30 +588,24 @@ static void live_reload(struct input *in)
     iface_list_free(&list);
 }
 
-/* ---- holding still */
+/* ---- calls of the core into a worker's thread */
 
-struct holding {
-    struct live *s;
-    unsigned w;
+struct core_call {
     void (*fn)(void *arg);
     void *arg;
 };
 
-/* Each reader holds while the next one is asked to, the last one runs the function. */
-static void hold_next(struct reader *r, void *arg)
+static void run_core_call(struct reader *r, void *arg)
 {
-    struct holding *h = arg;
+    const struct core_call *c = arg;
     (void)r;
-    if (++h->w < h->s->n_readers)
-        reader_call(&h->s->reader[h->w], hold_next, h);
-    else
-        h->fn(h->arg);
+    c->fn(c->arg);
 }
 
-static void live_hold(struct input *in, void (*fn)(void *arg), void *arg)
+static void live_call(struct input *in, unsigned w, void (*fn)(void *arg), void *arg)
 {
-    struct holding h = { .s = in->state, .fn = fn, .arg = arg };
-    reader_call(&h.s->reader[0], hold_next, &h);
+    struct live *s = in->state;
+    reader_call(&s->reader[w], run_core_call, &(struct core_call){ .fn = fn, .arg = arg });
 }
 
 /* ---- the end */
@@ -681,5 +675,5 @@ const struct input_ops input_pcap = {
     .stats = live_stats,
     .reload = live_reload,
     .close = live_close,
-    .hold = live_hold,
+    .call = live_call,
 };

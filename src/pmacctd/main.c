@@ -58,7 +58,10 @@ static int check(const struct config_set *set, struct err *e)
     return packet_config_check(set, e);
 }
 
-static unsigned workers(const struct config *c) { return c->pcap_savefile ? 1 : (unsigned)c->pcap_workers; }
+static unsigned workers(const struct config_set *set)
+{
+    return set->core.pcap_savefile ? 1 : (unsigned)set->core.pcap_workers;
+}
 
 int main(int argc, char **argv)
 {

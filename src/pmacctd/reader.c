@@ -3,7 +3,6 @@
 #include "pmacctd/reader.h"
 
 #include <pcap/dlt.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -122,24 +121,18 @@ static void on_timer(uv_timer_t *t)
 }
 
 /* The timer's memory outlives the reader, since loops close handles in their own time. */
-static int start_timer(struct reader *r, struct err *e)
+static int start_timer(struct reader *r, uv_loop_t *loop, struct err *e)
 {
     r->timer = malloc(sizeof(*r->timer));
     if (!r->timer)
         return err_set(e, ERR_SYS, "out of memory");
-    uv_timer_init(r->loop, r->timer);
+    uv_timer_init(loop, r->timer);
     r->timer->data = r;
     uv_timer_start(r->timer, on_timer, 0, 0);
     return 0;
 }
 
 static void free_timer(uv_handle_t *t) { free(t); }
-
-static void stop_timer(struct reader *r)
-{
-    uv_timer_stop(r->timer);
-    uv_close((uv_handle_t *)r->timer, free_timer);
-}
 
 static void nap_ms(long ms) { nanosleep(&(struct timespec){ .tv_nsec = ms * 1000000 }, NULL); }
 
@@ -168,90 +161,45 @@ void reader_drain(struct reader *r, struct capture *c)
     capture_finish(c);
 }
 
-/* ---- the thread */
-
-static void on_wake(uv_async_t *a)
-{
-    struct reader *r = a->data;
-    uv_mutex_lock(&r->lock);
-    if (r->call) {
-        r->call(r, r->arg);
-        r->call = NULL;
-        uv_cond_signal(&r->done);
-    }
-    if (r->quit) {
-        stop_timer(r);
-        uv_close((uv_handle_t *)&r->wake, NULL);
-    }
-    uv_mutex_unlock(&r->lock);
-}
-
-static void thread_main(void *arg)
-{
-    struct reader *r = arg;
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, NULL); /* signals are the main thread's */
-    uv_run(&r->own, UV_RUN_DEFAULT);
-    uv_loop_close(&r->own);
-}
-
-static int start_thread(struct reader *r, struct err *e)
-{
-    if (uv_loop_init(&r->own) != 0)
-        return err_set(e, ERR_SYS, "cannot make an event loop for a capture thread");
-    r->loop = &r->own;
-    r->threaded = true;
-    uv_mutex_init(&r->lock);
-    uv_cond_init(&r->done);
-    uv_async_init(&r->own, &r->wake, on_wake);
-    r->wake.data = r;
-    if (start_timer(r, e) == -1)
-        return -1;
-    if (uv_thread_create(&r->thread, thread_main, r) != 0)
-        return err_set(e, ERR_SYS, "cannot start a capture thread");
-    r->running = true;
-    return 0;
-}
+/* ---- start, stop, calls */
 
 int reader_start(struct reader *r, uv_loop_t *loop, struct err *e)
 {
-    if (!loop)
-        return start_thread(r, e);
-    r->loop = loop;
-    r->running = start_timer(r, e) == 0;
-    return r->running ? 0 : -1;
+    r->threaded = !loop;
+    if (r->threaded && loop_thread_open(&r->thread, e) == -1)
+        return -1;
+    if (start_timer(r, loop ? loop : &r->thread.loop, e) == -1)
+        return -1;
+    return r->threaded ? loop_thread_start(&r->thread, e) : 0;
 }
 
 void reader_stop(struct reader *r)
 {
-    if (!r->running)
+    if (!r->timer)
         return;
-    r->running = false;
-    if (!r->threaded) {
-        stop_timer(r);
-        return;
+    if (r->threaded) {
+        loop_thread_stop(&r->thread);
+        free(r->timer);
+    } else {
+        uv_timer_stop(r->timer);
+        uv_close((uv_handle_t *)r->timer, free_timer);
     }
-    uv_mutex_lock(&r->lock);
-    r->quit = true;
-    uv_mutex_unlock(&r->lock);
-    uv_async_send(&r->wake);
-    uv_thread_join(&r->thread);
-    uv_mutex_destroy(&r->lock);
-    uv_cond_destroy(&r->done);
+    r->timer = NULL;
+}
+
+struct call {
+    struct reader *r;
+    void (*fn)(struct reader *r, void *arg);
+    void *arg;
+};
+
+static void run_call(void *arg)
+{
+    const struct call *c = arg;
+    c->fn(c->r, c->arg);
 }
 
 void reader_call(struct reader *r, void (*fn)(struct reader *r, void *arg), void *arg)
 {
-    if (!r->threaded || !r->running) {
-        fn(r, arg);
-        return;
-    }
-    uv_mutex_lock(&r->lock);
-    r->call = fn;
-    r->arg = arg;
-    uv_async_send(&r->wake);
-    while (r->call)
-        uv_cond_wait(&r->done, &r->lock);
-    uv_mutex_unlock(&r->lock);
+    loop_thread_call(&r->thread, run_call, &(struct call){ .r = r, .fn = fn, .arg = arg });
 }

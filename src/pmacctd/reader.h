@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <uv.h>
+#include "core/loopthread.h"
 #include "packet/capture.h"
 
 struct reader {
@@ -15,18 +16,9 @@ struct reader {
     struct capture **capture;  /* n of them, touched by the reader's thread only (reader_call) */
     unsigned n, cap;
     unsigned nap_ms;
-    uv_loop_t *loop;   /* the daemon's, or &own */
     uv_timer_t *timer; /* freed when it is closed */
-    bool running, threaded;
-    /* With a thread of its own: */
-    uv_loop_t own;
-    uv_thread_t thread;
-    uv_async_t wake;
-    uv_mutex_t lock;
-    uv_cond_t done;
-    void (*call)(struct reader *r, void *arg); /* under lock: what the main thread wants done */
-    void *arg;
-    bool quit;
+    bool threaded;
+    struct loop_thread thread; /* with one of its own */
 };
 
 int reader_open(struct reader *r, struct worker *w, struct err *e);

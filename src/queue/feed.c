@@ -35,7 +35,7 @@ void queue_feed_end(struct queue_feed *q) { q->waiting = worker_flush(q->in->wor
 void queue_feed_stats(const struct queue_feed *q, const char *name)
 {
     const struct udp_feed *u = &q->udp;
-    q->in->decoder->stats(q->in->decoder_state, name);
+    input_decoder_stats(q->in, name);
     log_notice(q->in->log,
                "stats [%s] messages=%" PRIu64 " octets=%" PRIu64 " datagrams=%" PRIu64 " not_udp=%" PRIu64
                " cut=%" PRIu64,

@@ -164,6 +164,7 @@ static int kafka_open(struct input *in, struct err *e)
     if (subscribe(k, c->topic, e) == -1)
         return -1;
     log_info(in->log, "reading %s data from Kafka %s", in->decoder->name, k->where);
+    input_alone(in, "partitions of a topic are spread over the daemons of a consumer group");
     return 0;
 }
 

@@ -51,6 +51,7 @@ static int zmq_open(struct input *in, struct err *e)
         set(z, ZMQ_IPV6, 1) == -1 || zmq_connect(z->socket, z->where) == -1)
         return err_set(e, ERR_CONFIG, "ZeroMQ cannot read from %s: %s", z->where, zmq_strerror(zmq_errno()));
     log_info(in->log, "reading %s data from ZeroMQ %s", in->decoder->name, address);
+    input_alone(in, "a ZeroMQ socket is one stream");
     return 0;
 }
 

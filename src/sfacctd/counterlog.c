@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include "base/clock.h"
 #include "output/json.h"
@@ -24,6 +25,8 @@ struct counterlog {
     uint64_t seq; /* of all agents */
     int agents;
     struct log_limit say_many;
+    pthread_mutex_t lock;      /* of all above, where several workers write counters */
+    struct counterlog *writer; /* the first worker's, which writes those of all; NULL: this one, alone */
     _Alignas(max_align_t) char decoder[];
 };
 
@@ -98,9 +101,8 @@ static bool admit(struct counterlog *cl, const struct sflow_counter_record *c)
     return true;
 }
 
-static bool write_counters(void *arg, const struct sflow_counter_record *c)
+static bool write_alone(struct counterlog *cl, const struct sflow_counter_record *c)
 {
-    struct counterlog *cl = arg;
     struct strbuf *s = &cl->text;
     if (c->first && !admit(cl, c))
         return false;
@@ -117,10 +119,28 @@ static bool write_counters(void *arg, const struct sflow_counter_record *c)
     return true;
 }
 
+/* Counters come some times a minute for an interface: a lock is nothing against what they bring. */
+static bool write_counters(void *arg, const struct sflow_counter_record *c)
+{
+    struct counterlog *cl = arg;
+    if (!cl->writer)
+        return write_alone(cl, c);
+    pthread_mutex_lock(&cl->writer->lock);
+    const bool written = write_alone(cl->writer, c);
+    pthread_mutex_unlock(&cl->writer->lock);
+    return written;
+}
+
 static void flush(void *arg)
 {
     struct counterlog *cl = arg;
-    msglog_flush(cl->msglog);
+    if (!cl->writer) {
+        msglog_flush(cl->msglog);
+        return;
+    }
+    pthread_mutex_lock(&cl->writer->lock);
+    msglog_flush(cl->writer->msglog);
+    pthread_mutex_unlock(&cl->writer->lock);
 }
 
 /* ---- around the decoder */
@@ -129,7 +149,6 @@ static int counterlog_open(void *state, struct worker *w, struct err *e)
 {
     struct counterlog *cl = state;
     const struct config *c = worker_config(w);
-    const struct msglog_conf mc = conf_of(c);
     cl->c = c;
     cl->log = worker_log(w);
     cl->style = (struct time_style){ .utc = c->timestamps_utc,
@@ -137,15 +156,37 @@ static int counterlog_open(void *state, struct worker *w, struct err *e)
                                      .epoch = c->timestamps_since_epoch,
                                      .rfc3339 = c->timestamps_rfc3339 };
     strbuf_init(&cl->text, TEXT_MAX);
-    if (sflow_decoder.open(cl->decoder, w, e) == -1)
+    pthread_mutex_init(&cl->lock, NULL);
+    return sflow_decoder.open(cl->decoder, w, e);
+}
+
+/* The decoders' states, of which each stands behind its counterlog. */
+static void *const *decoders_of(void *const *states, unsigned n, void *below[INPUT_WORKERS_MAX])
+{
+    for (unsigned w = 0; w < n; w++)
+        below[w] = ((struct counterlog *)states[w])->decoder;
+    return below;
+}
+
+/* One log for the counters of all workers. */
+static int counterlog_begin(void *const *states, unsigned n, struct err *e)
+{
+    struct counterlog *first = states[0];
+    const struct msglog_conf mc = conf_of(first->c);
+    void *below[INPUT_WORKERS_MAX];
+    if (sflow_decoder.begin && sflow_decoder.begin(decoders_of(states, n, below), n, e) == -1)
         return -1;
     if (!msglog_wanted(&mc))
         return 0;
-    cl->msglog = msglog_open(&mc, cl->log, e);
-    if (!cl->msglog)
+    first->msglog = msglog_open(&mc, first->log, e);
+    if (!first->msglog)
         return -1;
-    sflow_log_counters(cl->decoder,
-                       &(struct sflow_counter_log){ .write = write_counters, .flush = flush, .arg = cl });
+    for (unsigned w = 0; w < n; w++) {
+        struct counterlog *cl = states[w];
+        cl->writer = n > 1 ? first : NULL;
+        sflow_log_counters(cl->decoder,
+                           &(struct sflow_counter_log){ .write = write_counters, .flush = flush, .arg = cl });
+    }
     return 0;
 }
 
@@ -155,33 +196,38 @@ static void counterlog_datagram(void *state, const struct datagram *d)
     sflow_decoder.datagram(cl->decoder, d);
 }
 
-static void counterlog_tick(void *state, int64_t now_us)
+static bool counterlog_tick(void *state, int64_t now_us)
 {
     struct counterlog *cl = state;
-    sflow_decoder.tick(cl->decoder, now_us);
-    if (cl->msglog)
+    if (cl->msglog) {
+        pthread_mutex_lock(&cl->lock);
         msglog_tick(cl->msglog, clock_mono_us());
+        pthread_mutex_unlock(&cl->lock);
+    }
+    return sflow_decoder.tick(cl->decoder, now_us);
 }
 
-static void counterlog_stats(void *state, const char *where)
+static void counterlog_stats(void *const *states, unsigned n, const char *where)
 {
-    struct counterlog *cl = state;
-    sflow_decoder.stats(cl->decoder, where);
-    if (cl->msglog)
-        msglog_stats(cl->msglog, where);
+    const struct counterlog *first = states[0];
+    void *below[INPUT_WORKERS_MAX];
+    sflow_decoder.stats(decoders_of(states, n, below), n, where);
+    if (first->msglog)
+        msglog_stats(first->msglog, where);
 }
 
-static void counterlog_reload(void *state)
+static void counterlog_reload(void *const *states, unsigned n)
 {
-    struct counterlog *cl = state;
-    sflow_decoder.reload(cl->decoder);
+    void *below[INPUT_WORKERS_MAX];
+    sflow_decoder.reload(decoders_of(states, n, below), n);
 }
 
-static void counterlog_reopen(void *state)
+static void counterlog_reopen(void *const *states, unsigned n)
 {
-    struct counterlog *cl = state;
-    if (cl->msglog)
-        msglog_reopen(cl->msglog);
+    const struct counterlog *first = states[0];
+    (void)n;
+    if (first->msglog)
+        msglog_reopen(first->msglog);
 }
 
 static void counterlog_close(void *state)
@@ -189,6 +235,7 @@ static void counterlog_close(void *state)
     struct counterlog *cl = state;
     msglog_close(cl->msglog);
     strbuf_free(&cl->text);
+    pthread_mutex_destroy(&cl->lock);
     sflow_decoder.close(cl->decoder);
 }
 
@@ -197,6 +244,7 @@ void counterlog_decoder(struct decoder_ops *ops)
     *ops = (struct decoder_ops){ .name = sflow_decoder.name,
                                  .state_size = sizeof(struct counterlog) + sflow_decoder.state_size,
                                  .open = counterlog_open,
+                                 .begin = counterlog_begin,
                                  .datagram = counterlog_datagram,
                                  .tick = counterlog_tick,
                                  .stats = counterlog_stats,

@@ -48,6 +48,7 @@ int main(int argc, char **argv)
         .decoder = &decoder,
         .schema = sqltext_print_schemas,
         .check = check,
+        .workers = collector_workers,
     };
     return daemon_main(&spec, argc, argv);
 }

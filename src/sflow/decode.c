@@ -271,41 +271,66 @@ static uint64_t stats_agent(const struct sflow *sf, const struct sf_agent *a, co
     return discarded;
 }
 
-/* Sampled headers by what became of them, those of all agents. */
-static void stats_headers(const struct sflow *sf, const char *where, struct strbuf *s)
+/* Adds sampled headers by what became of them, those of all agents. */
+static void sum_headers(const struct sflow *sf, uint64_t sum[PACKET_DROP_MAX], uint64_t *cut)
 {
-    uint64_t sum[PACKET_DROP_MAX] = { 0 }, cut = 0;
     for (unsigned p = 0; p < SFLOW_PROTO_MAX; p++) {
-        cut += sf->header[p].cut;
+        *cut += sf->header[p].cut;
         for (unsigned i = 0; i < PACKET_DROP_MAX; i++)
             sum[i] += sf->header[p].count[i];
     }
+}
+
+static void stats_headers(void *const *states, unsigned n, const char *where, struct strbuf *s)
+{
+    const struct sflow *first = states[0];
+    uint64_t sum[PACKET_DROP_MAX] = { 0 }, cut = 0;
+    for (unsigned w = 0; w < n; w++)
+        sum_headers(states[w], sum, &cut);
     strbuf_clear(s);
     for (unsigned i = 0; i < PACKET_DROP_MAX; i++)
         if (sum[i] || i == PACKET_OK)
             strbuf_printf(s, " %s=%llu", packet_drop_names[i], (unsigned long long)sum[i]);
-    log_notice(sf->log, "stats [%s] sampled_headers%s cut=%llu", where, strbuf_cstr(s),
+    log_notice(first->log, "stats [%s] sampled_headers%s cut=%llu", where, strbuf_cstr(s),
                (unsigned long long)cut);
 }
 
-static void sflow_stats(void *state, const char *where)
+static uint64_t stats_agents(const struct sflow *sf, const char *where, struct strbuf *s)
 {
-    const struct sflow *sf = state;
     const struct sender_list *const list[] = { &sf->agents.unproven, &sf->agents.proven };
-    struct strbuf s;
     uint64_t discarded = 0;
-    strbuf_init(&s, 4096);
     for (unsigned i = 0; i < 2; i++)
         for (const struct sender *x = list[i]->oldest; x; x = x->newer)
-            discarded += stats_agent(sf, (const struct sf_agent *)x, where, &s);
-    stats_headers(sf, where, &s);
-    if (sf->classifier)
-        classifier_stats(sf->classifier, sf->log, where);
+            discarded += stats_agent(sf, (const struct sf_agent *)x, where, s);
+    return discarded;
+}
+
+static void sflow_stats(void *const *states, unsigned n, const char *where)
+{
+    const struct sflow *first = states[0];
+    struct strbuf s;
+    uint64_t discarded = 0, refused[SF_DROP_MAX] = { 0 }, evicted = 0;
+    uint32_t agents = 0;
+    strbuf_init(&s, 4096);
+    for (unsigned w = 0; w < n; w++) {
+        const struct sflow *sf = states[w];
+        discarded += stats_agents(sf, where, &s);
+        for (unsigned i = 0; i < SF_DROP_MAX; i++)
+            refused[i] += sf->refused[i];
+        agents += sf->agents.n;
+        evicted += sf->agents.evicted;
+    }
+    stats_headers(states, n, where, &s);
+    for (unsigned w = 0; w < n; w++) {
+        const struct sflow *sf = states[w];
+        if (sf->classifier)
+            classifier_stats(sf->classifier, sf->log, where);
+    }
     strbuf_clear(&s);
-    discarded += put_refused(&s, sf->refused);
-    log_notice(sf->log, "stats [%s] refused%s agents=%u agents_evicted=%llu", where, strbuf_cstr(&s),
-               sf->agents.n, (unsigned long long)sf->agents.evicted);
-    log_notice(sf->log, "stats [%s] time=%lld discarded_packets=%llu", where,
+    discarded += put_refused(&s, refused);
+    log_notice(first->log, "stats [%s] refused%s agents=%u agents_evicted=%llu", where, strbuf_cstr(&s),
+               agents, (unsigned long long)evicted);
+    log_notice(first->log, "stats [%s] time=%lld discarded_packets=%llu", where,
                (long long)(clock_wall_us() / US_PER_S), (unsigned long long)discarded);
     strbuf_free(&s);
 }
@@ -353,24 +378,45 @@ void sflow_log_counters(void *decoder_state, const struct sflow_counter_log *log
     sf->counter_log = *log;
 }
 
-static void sflow_tick(void *state, int64_t now_us)
+/* Several workers share what they have in common, and what is bounded. */
+static int sflow_begin(void *const *states, unsigned n, struct err *e)
+{
+    struct sflow *first = states[0];
+    (void)e;
+    for (unsigned w = 0; w < n; w++) {
+        struct sflow *sf = states[w];
+        senders_share(&sf->agents, n);
+        if (w == 0)
+            continue;
+        allow_free(sf->allow);
+        sf->allow = first->allow;
+        sf->allow_of_first = true;
+    }
+    return 0;
+}
+
+static bool sflow_tick(void *state, int64_t now_us)
 {
     struct sflow *sf = state;
     (void)now_us;
     sf->clock_us = clock_mono_us();
+    return false;
 }
 
-static void sflow_reload(void *state)
+static void sflow_reload(void *const *states, unsigned n)
 {
-    struct sflow *sf = state;
-    if (sf->c->collector_allow_file)
-        allow_reload(&sf->allow, sf->c->collector_allow_file, sf->log);
+    struct sflow *first = states[0];
+    if (first->c->collector_allow_file)
+        allow_reload(&first->allow, first->c->collector_allow_file, first->log);
+    for (unsigned w = 1; w < n; w++)
+        ((struct sflow *)states[w])->allow = first->allow;
 }
 
 static void sflow_close(void *state)
 {
     struct sflow *sf = state;
-    allow_free(sf->allow);
+    if (!sf->allow_of_first)
+        allow_free(sf->allow);
     classifier_free(sf->classifier);
     if (sf->agents.slot)
         senders_free(&sf->agents);
@@ -382,6 +428,7 @@ const struct decoder_ops sflow_decoder = {
     .name = "sFlow",
     .state_size = sizeof(struct sflow),
     .open = sflow_open,
+    .begin = sflow_begin,
     .datagram = sflow_datagram,
     .tick = sflow_tick,
     .stats = sflow_stats,

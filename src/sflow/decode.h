@@ -77,6 +77,7 @@ struct sflow {
     char collector[ADDR_TEXT];
     struct senders agents;
     struct allow *allow;           /* NULL: everybody */
+    bool allow_of_first;           /* it is the first worker's */
     uint64_t refused[SF_DROP_MAX]; /* datagrams that belong to no agent */
     struct log_limit say_refused[SF_DROP_MAX], say_evicted;
     int64_t clock_us; /* monotonic, as of the last tick */

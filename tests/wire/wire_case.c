@@ -295,13 +295,13 @@ static void allow(struct wire_case *r, char *args)
     fclose(f);
     r->w.c.collector_allow_file = r->allow_path;
     if (r->state)
-        r->protocol->ops->reload(r->state);
+        r->protocol->ops->reload(&r->state, 1);
 }
 
 static void stats(struct wire_case *r)
 {
     open_decoder(r);
-    r->protocol->ops->stats(r->state, "192.0.2.1:2100");
+    r->protocol->ops->stats(&r->state, 1, "192.0.2.1:2100");
 }
 
 static bool expectation(struct wire_case *r, const char *word, char *args)
