@@ -7,7 +7,8 @@ out=${1:?usage: build-deb.sh OUTPUT-FOLDER}
 mkdir -p "$out"
 rm -rf "$out/pmacct-ng"
 mkdir "$out/pmacct-ng"
-(cd "$top" && tar cf - --exclude=./build --exclude=./.git .) | (cd "$out/pmacct-ng" && tar xf -)
+(cd "$top" && tar cf - --exclude=./build --exclude=./.git --exclude=./autom4te.cache .) | (cd "$out/pmacct-ng" && tar xf -)
 cd "$out/pmacct-ng"
+rm -f configure Makefile.in aclocal.m4 config.h.in # made anew
 cp -r packaging/debian debian
-dpkg-buildpackage -us -uc -b
+DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:-parallel=$(nproc) noddebs}" dpkg-buildpackage -us -uc -b

@@ -52,6 +52,27 @@ def test_demo(run):
     assert not left, left
 
 
+def test_package_needs(run):
+    """What the build installs, the package builds with; and what it installs has a unit, a configuration, and a way in."""
+    dev = (harness.ROOT / "dev").read_text()
+    wanted = {w for w in re.search(r'build_packages="(.*?)"', dev, re.S)[1].split() if w.startswith("lib") and w != "libc6-dev"}
+    control = (harness.ROOT / "packaging/debian/control").read_text()
+    missing = sorted(w for w in wanted if not re.search(rf"\b{re.escape(w)}\b", control))
+    assert wanted and not missing, f"packaging/debian/control lacks {missing}"
+    root = run.dir / "root"
+    (root / "usr/sbin").mkdir(parents=True)
+    daemons = [p.name.split("@")[0] for p in (harness.ROOT / "packaging/systemd").glob("*@.service")]
+    assert len(daemons) == 7, daemons
+    for name in daemons:
+        (root / "usr/sbin" / name).touch()
+    run.call(harness.ROOT / "packaging/install-system.sh", root, "/units")
+    for name in daemons:
+        assert f"/etc/pmacct/{name}.conf" in (root / f"units/{name}.service").read_text(), name
+        assert f"/etc/pmacct/{name}-%i.conf" in (root / f"units/{name}@.service").read_text(), name
+        if run.has(name):
+            run.call(run.program(name), "--check-config", "-f", root / f"etc/pmacct/{name}.conf")
+
+
 def test_man_pages(run):
     """The manual pages have no errors, and name every flag that -h shows."""
     run.need("man")
