@@ -563,6 +563,37 @@ void bgp_neighbours_stats(const struct bgp_service *b)
     }
 }
 
+static void put_neighbour(const struct bgp_service *b, const struct bgp_peer *p, struct figures *f)
+{
+    const struct bgp_counts *n = &p->s.counts;
+    const struct {
+        const char *what;
+        uint64_t n;
+    } changes[] = { { "announced", p->announced },
+                    { "withdrawn", p->withdrawn },
+                    { "withdrawn_unknown", p->unknown_withdrawn },
+                    { "attributes_discarded", n->discarded },
+                    { "treated_as_withdraw", n->treated_as_withdraw },
+                    { "lost", p->lost } };
+    char text[ADDR_TEXT];
+    unsigned tables;
+    figures_label(f, "peer", addr_str(&p->s.addr, text));
+    figures_label_number(f, "port", p->s.port);
+    figures_label_number(f, "asn", p->s.as);
+    figures_put(f, FIG_BGP_UP, p->s.state == BGP_ESTABLISHED);
+    figures_put(f, FIG_BGP_ROUTES, p->rib ? rib_peer_routes(b->rib, p->rib, &tables) : 0);
+    figures_put(f, FIG_BGP_UPDATES, n->updates);
+    for (unsigned i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+        figures_put_of(f, FIG_BGP_CHANGES, "what", changes[i].what, changes[i].n);
+    figures_unlabel(f, 3);
+}
+
+void bgp_neighbours_figures(const struct bgp_service *b, struct figures *f)
+{
+    for (const struct bgp_peer *p = b->peers.first; p; p = p->next)
+        put_neighbour(b, p, f);
+}
+
 static void free_list(struct bgp_peer *p)
 {
     while (p) {

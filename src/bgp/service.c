@@ -338,6 +338,22 @@ static void service_stats(struct service *s)
     log_notice(b->log, "---");
 }
 
+static void service_figures(struct service *s, struct figures *f)
+{
+    struct bgp_service *b = s->state;
+    const struct bgp_listener_counts lc = bgp_listener_counts(b->listener);
+    figures_put(f, FIG_BGP_SESSIONS, b->peers.n);
+    figures_put_of(f, FIG_BGP_REFUSED, "reason", "not_allowed", lc.not_allowed);
+    figures_put_of(f, FIG_BGP_REFUSED, "reason", "max_peers", b->refused_max);
+    figures_put_of(f, FIG_BGP_REFUSED, "reason", "second_session", b->refused_twice);
+    figures_put_of(f, FIG_BGP_REFUSED, "reason", "throttled", lc.throttled);
+    figures_put(f, FIG_BGP_LINES_LOST, b->lines_lost);
+    bgp_neighbours_figures(b, f);
+    rib_figures(b->rib, "bgp", f);
+    if (b->msglog)
+        msglog_figures(b->msglog, f);
+}
+
 static void service_reload(struct service *s)
 {
     struct bgp_service *b = s->state;
@@ -385,6 +401,7 @@ const struct service_ops bgp_service = { .name = "BGP",
                                          .start = service_start,
                                          .stop = service_stop,
                                          .stats = service_stats,
+                                         .figures = service_figures,
                                          .reload = service_reload,
                                          .reopen = service_reopen,
                                          .signal = service_signal,

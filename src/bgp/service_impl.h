@@ -52,6 +52,7 @@ void bgp_neighbours_tick(struct bgp_service *b);
 /* All say goodbye. */
 void bgp_neighbours_stop(struct bgp_service *b, const char *text);
 void bgp_neighbours_stats(const struct bgp_service *b);
+void bgp_neighbours_figures(const struct bgp_service *b, struct figures *f);
 /* One of whom only routes are known, from a file: his routes are stale for so long (above UINT32_MAX: for
  * ever) unless he comes and tells them again. The one of this address and identifier, made if need be
  * (*made). NULL: no memory. */

@@ -327,6 +327,52 @@ static void stats(struct service *s)
     log_notice(b->log, "---");
 }
 
+static void put_counts(const struct bmp_counts *c, struct figures *f)
+{
+    const struct {
+        const char *reason;
+        uint64_t n;
+    } lost[] = { { "treated_as_withdraw", c->updates_withdrawn },
+                 { "withdrawn_unknown", c->withdrawn_unknown },
+                 { "routes_lost", c->routes_lost },
+                 { "marks_lost", c->marks_lost } };
+    for (unsigned i = 0; i < BMP_TYPES; i++)
+        figures_put_of(f, FIG_BMP_MESSAGES, "type", bmp_type_name((uint8_t)i), c->messages[i]);
+    for (unsigned i = 1; i < BMP_FAULTS; i++)
+        if (c->faults[i])
+            figures_put_of(f, FIG_BMP_FAULTS, "reason", bmp_fault_word((enum bmp_fault)i), c->faults[i]);
+    for (unsigned i = 0; i < sizeof(lost) / sizeof(lost[0]); i++)
+        if (lost[i].n)
+            figures_put_of(f, FIG_BMP_FAULTS, "reason", lost[i].reason, lost[i].n);
+}
+
+static void put_router(const struct bmp_session *x, struct figures *f)
+{
+    char text[ADDR_TEXT];
+    figures_label(f, "router", addr_str(&x->addr, text));
+    figures_label_number(f, "port", x->port);
+    figures_put(f, FIG_BMP_ROUTER_PEERS, bmp_router_peers(x->router));
+    figures_put(f, FIG_BMP_ROUTER_ROUTES, bmp_router_routes(x->router));
+    put_counts(bmp_router_counts(x->router), f);
+    figures_unlabel(f, 2);
+}
+
+static void figures(struct service *s, struct figures *f)
+{
+    struct bmp *b = s->state;
+    figures_put(f, FIG_BMP_SESSIONS, b->n_sessions);
+    figures_put(f, FIG_BMP_REFUSED, b->refused);
+    for (const struct bmp_session *x = b->sessions; x; x = x->next)
+        if (x->router)
+            put_router(x, f);
+    figures_label(f, "router", "gone");
+    put_counts(&b->gone, f);
+    figures_unlabel(f, 1);
+    rib_figures(b->rib, "bmp", f);
+    if (b->msglog)
+        msglog_figures(b->msglog, f);
+}
+
 static void bmp_close(struct service *s)
 {
     struct bmp *b = s->state;
@@ -367,6 +413,7 @@ const struct service_ops bmp_service = {
     .start = start,
     .stop = stop,
     .stats = stats,
+    .figures = figures,
     .reload = reload,
     .reopen = reopen,
     .signal = on_signal,

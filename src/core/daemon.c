@@ -12,11 +12,13 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "base/files.h"
 #include "base/title.h"
 #include "core/build.h"
 #include "core/coremaps.h"
 #include "core/custom.h"
+#include "core/gather.h"
 #include "core/host.h"
 #include "core/maps.h"
 #include "core/notify.h"
@@ -55,6 +57,8 @@ struct daemon {
     const struct decoder_ops *decoder; /* what the input feeds, or NULL */
     struct input input;                /* without ops: services are all there is */
     struct services *services;
+    struct gather *gather; /* of figures */
+    int64_t started_us;
     uv_loop_t loop;
     bool loop_made;
     uv_signal_t sig[N_SIGNALS + SERVICE_SIGNALS];
@@ -165,7 +169,8 @@ static int choose_services(struct daemon *d, struct err *e)
                                   .daemon = d->spec->name,
                                   .letter = d->spec->letter,
                                   .alone = !d->spec->inputs,
-                                  .maps = d->maps };
+                                  .maps = d->maps,
+                                  .gather = d->gather };
     d->services = services_new(d->spec->services, &like, e);
     return d->services ? services_check(d->services, e) : -1;
 }
@@ -194,6 +199,8 @@ static int check_all(struct daemon *d, struct err *e)
     return d->spec->check ? d->spec->check(&d->conf, e) : 0;
 }
 
+static unsigned begin_figures(void *owner, struct figures *f, uint32_t round);
+
 static int allocate(struct daemon *d, struct err *e)
 {
     unsigned n = d->conf.n_plugins, w = d->spec->workers ? d->spec->workers(&d->conf) : 1;
@@ -205,8 +212,10 @@ static int allocate(struct daemon *d, struct err *e)
     d->outlets = calloc((size_t)w * n + 1, sizeof(*d->outlets));
     d->host.plugins = calloc(n + 1, sizeof(*d->host.plugins));
     d->host.n = n;
-    return d->workers && d->rings && d->aggregates && d->outlets && d->host.plugins ? 0
-                                                                                    : err_sys(e, "no memory");
+    d->gather = d->host.gather = gather_new(begin_figures, d);
+    return d->gather && d->workers && d->rings && d->aggregates && d->outlets && d->host.plugins
+               ? 0
+               : err_sys(e, "no memory");
 }
 
 /* ---- log and process */
@@ -475,6 +484,46 @@ static void log_stats(struct daemon *d)
     host_tell_all(&d->host, HOST_STATS);
 }
 
+/* ---- figures */
+
+struct figures_of {
+    struct daemon *d;
+    struct figures *f;
+};
+
+static void put_ledgers(void *arg)
+{
+    const struct figures_of *x = arg;
+    struct daemon *d = x->d;
+    for (unsigned i = 0; i < d->conf.n_plugins; i++)
+        outlet_figures(&d->outlets[i], d->n_workers, d->conf.n_plugins, x->f);
+}
+
+static void put_core(struct daemon *d, struct figures *f)
+{
+    figures_label(f, "daemon", d->spec->name);
+    figures_put_of(f, FIG_BUILD, "version", build_version(), 1);
+    figures_unlabel(f, 1);
+    figures_put(f, FIG_START, (uint64_t)d->started_us);
+    figures_put_process(f, "core");
+    host_figures(&d->host, f);
+}
+
+static unsigned begin_figures(void *owner, struct figures *f, uint32_t round)
+{
+    struct daemon *d = owner;
+    struct figures_of x = { d, f };
+    put_core(d, f);
+    if (d->ending)
+        return 0;
+    if (d->input.ops && d->input.ops->figures)
+        d->input.ops->figures(&d->input, f);
+    if (d->input.ops)
+        input_hold(&d->input, put_ledgers, &x);
+    services_tell(d->services, SERVICE_FIGURES);
+    return services_with_figures(d->services) + host_ask_figures(&d->host, round);
+}
+
 static void reload(struct daemon *d)
 {
     notify_reloading();
@@ -577,6 +626,9 @@ static int hang_in(struct daemon *d, struct err *e)
     uv_timer_init(&d->loop, &d->setup);
     d->tick.data = d->setup.data = d;
     uv_timer_start(&d->tick, on_tick, TICK_MS, TICK_MS);
+    d->started_us = clock_wall_us();
+    if (gather_start(d->gather, &d->loop, e) == -1)
+        return -1;
     return start_all(d, e);
 }
 
@@ -715,6 +767,7 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
     }
     status = start(&d);
     services_free(d.services);
+    gather_free(d.gather);
     log_sink_close(d.sink);
     maps_free(d.maps);
     free(d.customs);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -54,6 +55,58 @@ static void drop_control(struct host_plugin *p)
     p->control = -1;
 }
 
+/* A part of a round of figures. */
+static void take_figures(struct host *h, const struct msg *m)
+{
+    struct figures f;
+    uint32_t round;
+    if (m->fd == -1 || m->len != sizeof(round))
+        return;
+    memcpy(&round, m->body, sizeof(round));
+    figures_init(&f);
+    figures_take(&f.out, m->fd);
+    gather_post(h->gather, round, &f);
+}
+
+static void answer_figures(struct gather_ask *a, struct gathered *got)
+{
+    struct host_plugin *p = (struct host_plugin *)((char *)a - offsetof(struct host_plugin, asks));
+    const int fd = figures_share(&got->octets);
+    p->asking = false;
+    if (fd != -1 && p->control != -1)
+        msg_send(p->control, HOST_ALL_FIGURES, NULL, 0, fd, NULL);
+    if (fd != -1)
+        close(fd);
+    gathered_put(got);
+}
+
+static void ask_figures(struct host *h, struct host_plugin *p)
+{
+    if (p->asking)
+        return;
+    p->asking = true;
+    p->asks.done = answer_figures;
+    gather_ask(h->gather, &p->asks);
+}
+
+static void on_message(struct host *h, struct host_plugin *p, const struct msg *m)
+{
+    switch (m->type) {
+    case HOST_READY:
+        p->ready = true;
+        check_ready(h);
+        return;
+    case HOST_FIGURES:
+        take_figures(h, m);
+        return;
+    case HOST_ASK_FIGURES:
+        ask_figures(h, p);
+        return;
+    default:
+        return;
+    }
+}
+
 static void on_plugin(uv_poll_t *w, int status, int events)
 {
     struct host *h = w->data;
@@ -66,9 +119,8 @@ static void on_plugin(uv_poll_t *w, int status, int events)
     int rc = msg_recv(p->control, &m, NULL);
     if (rc == 0) {
         drop_control(p); /* it ends; the spawner will say how */
-    } else if (rc > 0 && m.type == HOST_READY) {
-        p->ready = true;
-        check_ready(h);
+    } else if (rc > 0) {
+        on_message(h, p, &m);
     }
 }
 
@@ -153,7 +205,9 @@ static void on_spawner(uv_poll_t *w, int status, int events)
         return;
     if (m.type == HOST_STARTED)
         plugin_started(h, &r, m.fd);
-    else if (m.type == HOST_EXITED)
+    else if (m.type == HOST_EXITED || m.type == HOST_GIVEN_UP)
+        h->plugins[r.index].seen_dead += !h->ending;
+    if (m.type == HOST_EXITED)
         log_end(h, &r, true);
     else if (m.type == HOST_GIVEN_UP)
         plugin_over(h, &r);
@@ -173,6 +227,27 @@ void host_tell_all(struct host *h, enum host_msg type)
     for (unsigned i = 0; i < h->n; i++)
         if (h->plugins[i].control != -1)
             msg_send(h->plugins[i].control, type, NULL, 0, -1, NULL);
+}
+
+unsigned host_ask_figures(struct host *h, uint32_t round)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < h->n; i++)
+        n += h->plugins[i].control != -1 && h->plugins[i].ready &&
+             msg_send(h->plugins[i].control, HOST_FIGURES, &round, sizeof(round), -1, NULL) == 0;
+    return n;
+}
+
+void host_figures(const struct host *h, struct figures *f)
+{
+    for (unsigned i = 0; i < h->n; i++) {
+        const struct host_plugin *p = &h->plugins[i];
+        figures_label(f, "plugin", p->conf->name);
+        figures_label(f, "type", p->conf->type);
+        figures_put(f, FIG_PLUGIN_UP, p->control != -1);
+        figures_put(f, FIG_PLUGIN_DEATHS, p->seen_dead);
+        figures_unlabel(f, 2);
+    }
 }
 
 void host_signal_all(struct host *h, int sig)

@@ -11,12 +11,15 @@
 #include <sys/types.h>
 #include <uv.h>
 #include "base/files.h"
+#include "core/gather.h"
 #include "core/outlet.h"
 #include "core/plugin.h"
 #include "core/service.h"
 
 /* core -> spawner: GO, END. spawner -> core: STARTED (with the plugin's control socket), EXITED, GIVEN_UP.
- * core -> plugin: PURGE_AND_QUIT, REOPEN_LOG, RELOAD, STATS. plugin -> core: READY. */
+ * core -> plugin: PURGE_AND_QUIT, REOPEN_LOG, RELOAD, STATS, FIGURES (put yours together; the body is the
+ * number of the round), ALL_FIGURES (those of the whole daemon, in a file). plugin -> core: READY, FIGURES
+ * (in a file, of this round), ASK_FIGURES. */
 enum host_msg {
     HOST_GO = 1,
     HOST_END,
@@ -28,6 +31,9 @@ enum host_msg {
     HOST_REOPEN_LOG,
     HOST_RELOAD,
     HOST_STATS,
+    HOST_FIGURES,
+    HOST_ASK_FIGURES,
+    HOST_ALL_FIGURES,
 };
 
 /* Body of HOST_STARTED, HOST_EXITED, HOST_GIVEN_UP. */
@@ -50,6 +56,10 @@ struct host_plugin {
     uv_poll_t *watch; /* on it; freed when it is closed */
     pid_t pid;
     bool ready, over;
+    unsigned seen_dead;     /* how often the core heard that it died */
+    struct gather_ask asks; /* for all figures */
+    bool asking;
+    struct host *host;
     /* spawner */
     int64_t died_us[5]; /* when it last died: five within 60 s are too many */
     unsigned deaths;
@@ -72,6 +82,7 @@ struct host {
     pid_t spawner_pid;
     uv_poll_t watch;
     bool ending;
+    struct gather *gather;         /* NULL: nobody asks for figures */
     unsigned alive;                /* plugins that run or will be started again */
     void (*on_ready)(void *owner); /* all plugins have opened or failed */
     void (*on_over)(
@@ -89,6 +100,10 @@ int host_start(struct host *h, uv_loop_t *loop, struct err *e);
 void host_end(struct host *h);
 /* Sends a message without body to all plugins. */
 void host_tell_all(struct host *h, enum host_msg type);
+/* Asks all plugins for their figures; returns how many were asked. Each becomes a part of the round. */
+unsigned host_ask_figures(struct host *h, uint32_t round);
+/* What the core knows of its plugins' processes. */
+void host_figures(const struct host *h, struct figures *f);
 /* Forwards a signal to all plugin processes (propagate_signals). */
 void host_signal_all(struct host *h, int sig);
 void host_close(struct host *h);

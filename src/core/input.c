@@ -127,6 +127,24 @@ void input_decoder_stats(struct input *in, const char *where)
     input_hold(in, run_stats, &(struct showing){ in, where });
 }
 
+struct figuring {
+    const struct input *in;
+    unsigned w;
+    struct figures *f;
+};
+
+static void run_figures(void *arg)
+{
+    const struct figuring *x = arg;
+    x->in->decoder->figures(x->in->decoder_states[x->w], x->f);
+}
+
+void input_decoder_figures(struct input *in, struct figures *f)
+{
+    for (unsigned w = 0; in->decoder && in->decoder->figures && w < in->n_workers; w++)
+        input_call(in, w, run_figures, &(struct figuring){ in, w, f });
+}
+
 static void run_reload(void *arg)
 {
     const struct input *in = arg;

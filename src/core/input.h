@@ -9,6 +9,7 @@
 #include <uv.h>
 #include "base/addr.h"
 #include "base/strbuf.h"
+#include "core/figures.h"
 #include "core/privs.h"
 #include "core/worker.h"
 
@@ -44,6 +45,9 @@ struct decoder_ops {
     /* SIGUSR1: one log line a fact, at NOTICE, between the frame lines that the daemon writes; sums are over
      * all workers. `where`: ip:port of the listener, or the file. */
     void (*stats)(void *const *states, unsigned n, const char *where);
+    /* Metrics: the same counters, of one worker, in its thread; the same labels of several workers are added
+     * up. May be NULL */
+    void (*figures)(void *state, struct figures *f);
     void (*reload)(void *const *states, unsigned n); /* SIGUSR2. May be NULL */
     /* SIGHUP: files that are written are opened anew. May be NULL */
     void (*reopen)(void *const *states, unsigned n);
@@ -88,7 +92,9 @@ struct input_ops {
     int (*start)(struct input *in, struct err *e);
     /* The daemon ends: hands over what has been received already (a bounded amount), reads no more. */
     void (*stop)(struct input *in);
-    void (*stats)(struct input *in);  /* SIGUSR1 */
+    void (*stats)(struct input *in); /* SIGUSR1 */
+    /* Metrics: the same counters, also those of its decoder (input_decoder_figures). May be NULL */
+    void (*figures)(struct input *in, struct figures *f);
     void (*reload)(struct input *in); /* SIGUSR2. May be NULL */
     void (*close)(struct input *in);
     /* Runs fn(arg) in the thread of worker w, between two batches, and returns then. One caller at a time:
@@ -112,6 +118,8 @@ void input_hold(struct input *in, void (*fn)(void *arg), void *arg);
 void input_tick(struct input *in);
 /* What the decoders say at SIGUSR1; do at SIGUSR2; at SIGHUP. */
 void input_decoder_stats(struct input *in, const char *where);
+/* What they put into f for metrics, each in its thread. */
+void input_decoder_figures(struct input *in, struct figures *f);
 void input_decoder_reload(struct input *in);
 void input_decoder_reopen(struct input *in);
 /* One datagram for worker w's decoder. */

@@ -169,6 +169,37 @@ static void udp_stats(struct input *in)
     input_hold(in, log_received, in);
 }
 
+struct one_reader {
+    struct udp_reader *r;
+    struct figures *f;
+};
+
+/* In the reader's thread. */
+static void put_reader(void *arg)
+{
+    const struct one_reader *x = arg;
+    struct sock_mem m = { 0 };
+    udp_reader_count_drops(x->r);
+    sock_mem(x->r->fd, &m);
+    figures_put(x->f, FIG_INPUT_RECEIVED, x->r->received);
+    figures_put(x->f, FIG_INPUT_KERNEL_DROP, x->r->kernel_drops);
+    figures_put(x->f, FIG_INPUT_WAITING, m.queued);
+}
+
+static void udp_figures(struct input *in, struct figures *f)
+{
+    struct udp_state *s = in->state;
+    figures_label(f, "input", in->ops->name);
+    figures_label(f, "source", s->where);
+    for (unsigned w = 0; w < in->n_workers; w++) {
+        figures_label_number(f, "worker", w);
+        input_call(in, w, put_reader, &(struct one_reader){ &s->reader[w], f });
+        figures_unlabel(f, 1);
+    }
+    figures_unlabel(f, 2);
+    input_decoder_figures(in, f);
+}
+
 static void udp_close(struct input *in)
 {
     struct udp_state *s = in->state;
@@ -187,6 +218,7 @@ const struct input_ops input_udp = {
     .start = udp_start,
     .stop = udp_stop,
     .stats = udp_stats,
+    .figures = udp_figures,
     .close = udp_close,
     .call = udp_call,
 };

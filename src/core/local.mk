@@ -10,7 +10,9 @@ libcore_a_SOURCES = \
 	src/core/enrich.c src/core/enrich.h \
 	src/core/fields.c src/core/fields.def src/core/fields.h \
 	src/core/filter.c src/core/filter.h \
+	src/core/figures.c src/core/figures.def src/core/figures.h \
 	src/core/flow.h \
+	src/core/gather.c src/core/gather.h \
 	src/core/host.c src/core/host.h src/core/spawner.c src/core/plugin_process.c \
 	src/core/imt_proto.c src/core/imt_proto.h \
 	src/core/input.c src/core/input_udp.c src/core/input.h src/core/udp_reader.c src/core/udp_reader.h \
@@ -61,3 +63,13 @@ config-docs: primitives-doc
 primitives-doc: src/core/genfields
 	src/core/genfields >$(srcdir)/docs/primitives.md
 .PHONY: primitives-doc
+
+# docs/metrics.md, in the same way.
+noinst_PROGRAMS += src/core/genfigures
+src_core_genfigures_SOURCES = src/core/genfigures.c
+src_core_genfigures_LDADD = libcore.a libbase.a $(DAEMON_LIBS)
+dist_doc_DATA += docs/metrics.md
+config-docs: metrics-doc
+metrics-doc: src/core/genfigures
+	src/core/genfigures >$(srcdir)/docs/metrics.md
+.PHONY: metrics-doc

@@ -111,30 +111,90 @@ static void ledger_add(struct ring_ledger *all, const struct ring_ledger *one)
     sums_add(&all->dropped, &one->dropped);
 }
 
-void outlet_log_ledger(const struct outlet *o, unsigned workers, unsigned stride, const struct log *l)
+/* A plugin's ledger: the sums over its outlets. */
+struct ledger {
+    struct sums accounted, loss[LOSS_MAX];
+    struct ring_ledger ring;
+    uint64_t ring_size, ring_used; /* octets */
+};
+
+static void ledger_sum(struct ledger *sum, const struct outlet *o, unsigned workers, unsigned stride)
 {
-    struct ring_ledger ring = { 0 };
-    struct sums accounted = { 0 }, loss[LOSS_MAX] = { 0 };
+    *sum = (struct ledger){ 0 };
     for (unsigned w = 0; w < workers; w++) {
         const struct outlet *of = &o[w * stride];
         struct ring_ledger one;
         ring_ledger(of->ring, &one);
-        ledger_add(&ring, &one);
-        sums_add(&accounted, &of->accounted);
+        ledger_add(&sum->ring, &one);
+        sums_add(&sum->accounted, &of->accounted);
         for (unsigned i = 0; i < LOSS_MAX; i++)
-            sums_add(&loss[i], &of->loss[i]);
+            sums_add(&sum->loss[i], &of->loss[i]);
+        sum->ring_size += ring_size(of->ring);
+        sum->ring_used += ring_backlog(of->ring);
     }
-    log_sums(l, o, "accounted", &accounted);
+}
+
+/* Calls show for each column of the ledger; `seldom` ones are shown when there is something in them. */
+static void ledger_each(const struct ledger *l,
+                        void (*show)(void *arg, const char *column, const struct sums *s, bool seldom),
+                        void *arg)
+{
+    show(arg, "accounted", &l->accounted, false);
     for (unsigned i = 0; i < LOSS_MAX; i++)
-        if (loss[i].records)
-            log_sums(l, o, loss_names[i], &loss[i]);
-    log_sums(l, o, "handed_over", &ring.handed);
-    log_sums(l, o, "taken", &ring.taken);
-    log_sums(l, o, "confirmed", &ring.confirmed);
-    if (ring.lost.records)
-        log_sums(l, o, "lost_with_plugin", &ring.lost);
-    if (ring.spooled.records)
-        log_sums(l, o, "in_spool", &ring.spooled);
-    if (ring.dropped.records)
-        log_sums(l, o, "dropped", &ring.dropped);
+        show(arg, loss_names[i], &l->loss[i], true);
+    show(arg, "handed_over", &l->ring.handed, false);
+    show(arg, "taken", &l->ring.taken, false);
+    show(arg, "confirmed", &l->ring.confirmed, false);
+    show(arg, "lost_with_plugin", &l->ring.lost, true);
+    show(arg, "in_spool", &l->ring.spooled, true);
+    show(arg, "dropped", &l->ring.dropped, true);
+}
+
+struct ledger_log {
+    const struct outlet *o;
+    const struct log *l;
+};
+
+static void log_column(void *arg, const char *column, const struct sums *s, bool seldom)
+{
+    const struct ledger_log *to = arg;
+    if (!seldom || s->records)
+        log_sums(to->l, to->o, column, s);
+}
+
+void outlet_log_ledger(const struct outlet *o, unsigned workers, unsigned stride, const struct log *l)
+{
+    struct ledger sum;
+    ledger_sum(&sum, o, workers, stride);
+    ledger_each(&sum, log_column, &(struct ledger_log){ o, l });
+}
+
+/* What is in the spool now may become less: figures of their own. */
+static void put_column(void *arg, const char *column, const struct sums *s, bool seldom)
+{
+    struct figures *f = arg;
+    (void)seldom;
+    if (!strcmp(column, "in_spool")) {
+        figures_put(f, FIG_SPOOL_RECORDS, s->records);
+        figures_put(f, FIG_SPOOL_BYTES, s->bytes);
+        return;
+    }
+    figures_label(f, "stage", column);
+    figures_put(f, FIG_PLUGIN_RECORDS, s->records);
+    figures_put(f, FIG_PLUGIN_PACKETS, s->packets);
+    figures_put(f, FIG_PLUGIN_BYTES, s->bytes);
+    figures_put(f, FIG_PLUGIN_FLOWS, s->flows);
+    figures_unlabel(f, 1);
+}
+
+void outlet_figures(const struct outlet *o, unsigned workers, unsigned stride, struct figures *f)
+{
+    struct ledger sum;
+    ledger_sum(&sum, o, workers, stride);
+    figures_label(f, "plugin", o->name);
+    figures_label(f, "type", o->type);
+    ledger_each(&sum, put_column, f);
+    figures_put(f, FIG_RING_SIZE, sum.ring_size);
+    figures_put(f, FIG_RING_USED, sum.ring_used);
+    figures_unlabel(f, 2);
 }

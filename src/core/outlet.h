@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "config/config.h"
+#include "core/figures.h"
 #include "core/filter.h"
 #include "core/layout.h"
 #include "core/project.h"
@@ -54,6 +55,9 @@ void outlet_needs(const struct outlet *o, struct fieldset *needs);
 /* Logs a plugin's ledger at NOTICE: the sums over the outlets that `workers` workers have to it, o[0],
  * o[stride], o[2 * stride] ... */
 void outlet_log_ledger(const struct outlet *o, unsigned workers, unsigned stride, const struct log *l);
+
+/* The same sums as figures. */
+void outlet_figures(const struct outlet *o, unsigned workers, unsigned stride, struct figures *f);
 
 /* A worker over n outlets, which stay the caller's. */
 struct worker *worker_new(const struct config *c, const struct log *l, struct outlet *outlets, unsigned n);

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "core/figures.h"
 #include "core/layout.h"
 #include "core/privs.h"
 #include "core/ring.h"
@@ -29,7 +30,12 @@ struct plugin {
     unsigned instance; /* which one of its type, in the order of the configuration: 0, 1 ... */
     bool file_input;   /* the daemon reads a capture file: records come as fast as they are taken */
     void *state;       /* ops->state_size octets, zeroed */
+    int control;       /* socket to the core; the host's */
 };
+
+/* Asks the core for the figures of the whole daemon; ops->all_figures gets them within a second or so, if at
+ * all. */
+void plugin_ask_figures(struct plugin *pl);
 
 struct plugin_ops {
     const char *name;  /* word in the `plugins` key, type in the log */
@@ -65,6 +71,11 @@ struct plugin_ops {
     /* SIGUSR1: logs its own counters at NOTICE, those of what it lost first of all. The ledger of the ring is
      * the core's. May be NULL. */
     void (*stats)(struct plugin *pl);
+    /* Metrics: puts what its counters stand at into f, which has the labels of the plugin. Seldom, and cheap.
+     * May be NULL. */
+    void (*figures)(struct plugin *pl, struct figures *f);
+    /* The daemon's figures, as plugin_ask_figures asked for them. May be NULL. */
+    void (*all_figures)(struct plugin *pl, const struct strbuf *octets);
     /* Frees all. Never fails. May be NULL. */
     void (*close)(struct plugin *pl);
 };

@@ -161,6 +161,37 @@ static void on_signal(uv_signal_t *s, int signum)
         uv_timer_start(&x->grace, on_grace_over, GRACE_MS, 0);
 }
 
+void plugin_ask_figures(struct plugin *pl) { msg_send(pl->control, HOST_ASK_FIGURES, NULL, 0, -1, NULL); }
+
+static void send_figures(struct process *x, const struct msg *m)
+{
+    struct figures f;
+    figures_init(&f);
+    figures_label(&f, "plugin", x->pl.name);
+    figures_label(&f, "type", x->pl.ops->name);
+    figures_put_process(&f, "plugin");
+    if (x->pl.ops->figures)
+        x->pl.ops->figures(&x->pl, &f);
+    const int fd = figures_share(&f.out);
+    figures_free(&f);
+    if (fd == -1)
+        return;
+    msg_send(x->control, HOST_FIGURES, m->body, m->len, fd, NULL);
+    close(fd);
+}
+
+static void take_figures(struct process *x, int fd)
+{
+    struct strbuf s;
+    if (fd == -1)
+        return;
+    strbuf_init(&s, FIGURES_OCTETS_MAX);
+    figures_take(&s, fd);
+    if (x->pl.ops->all_figures)
+        x->pl.ops->all_figures(&x->pl, &s);
+    strbuf_free(&s);
+}
+
 static void on_control(uv_poll_t *w, int status, int events)
 {
     struct process *x = w->data;
@@ -183,6 +214,10 @@ static void on_control(uv_poll_t *w, int status, int events)
         if (x->pl.ops->stats)
             x->pl.ops->stats(&x->pl);
         services_tell(x->services, SERVICE_STATS);
+    } else if (m.type == HOST_FIGURES) {
+        send_figures(x, &m);
+    } else if (m.type == HOST_ALL_FIGURES) {
+        take_figures(x, m.fd);
     }
 }
 
@@ -321,7 +356,8 @@ int plugin_process(struct host *h, struct host_plugin *p, int control)
                             .layout = &p->outlet->layout,
                             .ring = p->rings[0],
                             .loop = &x.loop,
-                            .file_input = h->file_input };
+                            .file_input = h->file_input,
+                            .control = control };
     log_init(&x.pl.log, h->sink, p->conf->name, p->conf->type, p->conf->c.debug);
     title_set("%s: %s [%s]", h->progname, p->ops->title, p->conf->name);
     if (process_open(&x, &e) == -1) {

@@ -102,6 +102,14 @@ static void relay_stats(void *const *states, unsigned n, const char *where)
                clock_wall_us() / US_PER_S, r->not_allowed);
 }
 
+static void relay_figures(void *state, struct figures *f)
+{
+    const struct relay *r = state;
+    figures_put_of(f, FIG_REFUSED, "reason", "not_allowed", r->not_allowed);
+    if (r->split && r->below->figures)
+        r->below->figures(r->below_state, f);
+}
+
 static void relay_reload(void *const *states, unsigned n)
 {
     struct relay *r = states[0];
@@ -141,6 +149,7 @@ struct decoder_ops relay_over(const struct decoder_ops *decoder)
                                  .together = relay_together,
                                  .end = relay_end,
                                  .stats = relay_stats,
+                                 .figures = relay_figures,
                                  .reload = relay_reload,
                                  .reopen = relay_reopen,
                                  .close = relay_close };

@@ -291,3 +291,29 @@ void sender_stats(const struct sender *s, const struct log *l, const char *where
                (unsigned long long)s->packets, (unsigned long long)s->bytes, (unsigned long long)s->seq_good,
                (unsigned long long)s->seq_forward, (unsigned long long)s->seq_back);
 }
+
+static void figures_of(const struct sender *s, struct figures *f,
+                       void (*put)(const struct sender *s, struct figures *f))
+{
+    char agent[ADDR_TEXT];
+    figures_label(f, "exporter", addr_str(&s->from, agent));
+    figures_label_number(f, "id", s->id);
+    figures_label_number(f, "version", s->version);
+    figures_put(f, FIG_EXP_DATAGRAMS, s->packets);
+    figures_put(f, FIG_EXP_BYTES, s->bytes);
+    figures_put(f, FIG_EXP_SEQ_LOST, s->seq_lost);
+    figures_put(f, FIG_EXP_SEQ_BACK, s->seq_back);
+    put(s, f);
+    figures_unlabel(f, 3);
+}
+
+void senders_figures(const struct senders *ss, struct figures *f,
+                     void (*put)(const struct sender *s, struct figures *f))
+{
+    const struct sender_list *const lists[] = { &ss->unproven, &ss->proven };
+    figures_put(f, FIG_EXPORTERS, ss->n);
+    figures_put(f, FIG_EXPORTERS_EVICTED, ss->evicted);
+    for (unsigned i = 0; i < 2; i++)
+        for (const struct sender *s = lists[i]->oldest; s; s = s->newer)
+            figures_of(s, f, put);
+}

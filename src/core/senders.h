@@ -12,6 +12,7 @@
 #include "base/addr.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "core/figures.h"
 
 struct sender {
     /* looked at for each datagram */
@@ -91,5 +92,9 @@ void sender_sequence_next(struct sender *s, enum seq_verdict v, uint32_t seq, ui
 /* SIGUSR1: the line that every sender has, "stats [<where>] agent=<ip>:<id> time= packets= bytes= seq_good=
  * ...". */
 void sender_stats(const struct sender *s, const struct log *l, const char *where);
+
+/* Metrics: what sender_stats shows of each; put adds what the decoder knows of it, under the same labels. */
+void senders_figures(const struct senders *ss, struct figures *f,
+                     void (*put)(const struct sender *s, struct figures *f));
 
 #endif

@@ -59,6 +59,18 @@ static void stop(struct service_thread *th)
     uv_unref((uv_handle_t *)&th->deadline);
 }
 
+static void figures(struct service_thread *th)
+{
+    struct figures f;
+    const uint32_t round = gather_round(th->service.gather);
+    if (!th->service.ops->figures)
+        return;
+    figures_init(&f);
+    if (!th->stopped)
+        th->service.ops->figures(&th->service, &f);
+    gather_post(th->service.gather, round, &f);
+}
+
 static void call(struct service_thread *th, unsigned what)
 {
     struct service *s = &th->service;
@@ -77,6 +89,9 @@ static void call(struct service_thread *th, unsigned what)
     case SERVICE_REOPEN:
         if (ops->reopen)
             ops->reopen(s);
+        return;
+    case SERVICE_FIGURES:
+        figures(th);
         return;
     default:
         if (ops->signal)
@@ -278,6 +293,14 @@ void services_tell(struct services *ss, unsigned call_bit)
         atomic_fetch_or_explicit(&th->pending, 1u << call_bit, memory_order_release);
         uv_async_send(&th->mail);
     }
+}
+
+unsigned services_with_figures(const struct services *ss)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < ss->n; i++)
+        n += ss->thread[i].running && ss->thread[i].service.ops->figures;
+    return n;
 }
 
 static void close_one(struct service_thread *th)

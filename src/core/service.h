@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "core/gather.h"
 #include "core/maps.h"
 #include "core/privs.h"
 
@@ -26,6 +27,7 @@ struct service {
     char letter;               /* of the daemon */
     bool alone;                /* the daemon has no flows */
     struct maps *maps;         /* of the daemon: check may add to them, the thread takes them (maps_take) */
+    struct gather *gather;     /* of the daemon: who shows figures asks it; NULL in a plugin's process */
     void *state;               /* ops->state_size octets, zeroed */
     struct service_thread *thread; /* the runner's own */
 };
@@ -51,7 +53,9 @@ struct service_ops {
     int (*start)(struct service *s, struct err *e); /* the first thing: timers, polls */
     /* The daemon ends: takes its leave, closes its handles. What it leaves active has two seconds more. */
     void (*stop)(struct service *s);
-    void (*stats)(struct service *s);  /* SIGUSR1: NOTICE lines; it frames them itself (+++, ---) */
+    void (*stats)(struct service *s); /* SIGUSR1: NOTICE lines; it frames them itself (+++, ---) */
+    /* Metrics: puts what the same counters stand at into f. Seldom, and cheap. May be NULL. */
+    void (*figures)(struct service *s, struct figures *f);
     void (*reload)(struct service *s); /* SIGUSR2: maps have been loaded anew already. May be NULL */
     void (*reopen)(struct service *s); /* SIGHUP: files that are written are opened anew. May be NULL */
     void (*signal)(struct service *s, unsigned n); /* SIGRTMIN+n, n < SERVICE_SIGNALS. May be NULL */
@@ -84,9 +88,18 @@ bool services_have_signals(const struct services *ss);
 int services_start(struct services *ss, uv_loop_t *loop, void (*on_end)(void *owner, int status), void *owner,
                    struct err *e);
 
-enum service_call { SERVICE_STOP, SERVICE_STATS, SERVICE_RELOAD, SERVICE_REOPEN, SERVICE_SIGNAL };
+enum service_call {
+    SERVICE_STOP,
+    SERVICE_STATS,
+    SERVICE_RELOAD,
+    SERVICE_REOPEN,
+    SERVICE_FIGURES,
+    SERVICE_SIGNAL
+};
 /* Has all threads do it, soon; returns at once. SERVICE_SIGNAL + n: SIGRTMIN+n. */
 void services_tell(struct services *ss, unsigned call);
+/* How many answer SERVICE_FIGURES with a part (gather_post). */
+unsigned services_with_figures(const struct services *ss);
 
 /* Has the threads stop, waits for them, closes all services. Whoever used them has to be gone. */
 void services_close(struct services *ss);

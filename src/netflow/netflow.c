@@ -245,6 +245,26 @@ static void netflow_stats(void *const *states, unsigned n, const char *where)
     strbuf_free(&s);
 }
 
+static void put_exporter(const struct sender *s, struct figures *f)
+{
+    const struct exporter *x = (const struct exporter *)s;
+    for (unsigned i = 0; i < NF_COUNT_MAX; i++)
+        if (x->count[i] || i <= NF_COUNT_OPTIONS)
+            figures_put_of(f, FIG_EXP_READ, "what", counts[i], x->count[i]);
+    for (unsigned i = NF_DROP_NONE + 1; i < NF_DROP_MAX; i++)
+        if (x->refused[i])
+            figures_put_of(f, FIG_EXP_REFUSED, "reason", drops[i].word, x->refused[i]);
+    figures_put(f, FIG_EXP_TEMPLATES, x->templates.n);
+}
+
+static void netflow_figures(void *state, struct figures *f)
+{
+    const struct netflow *nf = state;
+    for (unsigned i = NF_DROP_NONE + 1; i < NF_DROP_MAX; i++)
+        figures_put_of(f, FIG_REFUSED, "reason", drops[i].word, nf->refused[i]);
+    senders_figures(&nf->exporters.senders, f, put_exporter);
+}
+
 /* ---- life */
 
 static int netflow_open(void *state, struct worker *w, struct err *e)
@@ -347,6 +367,7 @@ const struct decoder_ops netflow_decoder = {
     .together = keep_templates,
     .end = keep_templates,
     .stats = netflow_stats,
+    .figures = netflow_figures,
     .reload = netflow_reload,
     .close = netflow_close,
 };

@@ -600,6 +600,13 @@ void messages_log_stats(const struct messages *m, const struct plugin *pl)
                atomic_load_explicit(&m->lost, memory_order_relaxed));
 }
 
+void messages_figures(const struct messages *m, struct figures *f)
+{
+    figures_put(f, FIG_MESSAGES, atomic_load_explicit(&m->sent, memory_order_relaxed));
+    figures_put(f, FIG_MESSAGE_ROWS, atomic_load_explicit(&m->rows, memory_order_relaxed));
+    figures_put(f, FIG_MESSAGES_LOST, atomic_load_explicit(&m->lost, memory_order_relaxed));
+}
+
 /* ---- life */
 
 static int check_text(const struct config_set *set, const struct plugin_conf *pc, const char *key,

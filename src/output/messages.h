@@ -64,6 +64,7 @@ bool messages_want_empty(const struct messages *m);
 /* The carrier says what became of a message; why: of FATE_FAILED. */
 void messages_report(struct messages *m, uint64_t id, enum fate fate, const char *why);
 void messages_log_stats(const struct messages *m, const struct plugin *pl);
+void messages_figures(const struct messages *m, struct figures *f);
 void messages_close(struct messages *m);
 
 #endif

@@ -532,6 +532,23 @@ void msglog_stats(struct msglog *m, const char *where)
     }
 }
 
+void msglog_figures(struct msglog *m, struct figures *f)
+{
+    figures_label(f, "log", m->name);
+    for (unsigned i = 0; i < m->n; i++) {
+        struct sink *s = &m->sink[i];
+        uint64_t wait = waiting(s);
+        collect(s);
+        wait = wait < s->counts.written ? wait : s->counts.written;
+        figures_label(f, "sink", s->ops->name);
+        figures_put_of(f, FIG_MSGLOG, "result", "written", s->counts.written - wait);
+        figures_put_of(f, FIG_MSGLOG, "result", "lost", s->counts.lost);
+        figures_put(f, FIG_MSGLOG_WAITING, wait);
+        figures_unlabel(f, 1);
+    }
+    figures_unlabel(f, 1);
+}
+
 struct msglog_counts msglog_counts(const struct msglog *m)
 {
     struct msglog_counts sum = { 0 };

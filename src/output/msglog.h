@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/strbuf.h"
 #include "config/config.h"
+#include "core/figures.h"
 #include "output/avrolog.h"
 
 /* What a name (file, topic, routing key, message key) may refer to. Addresses: NULL where there is none. */
@@ -156,6 +157,8 @@ void msglog_reopen(struct msglog *m); /* SIGHUP */
 /* One NOTICE a sink: "stats [<where>] <name> sink=file written=N lost=N"; where messages are confirmed,
  * written are those, and " waiting=N" tells of the others. */
 void msglog_stats(struct msglog *m, const char *where);
+/* The same as figures. */
+void msglog_figures(struct msglog *m, struct figures *f);
 /* As it stood at the last msglog_tick or msglog_stats. */
 struct msglog_counts msglog_counts(const struct msglog *m);
 void msglog_close(struct msglog *m); /* NULL is fine */

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,9 @@ struct purger {
     bool quit;
     bool started;
     pthread_t writer;
+
+    /* what became of purges: the writer's, read by figures */
+    atomic_uint_fast64_t written_ok, refused, rows, took_us, done_us;
 
     /* of the writer */
     struct triggers triggers;
@@ -193,6 +197,16 @@ static void job_drop(struct purger *p, struct job *j, const char *why)
     job_free(j);
 }
 
+static void remember(struct purger *p, int rc, uint64_t rows, int64_t began_us)
+{
+    atomic_fetch_add_explicit(&p->rows, rows, memory_order_relaxed);
+    atomic_fetch_add_explicit(rc == 0 ? &p->written_ok : &p->refused, 1, memory_order_relaxed);
+    if (rc == -1)
+        return;
+    atomic_store_explicit(&p->took_us, (uint64_t)(clock_mono_us() - began_us), memory_order_relaxed);
+    atomic_store_explicit(&p->done_us, (uint64_t)clock_wall_us(), memory_order_relaxed);
+}
+
 /* The sink's part. -1: what it does not have yet stays in the batch. */
 static int sink_write(struct purger *p, struct batch *b)
 {
@@ -206,6 +220,7 @@ static int sink_write(struct purger *p, struct batch *b)
                                : "what is not written is kept for the next purge");
     b->took_s = (clock_mono_us() - began_us) / US_PER_S;
     log_end(p->pl, b, b->written, b->rows, b->took_s);
+    remember(p, rc, b->written, began_us);
     if (rc == -1)
         b->rows -= b->written;
     return rc;
@@ -702,6 +717,27 @@ void purger_stats(const struct purger *p)
 {
     if (p->sink->stats)
         p->sink->stats(p->sink_state, p->pl);
+}
+
+static uint64_t load(atomic_uint_fast64_t *v) { return atomic_load_explicit(v, memory_order_relaxed); }
+
+void purger_figures(struct purger *p, struct figures *f)
+{
+    figures_put(f, FIG_TABLE_ENTRIES, agg_count(p->table));
+    figures_put(f, FIG_TABLE_BYTES, agg_memory(p->table));
+    figures_put_of(f, FIG_PURGES, "result", "ok", load(&p->written_ok));
+    figures_put_of(f, FIG_PURGES, "result", "refused", load(&p->refused));
+    figures_put(f, FIG_PURGE_ROWS, load(&p->rows));
+    if (load(&p->done_us)) {
+        figures_put(f, FIG_PURGE_TIME, load(&p->took_us));
+        figures_put(f, FIG_PURGE_LAST, load(&p->done_us));
+    }
+    pthread_mutex_lock(&p->lock);
+    const unsigned waiting = p->waiting;
+    pthread_mutex_unlock(&p->lock);
+    figures_put(f, FIG_PURGES_WAITING, waiting);
+    if (p->sink->figures)
+        p->sink->figures(p->sink_state, f);
 }
 
 void purger_finish(struct purger *p)

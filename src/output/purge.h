@@ -71,6 +71,7 @@ struct sink_ops {
     /* SIGUSR1: logs counters of its own, on the event loop's thread while write may be at work. May be NULL.
      */
     void (*stats)(const void *state, const struct plugin *pl);
+    void (*figures)(const void *state, struct figures *f); /* metrics, in the same way */
     /* Names what a trigger program learns about the batch: calls add for each variable. May be NULL: its
      * environment is the daemon's. */
     void (*trigger_env)(const void *state, const struct plugin *pl, const struct batch *b,
@@ -95,6 +96,7 @@ int purger_open_at(struct purger **out, struct plugin *pl, const struct sink_ops
 struct sums purger_take(struct purger *p, uint8_t *recs, size_t bytes);
 void purger_tick(struct purger *p, int64_t now_us);
 void purger_stats(const struct purger *p);
+void purger_figures(struct purger *p, struct figures *f);
 void purger_finish(struct purger *p); /* writes everything, waits for it */
 void purger_close(struct purger *p);
 

@@ -188,6 +188,12 @@ static void sink_amqp_stats(const void *state, const struct plugin *pl)
     messages_log_stats(s->messages, pl);
 }
 
+static void sink_amqp_figures(const void *state, struct figures *f)
+{
+    const struct sink_amqp *s = state;
+    messages_figures(s->messages, f);
+}
+
 const struct sink_ops sink_amqp = {
     .name = "amqp",
     .state_size = sizeof(struct sink_amqp),
@@ -198,6 +204,7 @@ const struct sink_ops sink_amqp = {
     .retry_max_s = 15,
     .wants_empty = sink_amqp_wants_empty,
     .stats = sink_amqp_stats,
+    .figures = sink_amqp_figures,
 };
 
 /* Half of what TLS needs would be none. */

@@ -182,6 +182,12 @@ static void sink_kafka_stats(const void *state, const struct plugin *pl)
     messages_log_stats(s->messages, pl);
 }
 
+static void sink_kafka_figures(const void *state, struct figures *f)
+{
+    const struct sink_kafka *s = state;
+    messages_figures(s->messages, f);
+}
+
 const struct sink_ops sink_kafka = {
     .name = "kafka",
     .state_size = sizeof(struct sink_kafka),
@@ -192,6 +198,7 @@ const struct sink_ops sink_kafka = {
     .retry_max_s = 4, /* librdkafka tries all the time: this is only to hear what has become of it */
     .wants_empty = sink_kafka_wants_empty,
     .stats = sink_kafka_stats,
+    .figures = sink_kafka_figures,
 };
 
 /* ---- before anything starts */

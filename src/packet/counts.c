@@ -48,3 +48,10 @@ void packet_counts_show(const struct packet_counts *c, struct strbuf *s)
                       " fragments_alone=%" PRIu64 " fragments_evicted=%" PRIu64,
                       g->first, g->later, g->named, g->joined, g->orphans, g->rest, g->alone, g->evicted);
 }
+
+void packet_counts_figures(const struct packet_counts *c, struct figures *f)
+{
+    for (unsigned i = 0; i < PACKET_DROP_MAX; i++)
+        if (i == PACKET_OK || c->count[i])
+            figures_put_of(f, FIG_INPUT_PACKETS, "result", packet_drop_names[i], c->count[i]);
+}

@@ -6,6 +6,7 @@
 #define PACKET_COUNTS_H
 
 #include "base/strbuf.h"
+#include "core/figures.h"
 #include "packet/frag.h"
 #include "packet/link.h"
 #include "packet/tunnel.h"
@@ -24,5 +25,8 @@ void packet_counts_add(struct packet_counts *c, const struct packet_decoder *d);
 
 /* Appends " name=count" for everything that was counted. */
 void packet_counts_show(const struct packet_counts *c, struct strbuf *s);
+
+/* The same as figures: packets by what became of them. */
+void packet_counts_figures(const struct packet_counts *c, struct figures *f);
 
 #endif

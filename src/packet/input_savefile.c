@@ -154,6 +154,24 @@ static void savefile_stats(struct input *in)
     packet_feed_stats(&s->feed, s->label);
 }
 
+static void savefile_figures(struct input *in, struct figures *f)
+{
+    const struct savefile *s = in->state;
+    struct packet_feed_counts c = { 0 };
+    figures_label(f, "input", in->ops->name);
+    figures_label(f, "source", in->c->pcap_savefile);
+    figures_put(f, FIG_INPUT_RECEIVED, in->decoder ? s->udp.packets : s->feed.packets);
+    if (in->decoder) {
+        figures_put_of(f, FIG_INPUT_REFUSED, "reason", "not_udp", s->udp.not_udp);
+        figures_put_of(f, FIG_INPUT_REFUSED, "reason", "cut", s->udp.cut);
+    } else {
+        packet_feed_counts_add(&c, &s->feed);
+        packet_counts_figures(&c.decoded, f);
+    }
+    figures_unlabel(f, 2);
+    input_decoder_figures(in, f);
+}
+
 static void savefile_close(struct input *in)
 {
     struct savefile *s = in->state;
@@ -177,5 +195,6 @@ const struct input_ops input_savefile = {
     .start = savefile_start,
     .stop = savefile_stop,
     .stats = savefile_stats,
+    .figures = savefile_figures,
     .close = savefile_close,
 };

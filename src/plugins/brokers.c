@@ -24,6 +24,8 @@ static struct sums broker_take(struct plugin *pl, uint8_t *recs, size_t bytes)
 
 static void broker_tick(struct plugin *pl, int64_t now_us) { purger_tick(purger_of(pl), now_us); }
 
+static void broker_figures(struct plugin *pl, struct figures *f) { purger_figures(purger_of(pl), f); }
+
 static void broker_finish(struct plugin *pl) { purger_finish(purger_of(pl)); }
 
 static void broker_stats(struct plugin *pl) { purger_stats(purger_of(pl)); }
@@ -54,6 +56,7 @@ static void broker_close(struct plugin *pl) { purger_close(purger_of(pl)); }
         .take = broker_take,                                                                                 \
         .tick = broker_tick,                                                                                 \
         .finish = broker_finish,                                                                             \
+        .figures = broker_figures,                                                                           \
         .stats = broker_stats,                                                                               \
         .close = broker_close,                                                                               \
     }

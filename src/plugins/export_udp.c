@@ -365,3 +365,18 @@ void export_udp_close(struct export_udp *x)
         uv_cancel((uv_req_t *)&x->lookup);
     uv_close((uv_handle_t *)&x->timer, on_closed);
 }
+
+void export_udp_figures(const struct export_udp *x, struct figures *f)
+{
+    struct export_udp_stats st;
+    export_udp_stats(x, &st);
+    const struct {
+        const char *what;
+        uint64_t n;
+    } columns[] = { { "datagrams", st.datagrams },       { "bytes", st.octets },
+                    { "refused_datagrams", st.refused }, { "unheard", st.unheard },
+                    { "lost_records", st.lost.records }, { "lost_packets", st.lost.packets } };
+    for (unsigned i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+        figures_put_of(f, FIG_EXPORT, "what", columns[i].what, columns[i].n);
+    figures_put(f, FIG_EXPORT_QUEUED, st.queued);
+}

@@ -10,6 +10,7 @@
 #include <uv.h>
 #include "base/addr.h"
 #include "base/log.h"
+#include "core/figures.h"
 #include "core/ring.h"
 
 struct export_udp_conf {
@@ -60,5 +61,7 @@ bool export_udp_has_room(const struct export_udp *x);
 void export_udp_drain(struct export_udp *x);
 
 void export_udp_stats(const struct export_udp *x, struct export_udp_stats *out);
+/* The same as figures. */
+void export_udp_figures(const struct export_udp *x, struct figures *f);
 
 #endif

@@ -139,6 +139,14 @@ static void memory_tick(struct plugin *pl, int64_t now_us)
     clients_tick(pl->state, clock_mono_us());
 }
 
+static void memory_figures(struct plugin *pl, struct figures *f)
+{
+    const struct memory *m = pl->state;
+    figures_put(f, FIG_TABLE_ENTRIES, agg_count(m->table->agg));
+    figures_put(f, FIG_TABLE_BYTES, agg_memory(m->table->agg));
+    figures_put(f, FIG_CLIENTS, m->n_clients);
+}
+
 static void memory_close(struct plugin *pl)
 {
     struct memory *m = pl->state;
@@ -193,5 +201,6 @@ const struct plugin_ops plugin_memory = {
     .open = memory_open,
     .take = memory_take,
     .tick = memory_tick,
+    .figures = memory_figures,
     .close = memory_close,
 };

@@ -169,6 +169,17 @@ static void log_sums(const struct nfprobe *s, enum log_level level, const char *
 
 static void stats(struct plugin *pl) { log_sums(pl->state, LOG_LV_NOTICE, "stats"); }
 
+static void put_figures(struct plugin *pl, struct figures *f)
+{
+    const struct nfprobe *s = pl->state;
+    export_udp_figures(s->export, f);
+    figures_put(f, FIG_TABLE_ENTRIES, flowcache_count(s->cache));
+    figures_put_of(f, FIG_EXPORT, "what", "flows", s->flows);
+    figures_put_of(f, FIG_EXPORT, "what", "without_form", s->no_form);
+    figures_put_of(f, FIG_EXPORT, "what", "too_long", flowcache_too_long(s->cache));
+    figures_put_of(f, FIG_EXPORT, "what", "forced_out", flowcache_forced(s->cache));
+}
+
 static void finish_flows(struct plugin *pl)
 {
     struct nfprobe *s = pl->state;
@@ -376,5 +387,6 @@ const struct plugin_ops plugin_nfprobe = {
     .tick = tick,
     .finish = finish_flows,
     .stats = stats,
+    .figures = put_figures,
     .close = close_probe,
 };

@@ -69,6 +69,11 @@ static void print_tick(struct plugin *pl, int64_t now_us)
     purger_tick(((struct print *)pl->state)->purger, now_us);
 }
 
+static void print_figures(struct plugin *pl, struct figures *f)
+{
+    purger_figures(((struct print *)pl->state)->purger, f);
+}
+
 static void print_finish(struct plugin *pl) { purger_finish(((struct print *)pl->state)->purger); }
 
 static void print_close(struct plugin *pl) { purger_close(((struct print *)pl->state)->purger); }
@@ -83,5 +88,6 @@ const struct plugin_ops plugin_print = {
     .take = print_take,
     .tick = print_tick,
     .finish = print_finish,
+    .figures = print_figures,
     .close = print_close,
 };

@@ -195,6 +195,16 @@ static void log_sums(const struct sfprobe *s, enum log_level level, const char *
 
 static void stats(struct plugin *pl) { log_sums(pl->state, LOG_LV_NOTICE, "stats"); }
 
+static void put_figures(struct plugin *pl, struct figures *f)
+{
+    const struct sfprobe *s = pl->state;
+    export_udp_figures(s->export, f);
+    figures_put_of(f, FIG_EXPORT, "what", "samples", s->samples);
+    figures_put_of(f, FIG_EXPORT, "what", "without_form", s->no_form);
+    figures_put_of(f, FIG_EXPORT, "what", "without_frame", s->no_frame);
+    figures_put_of(f, FIG_EXPORT, "what", "counter_samples", sfprobe_ifaces_polled(s->ifaces));
+}
+
 static void finish_samples(struct plugin *pl)
 {
     struct sfprobe *s = pl->state;
@@ -325,5 +335,6 @@ const struct plugin_ops plugin_sfprobe = {
     .tick = tick,
     .finish = finish_samples,
     .stats = stats,
+    .figures = put_figures,
     .close = close_probe,
 };

@@ -23,6 +23,8 @@ static struct sums sql_take(struct plugin *pl, uint8_t *recs, size_t bytes)
 
 static void sql_tick(struct plugin *pl, int64_t now_us) { purger_tick(purger_of(pl), now_us); }
 
+static void sql_figures(struct plugin *pl, struct figures *f) { purger_figures(purger_of(pl), f); }
+
 static void sql_finish(struct plugin *pl) { purger_finish(purger_of(pl)); }
 
 static void sql_close(struct plugin *pl) { purger_close(purger_of(pl)); }
@@ -50,6 +52,7 @@ static void sql_close(struct plugin *pl) { purger_close(purger_of(pl)); }
         .take = sql_take,                                                                                    \
         .tick = sql_tick,                                                                                    \
         .finish = sql_finish,                                                                                \
+        .figures = sql_figures,                                                                              \
         .close = sql_close,                                                                                  \
     }
 

@@ -410,6 +410,13 @@ static void stats(struct plugin *pl)
         tee_receiver_stats(s->receiver[i]);
 }
 
+static void put_figures(struct plugin *pl, struct figures *f)
+{
+    const struct tee *s = pl->state;
+    for (unsigned i = 0; i < s->n; i++)
+        tee_receiver_figures(s->receiver[i], f);
+}
+
 static void finish(struct plugin *pl)
 {
     struct tee *s = pl->state;
@@ -449,5 +456,6 @@ const struct plugin_ops plugin_tee = {
     .finish = finish,
     .reload = reload,
     .stats = stats,
+    .figures = put_figures,
     .close = close_tee,
 };

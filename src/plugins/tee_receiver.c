@@ -130,13 +130,23 @@ void tee_receiver_lose(struct tee_receiver *r, enum tee_count why)
     r->n = r->done = 0;
 }
 
+static const char *const words[TEE_COUNT_MAX] = {
+#define C(id, word) [id] = word,
+    TEE_COUNTS(C)
+#undef C
+};
+
+void tee_receiver_figures(const struct tee_receiver *r, struct figures *f)
+{
+    figures_label_number(f, "pool", r->pool);
+    figures_label(f, "receiver", r->name);
+    for (unsigned i = 0; i < TEE_COUNT_MAX; i++)
+        figures_put_of(f, FIG_TEE, "what", words[i], r->count[i]);
+    figures_unlabel(f, 2);
+}
+
 void tee_receiver_stats(const struct tee_receiver *r)
 {
-    static const char *const words[TEE_COUNT_MAX] = {
-#define C(id, word) [id] = word,
-        TEE_COUNTS(C)
-#undef C
-    };
     struct strbuf s;
     char at[ADDR_TEXT];
     strbuf_init(&s, 1024);

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "core/datagram.h"
+#include "core/figures.h"
 #include "plugins/tee_conf.h"
 
 enum {
@@ -135,5 +136,6 @@ static inline void tee_receiver_sent(struct tee_receiver *r, uint64_t datagrams,
 
 /* A line of the log: all counters. */
 void tee_receiver_stats(const struct tee_receiver *r);
+void tee_receiver_figures(const struct tee_receiver *r, struct figures *f);
 
 #endif

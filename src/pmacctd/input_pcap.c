@@ -489,6 +489,25 @@ static void renumber(struct reader *r, void *arg)
     packet_feed_interface(pf, ch->f->number, pf->direction);
 }
 
+static void live_figures(struct input *in, struct figures *f)
+{
+    struct live *s = in->state;
+    count(s);
+    figures_label(f, "input", in->ops->name);
+    for (unsigned i = 0; i < s->n; i++) {
+        const struct iface *one = s->iface[i];
+        figures_label(f, "source", one->label);
+        figures_put(f, FIG_INPUT_RECEIVED, one->now.received);
+        figures_put(f, FIG_INPUT_KERNEL_DROP, one->now.dropped);
+        figures_put_of(f, FIG_INPUT_REFUSED, "reason", "dropped_by_interface", one->now.missed);
+        figures_put_of(f, FIG_INPUT_REFUSED, "reason", "filtered", one->now.filtered);
+        figures_put_of(f, FIG_INPUT_REFUSED, "reason", "lost_in_buffer", one->now.left);
+        packet_counts_figures(&one->now.feed.decoded, f);
+        figures_unlabel(f, 1);
+    }
+    figures_unlabel(f, 1);
+}
+
 /* The same interface, perhaps by another number: packets go on coming. */
 static void keep_interface(struct input *in, struct iface *f, const struct iface_row *row)
 {
@@ -673,6 +692,7 @@ const struct input_ops input_pcap = {
     .start = live_start,
     .stop = live_stop,
     .stats = live_stats,
+    .figures = live_figures,
     .reload = live_reload,
     .close = live_close,
     .call = live_call,

@@ -2,11 +2,13 @@
 /* pmbgpd: collects the routes of BGP neighbours. */
 #include "bgp/service.h"
 #include "core/daemon.h"
+#include "http/metrics.h"
 #include "output/alive.h"
 
 int main(int argc, char **argv)
 {
-    static const struct service_ops *const services[] = { &bgp_service, &alive_service, NULL };
+    static const struct service_ops *const services[] = { &bgp_service, &alive_service, &metrics_service,
+                                                          NULL };
     static const struct daemon_spec spec = {
         .name = "pmbgpd", .description = "BGP Collector Daemon", .letter = 'B', .services = services
     };

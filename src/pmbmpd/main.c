@@ -2,11 +2,13 @@
 /* pmbmpd: collects what routers tell of their BGP peers (BMP). */
 #include "bmp/bmp.h"
 #include "core/daemon.h"
+#include "http/metrics.h"
 #include "output/alive.h"
 
 int main(int argc, char **argv)
 {
-    static const struct service_ops *const services[] = { &bmp_service, &alive_service, NULL };
+    static const struct service_ops *const services[] = { &bmp_service, &alive_service, &metrics_service,
+                                                          NULL };
     static const struct daemon_spec spec = {
         .name = "pmbmpd", .description = "BMP Collector Daemon", .letter = 'M', .services = services
     };

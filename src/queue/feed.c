@@ -41,3 +41,16 @@ void queue_feed_stats(const struct queue_feed *q, const char *name)
                " cut=%" PRIu64,
                name, u->packets, q->octets, u->datagrams, u->not_udp, u->cut);
 }
+
+void queue_feed_figures(const struct queue_feed *q, const char *name, struct figures *f)
+{
+    const struct udp_feed *u = &q->udp;
+    figures_label(f, "input", q->in->ops->name);
+    figures_label(f, "source", name);
+    figures_put(f, FIG_INPUT_RECEIVED, u->packets);
+    figures_put(f, FIG_INPUT_BYTES, q->octets);
+    figures_put_of(f, FIG_INPUT_REFUSED, "reason", "not_udp", u->not_udp);
+    figures_put_of(f, FIG_INPUT_REFUSED, "reason", "cut", u->cut);
+    figures_unlabel(f, 2);
+    input_decoder_figures(q->in, f);
+}

@@ -27,4 +27,7 @@ void queue_feed_end(struct queue_feed *q);
 /* The decoder's statistics, and what was read: "stats [name] messages=N ...". */
 void queue_feed_stats(const struct queue_feed *q, const char *name);
 
+/* The same as figures. */
+void queue_feed_figures(const struct queue_feed *q, const char *name, struct figures *f);
+
 #endif

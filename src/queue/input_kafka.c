@@ -338,6 +338,17 @@ static void kafka_stats(struct input *in)
                k->where, assigned(k), waiting(k), k->missed, k->again, k->rebalances);
 }
 
+static void kafka_figures(struct input *in, struct figures *f)
+{
+    const struct kafka_input *k = in->state;
+    queue_feed_figures(&k->feed, k->where, f);
+    figures_label(f, "input", in->ops->name);
+    figures_label(f, "source", k->where);
+    figures_put(f, FIG_INPUT_WAITING, waiting(k) > 0 ? (uint64_t)waiting(k) : 0);
+    figures_put_of(f, FIG_INPUT_REFUSED, "reason", "missed", k->missed);
+    figures_unlabel(f, 2);
+}
+
 static void kafka_close(struct input *in)
 {
     struct kafka_input *k = in->state;
@@ -360,6 +371,7 @@ const struct input_ops input_kafka = {
     .start = kafka_start,
     .stop = kafka_stop,
     .stats = kafka_stats,
+    .figures = kafka_figures,
     .close = kafka_close,
 };
 #else

@@ -133,6 +133,12 @@ static void zmq_stop(struct input *in)
     queue_feed_end(&z->feed);
 }
 
+static void zmq_figures(struct input *in, struct figures *f)
+{
+    const struct zmq_input *z = in->state;
+    queue_feed_figures(&z->feed, z->where, f);
+}
+
 static void zmq_stats(struct input *in)
 {
     const struct zmq_input *z = in->state;
@@ -157,6 +163,7 @@ const struct input_ops input_zmq = {
     .start = zmq_start,
     .stop = zmq_stop,
     .stats = zmq_stats,
+    .figures = zmq_figures,
     .close = zmq_input_close,
 };
 #else

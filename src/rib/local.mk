@@ -7,5 +7,5 @@ librib_a_SOURCES = \
 	src/rib/node.h src/rib/trie.c src/rib/trie_walk.c src/rib/trie.h \
 	src/rib/opaque.c src/rib/opaque.h \
 	src/rib/paths.c src/rib/paths.h \
-	src/rib/rib.c src/rib/rib_impl.h src/rib/rib_lookup.c src/rib/rib_walk.c src/rib/rib.h \
+	src/rib/rib.c src/rib/rib_figures.c src/rib/rib_impl.h src/rib/rib_lookup.c src/rib/rib_walk.c src/rib/rib.h \
 	src/rib/slab.c src/rib/slab.h

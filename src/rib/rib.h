@@ -7,6 +7,7 @@
 #ifndef RIB_RIB_H
 #define RIB_RIB_H
 
+#include "core/figures.h"
 #include "rib/attrs.h"
 
 enum { RIB_LABELS_MAX = 30 }; /* octets; an NLRI's length field holds no more than ten labels */
@@ -157,5 +158,7 @@ struct rib_counts {
     uint64_t waiting;                    /* pieces of memory that wait for readers */
 };
 void rib_counts(const struct rib *rib, struct rib_counts *c);
+/* The same as figures of the RIB called `name`. */
+void rib_figures(const struct rib *rib, const char *name, struct figures *f);
 
 #endif

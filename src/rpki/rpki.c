@@ -135,6 +135,15 @@ static void stats(struct service *s)
     log_notice(&s->log, "---");
 }
 
+static void figures(struct service *s, struct figures *f)
+{
+    const struct rpki *r = s->state;
+    static const char *const names[] = { "file", "rtr" };
+    for (unsigned i = 0; i < RPKI_TABLES; i++)
+        if (r->table[i])
+            figures_put_of(f, FIG_RPKI_ROAS, "source", names[i], roa_count(r->table[i]));
+}
+
 static void reload(struct service *s)
 {
     struct rpki *r = s->state;
@@ -166,6 +175,7 @@ const struct service_ops rpki_service = {
     .start = start,
     .stop = stop,
     .stats = stats,
+    .figures = figures,
     .reload = reload,
     .close = close_rpki,
 };

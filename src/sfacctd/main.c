@@ -7,6 +7,7 @@
 #include "bmp/bmp.h"
 #include "core/collector.h"
 #include "core/daemon.h"
+#include "http/metrics.h"
 #include "output/alive.h"
 #include "output/sqltext.h"
 #include "packet/input_savefile.h"
@@ -21,8 +22,8 @@ static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_REPLI
 
 static const struct input_ops *const inputs[] = { &input_savefile, INPUTS_OF_QUEUES, &input_udp, NULL };
 
-static const struct service_ops *const services[] = { &bgp_service, &bmp_service, &rpki_service,
-                                                      &alive_service, NULL };
+static const struct service_ops *const services[] = { &bgp_service,   &bmp_service,     &rpki_service,
+                                                      &alive_service, &metrics_service, NULL };
 static const struct service_ops *const plugin_services[] = { &alive_service, NULL };
 
 static int check(const struct config_set *set, struct err *e)

@@ -335,6 +335,32 @@ static void sflow_stats(void *const *states, unsigned n, const char *where)
     strbuf_free(&s);
 }
 
+static void put_agent(const struct sender *s, struct figures *f)
+{
+    const struct sf_agent *a = (const struct sf_agent *)s;
+    for (unsigned i = 0; i < SF_COUNT_MAX; i++)
+        if (a->count[i] || i <= SF_COUNT_COUNTERS)
+            figures_put_of(f, FIG_EXP_READ, "what", counts[i], a->count[i]);
+    for (unsigned i = SF_DROP_NONE + 1; i < SF_DROP_MAX; i++)
+        if (a->refused[i])
+            figures_put_of(f, FIG_EXP_REFUSED, "reason", drops[i].word, a->refused[i]);
+}
+
+static void sflow_figures(void *state, struct figures *f)
+{
+    const struct sflow *sf = state;
+    for (unsigned i = SF_DROP_NONE + 1; i < SF_DROP_MAX; i++)
+        figures_put_of(f, FIG_REFUSED, "reason", drops[i].word, sf->refused[i]);
+    for (unsigned i = 0; i < PACKET_DROP_MAX; i++) {
+        uint64_t sum = 0;
+        for (unsigned p = 0; p < SFLOW_PROTO_MAX; p++)
+            sum += sf->header[p].count[i];
+        if (sum || i == PACKET_OK)
+            figures_put_of(f, FIG_INPUT_PACKETS, "result", packet_drop_names[i], sum);
+    }
+    senders_figures(&sf->agents, f, put_agent);
+}
+
 /* ---- life */
 
 /* Without nDPI the class is what agents tell. */
@@ -432,6 +458,7 @@ const struct decoder_ops sflow_decoder = {
     .datagram = sflow_datagram,
     .tick = sflow_tick,
     .stats = sflow_stats,
+    .figures = sflow_figures,
     .reload = sflow_reload,
     .close = sflow_close,
 };

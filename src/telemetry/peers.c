@@ -224,6 +224,27 @@ static void say_counts(struct telemetry *t, enum log_level lv, const char *name,
            strbuf_cstr(&t->text));
 }
 
+static void put_counts(const struct tele_counts *c, struct figures *f)
+{
+    figures_put_of(f, FIG_TELE_MESSAGES, "result", "taken", c->messages);
+    for (unsigned i = 0; i < TELE_FAULTS; i++)
+        if (c->faults[i])
+            figures_put_of(f, FIG_TELE_MESSAGES, "result", tele_fault_name((enum tele_fault)i), c->faults[i]);
+    figures_put(f, FIG_TELE_BYTES, c->message_octets);
+}
+
+void tele_peers_figures(const struct telemetry *t, struct figures *f)
+{
+    figures_label(f, "peer", "all");
+    put_counts(&t->total, f);
+    figures_unlabel(f, 1);
+    for (const struct tele_peer *p = t->peers; p; p = p->next) {
+        figures_label(f, "peer", p->name);
+        put_counts(&p->counts, f);
+        figures_unlabel(f, 1);
+    }
+}
+
 void tele_peers_stats(struct telemetry *t, enum log_level lv)
 {
     for (const struct tele_peer *p = t->peers; p; p = p->next) {

@@ -223,6 +223,16 @@ static void stats(struct service *s)
     log_notice(t->log, "---");
 }
 
+static void figures(struct service *s, struct figures *f)
+{
+    struct telemetry *t = s->state;
+    figures_put(f, FIG_TELE_PEERS, t->n_peers);
+    figures_put(f, FIG_TELE_REFUSED, t->refused);
+    tele_peers_figures(t, f);
+    if (t->msglog)
+        msglog_figures(t->msglog, f);
+}
+
 static void reload(struct service *s)
 {
     struct telemetry *t = s->state;
@@ -276,6 +286,7 @@ const struct service_ops telemetry_service = {
     .start = start,
     .stop = stop,
     .stats = stats,
+    .figures = figures,
     .reload = reload,
     .reopen = reopen,
     .close = close_service,

@@ -133,6 +133,7 @@ void tele_peers_tick(struct telemetry *t);
 void tele_peers_recheck(struct telemetry *t); /* the allow list is new */
 void tele_peers_retag(struct telemetry *t);   /* the tag map is new */
 void tele_peers_stats(struct telemetry *t, enum log_level lv);
+void tele_peers_figures(const struct telemetry *t, struct figures *f);
 
 /* Counts a fault of p's and says so, once in a while. */
 void tele_fault(struct telemetry *t, struct tele_peer *p, enum tele_fault why);

@@ -530,6 +530,26 @@ static void nflog_stats(struct input *in)
     packet_feed_stats(&s->feed, "nflog");
 }
 
+static void nflog_figures(struct input *in, struct figures *f)
+{
+    const struct nflog_state *s = in->state;
+    struct packet_feed_counts c = { 0 };
+    figures_label(f, "input", in->ops->name);
+    for (unsigned i = 0; i < s->n_groups; i++) {
+        figures_label_number(f, "source", s->group[i].number);
+        figures_put(f, FIG_INPUT_RECEIVED, s->group[i].received);
+        figures_put(f, FIG_INPUT_KERNEL_DROP, s->group[i].missing);
+        figures_unlabel(f, 1);
+    }
+    for (unsigned i = 0; i < REFUSED_MAX; i++)
+        figures_put_of(f, FIG_INPUT_REFUSED, "reason", refusal_names[i], s->refused[i]);
+    for (unsigned i = NFLOG_OK + 1; i < NFLOG_FAULT_MAX; i++)
+        figures_put_of(f, FIG_INPUT_REFUSED, "reason", nflog_fault_names[i], s->faults[i]);
+    packet_feed_counts_add(&c, &s->feed);
+    packet_counts_figures(&c.decoded, f);
+    figures_unlabel(f, 1);
+}
+
 static void tell_end(struct input *in)
 {
     struct nflog_state *s = in->state;
@@ -568,5 +588,6 @@ const struct input_ops input_nflog = {
     .start = nflog_start,
     .stop = nflog_stop,
     .stats = nflog_stats,
+    .figures = nflog_figures,
     .close = nflog_close,
 };

@@ -6,6 +6,7 @@
 #include "bgp/service.h"
 #include "bmp/bmp.h"
 #include "core/daemon.h"
+#include "http/metrics.h"
 #include "output/alive.h"
 #include "output/sqltext.h"
 #include "packet/link.h"
@@ -18,8 +19,8 @@ static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_PROBE
 
 static const struct input_ops *const inputs[] = { &input_nflog, NULL };
 
-static const struct service_ops *const services[] = { &bgp_service, &bmp_service, &rpki_service,
-                                                      &alive_service, NULL };
+static const struct service_ops *const services[] = { &bgp_service,   &bmp_service,     &rpki_service,
+                                                      &alive_service, &metrics_service, NULL };
 static const struct service_ops *const plugin_services[] = { &alive_service, NULL };
 
 static int check(const struct config_set *set, struct err *e)

@@ -34,14 +34,15 @@ MAY_INCLUDE = {
     "bmp": {"base", "config", "core", "rib", "bgp", "output"},
     "queue": {"base", "config", "core", "packet", "output"},
     "telemetry": {"base", "config", "core", "output"},
-    "pmtelemetryd": {"core", "output", "telemetry"},
-    "plugins": {"base", "config", "core", "packet", "netflow", "sflow", "output"},
-    "nfacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "queue", "plugins", "rib", "bgp", "bmp", "rpki", "routing", "telemetry"},
-    "sfacctd": {"base", "config", "core", "packet", "sflow", "output", "queue", "plugins", "rib", "bgp", "bmp", "rpki", "routing"},
-    "pmacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins", "rib", "bgp", "bmp", "rpki", "routing"},
-    "uacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins", "rib", "bgp", "bmp", "rpki", "routing"},
-    "pmbmpd": {"base", "config", "core", "output", "rib", "bgp", "bmp"},
-    "pmbgpd": {"base", "config", "core", "output", "rib", "bgp"},
+    "pmtelemetryd": {"core", "output", "telemetry", "http"},
+    "http": {"base", "config", "core"},
+    "plugins": {"base", "config", "core", "packet", "netflow", "sflow", "output", "http"},
+    "nfacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "queue", "plugins", "rib", "bgp", "bmp", "rpki", "routing", "telemetry", "http"},
+    "sfacctd": {"base", "config", "core", "packet", "sflow", "output", "queue", "plugins", "rib", "bgp", "bmp", "rpki", "routing", "http"},
+    "pmacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins", "rib", "bgp", "bmp", "rpki", "routing", "http"},
+    "uacctd": {"base", "config", "core", "packet", "netflow", "sflow", "output", "plugins", "rib", "bgp", "bmp", "rpki", "routing", "http"},
+    "pmbmpd": {"base", "config", "core", "output", "rib", "bgp", "bmp", "http"},
+    "pmbgpd": {"base", "config", "core", "output", "rib", "bgp", "http"},
     "pmbgp": {"base", "output"},
     "pmacct": {"base", "config", "core", "output"},
 }
@@ -211,9 +212,10 @@ def check_no_mutable_globals(build):
 
 
 def check_keys_are_documented(build):
-    """CONFIG-KEYS, docs/keys-status.md, docs/primitives.md and docs/flow.proto are what the tables say now."""
+    """CONFIG-KEYS, docs/keys-status.md, docs/primitives.md, docs/flow.proto and docs/metrics.md are what the tables say now."""
     for name, program, *words in (("CONFIG-KEYS", "src/config/gendoc", "keys"), ("docs/keys-status.md", "src/config/gendoc", "status"),
-                                  ("docs/primitives.md", "src/core/genfields"), ("docs/flow.proto", "src/output/genproto")):
+                                  ("docs/primitives.md", "src/core/genfields"), ("docs/flow.proto", "src/output/genproto"),
+                                  ("docs/metrics.md", "src/core/genfigures")):
         path, generator = ROOT / name, build / program
         if not generator.exists():
             yield f"{generator}: does not exist, so {name} cannot be compared"
