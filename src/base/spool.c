@@ -359,6 +359,12 @@ void spool_unmap(const uint8_t *p, size_t n)
     munmap((uint8_t *)(uintptr_t)p - sizeof(struct head), n + sizeof(struct head));
 }
 
+void spool_put_off(struct spool *s, uint64_t seq)
+{
+    for (size_t i = 0; i < s->n; i++)
+        s->item[i].later |= s->item[i].seq == seq;
+}
+
 void spool_remove(struct spool *s, uint64_t seq)
 {
     char name[NAME_LEN];

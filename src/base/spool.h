@@ -6,6 +6,7 @@
 #ifndef BASE_SPOOL_H
 #define BASE_SPOOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
@@ -17,6 +18,7 @@ enum { SPOOL_META = 96 };
 struct spool_item {
     uint64_t seq;             /* rises by one with each batch, never used twice; from 1 */
     uint64_t octets;          /* on disk */
+    bool later;               /* the owner's, set by spool_put_off; in memory only */
     uint8_t meta[SPOOL_META]; /* the owner's */
 };
 
@@ -48,6 +50,9 @@ void spool_abandon(struct spool *s);
  * set aside and no longer counts. */
 int spool_map(struct spool *s, uint64_t seq, const uint8_t **p, size_t *n, struct err *e);
 void spool_unmap(const uint8_t *p, size_t n);
+
+/* Notes that a batch is not the next one, though it came earlier. */
+void spool_put_off(struct spool *s, uint64_t seq);
 
 /* Forgets a batch: confirmed, or given up. */
 void spool_remove(struct spool *s, uint64_t seq);

@@ -578,8 +578,10 @@ int messages_write(struct messages *m, struct batch *b, struct err *e)
     const uint64_t refused_before = b->refused;
     int rc = deliver(m, e);
     const bool stuck = rc == -1;
-    if (!stuck && d->failed)
+    if (!stuck && d->failed) {
         rc = failure(d, e);
+        b->partly = true;
+    }
     if (stuck)
         pause_or_abandon(m);
     else

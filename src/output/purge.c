@@ -68,9 +68,11 @@ struct purger {
     /* of the writer */
     struct triggers triggers;
     struct spooled *spooled; /* NULL: none */
-    struct job *held; /* the oldest batch of the spool, which the sink has refused, as it is in memory */
-    int retry_s;      /* how long until the sink is asked again; 0: nothing to ask it for */
-    int64_t retry_us; /* monotonic: when */
+    struct job *held;   /* the oldest batch of the spool, which the sink has refused, as it is in memory */
+    bool away;          /* the sink has refused it, and others would fare no better */
+    uint64_t tried_seq; /* of what was put off: the last one that was tried again */
+    int retry_s;        /* how long until the sink is asked again; 0: nothing to ask it for */
+    int64_t retry_us;   /* monotonic: when */
 };
 
 int64_t writer_id(void) { return gettid(); }
@@ -232,6 +234,7 @@ static int job_write(struct purger *p, struct job *j)
     struct batch *b = &j->batch;
     b->writer = writer_id();
     b->written = b->inserted = b->updated = b->refused = 0;
+    b->partly = false;
     log_start(p->pl, b->writer);
     if (!b->rows && !p->wants_empty)
         log_end(p->pl, b, 0, 0, -1);
@@ -254,44 +257,76 @@ static int job_do(struct purger *p, struct job *j)
 
 /* ---- the spool */
 
-static struct job *job_from_spool(struct purger *p)
+static struct job *job_from_spool(struct purger *p, uint64_t seq)
 {
     struct job *j = calloc(1, sizeof(*j));
-    if (j && spooled_load(p->spooled, &j->batch, &j->sums))
+    if (j && spooled_load(p->spooled, seq, &j->batch, &j->sums))
         return j;
     free(j);
     return NULL;
 }
 
-/* Writes what the spool holds, the oldest first, up to the first one that the sink refuses. That one stays in
- * memory too, since the sink may have marked what it has of it. -1: something is left. */
+/* The batch of that number: the one that is held in memory, or anew. */
+static struct job *spool_get(struct purger *p, uint64_t seq)
+{
+    struct job *j = p->held;
+    p->held = NULL;
+    if (j && j->batch.spool_seq == seq)
+        return j;
+    if (j) /* it made room for others */
+        job_free(j);
+    return job_from_spool(p, seq);
+}
+
+/* Writes a batch of the spool. One that the sink refuses stays in memory too, since the sink may have marked
+ * what it has of it; one that it has in part is put off. */
+enum wrote { WROTE, SOME_LEFT, SINK_AWAY };
+
+static enum wrote spool_write_one(struct purger *p, uint64_t seq)
+{
+    struct job *j = spool_get(p, seq);
+    if (!j)
+        return WROTE; /* it was damaged */
+    const int rc = job_write(p, j);
+    if (rc == -1 && !j->batch.partly) {
+        p->held = j;
+        return SINK_AWAY;
+    }
+    if (rc == 0)
+        spooled_done(p->spooled, seq);
+    else
+        spooled_put_off(p->spooled, &j->batch);
+    job_free(j);
+    return rc == 0 ? WROTE : SOME_LEFT;
+}
+
+/* Writes what the spool holds, the oldest first, up to the first one that the sink refuses. -1: it is away.
+ */
 static int write_spooled(struct purger *p)
 {
-    while (spooled_oldest(p->spooled)) {
-        struct job *j = p->held;
-        if (j && j->batch.spool_seq != spooled_oldest(p->spooled)) { /* it made room for others */
-            job_free(j);
-            j = NULL;
-        }
-        p->held = NULL;
-        if (!j && !(j = job_from_spool(p)))
-            break;
-        if (job_write(p, j) == -1) {
-            p->held = j;
+    uint64_t seq;
+    while ((seq = spooled_next(p->spooled)))
+        if (spool_write_one(p, seq) == SINK_AWAY)
             return -1;
-        }
-        spooled_done(p->spooled, j->batch.spool_seq);
-        job_free(j);
-    }
     return 0;
 }
 
-static void spool_write(struct purger *p)
+/* The same with what was put off, in turn, up to the first one of which something is left again. */
+static int write_put_off(struct purger *p)
+{
+    enum wrote w = WROTE;
+    uint64_t seq;
+    while (w == WROTE && (seq = spooled_put_off_after(p->spooled, p->tried_seq))) {
+        p->tried_seq = seq;
+        w = spool_write_one(p, seq);
+    }
+    return w == SINK_AWAY ? -1 : 0;
+}
+
+static void retry_later(struct purger *p)
 {
     const int most_s = p->sink->retry_max_s ? p->sink->retry_max_s : RETRY_MAX_S;
-    if (write_spooled(p) == 0)
-        p->retry_s = 0;
-    else if (p->retry_s)
+    if (p->retry_s)
         p->retry_s = p->retry_s * 2 < most_s ? p->retry_s * 2 : most_s;
     else
         p->retry_s = RETRY_FIRST_S;
@@ -299,6 +334,19 @@ static void spool_write(struct purger *p)
 }
 
 static bool retry_is_due(const struct purger *p) { return !p->retry_s || clock_mono_us() >= p->retry_us; }
+
+static void spool_write(struct purger *p)
+{
+    const bool due = retry_is_due(p), again = due && p->retry_s;
+    int rc = write_spooled(p);
+    if (rc == 0 && again)
+        rc = write_put_off(p);
+    p->away = rc == -1;
+    if (rc == 0 && !spooled_put_off_after(p->spooled, 0))
+        p->retry_s = 0;
+    else if (due)
+        retry_later(p);
+}
 
 /* Puts a batch on disk; then it is safe, whatever becomes of sink and plugin. False: it has to stay in
  * memory.
@@ -312,7 +360,7 @@ static bool job_store(struct purger *p, struct job *j)
     }
     if (p->pl->ring)
         ring_confirm(p->pl->ring, &j->sums);
-    if (!p->held && spooled_oldest(p->spooled) == j->batch.spool_seq)
+    if (!p->held && spooled_next(p->spooled) == j->batch.spool_seq)
         p->held = j;
     else
         job_free(j);
@@ -324,11 +372,11 @@ static bool job_store(struct purger *p, struct job *j)
 static int job_spool(struct purger *p, struct job *j)
 {
     bool stored = job_store(p, j);
-    if (retry_is_due(p))
+    if (!p->away || retry_is_due(p))
         spool_write(p);
     if (stored)
         return 0;
-    if (p->retry_s || job_do(p, j) == -1)
+    if (p->away || job_do(p, j) == -1)
         return -1;
     job_free(j);
     return 0;
@@ -350,6 +398,7 @@ static void spool_finish(struct purger *p)
 {
     for (int i = 0; i < LAST_TRIES && p->retry_s; i++) {
         usleep(LAST_PAUSE_US);
+        p->retry_us = 0;
         spool_write(p);
     }
     spooled_log_rest(p->spooled);
@@ -377,18 +426,23 @@ static void drain(struct purger *p)
 }
 
 /* One turn: everything that waits, or up to the first job that fails (the ones behind it would fail too, and
- * order matters). */
+ * order matters). One that fails in part goes behind them. */
 static void write_waiting(struct purger *p)
 {
     struct job *j;
-    while (!p->quit && (j = queue_get(p))) {
+    const struct job *put_off = NULL; /* the first such */
+    while (!p->quit && (!put_off || p->head != put_off) && (j = queue_get(p))) {
         pthread_mutex_unlock(&p->lock);
         int rc = job_pass(p, j);
         pthread_mutex_lock(&p->lock);
         if (rc == 0)
             continue;
-        queue_put_first(p, j);
-        return;
+        if (!j->batch.partly) {
+            queue_put_first(p, j);
+            return;
+        }
+        put_off = put_off ? put_off : j;
+        queue_put(p, j);
     }
 }
 

@@ -24,7 +24,9 @@ struct batch {
     uint64_t inserted, updated; /* set by SQL sinks: for triggers */
     int64_t took_s;             /* set by the engine when the sink is done: for triggers */
     uint64_t refused;           /* set by the sink: rows that it can never take (dropped, counted, logged) */
-    uint64_t spool_seq;         /* its number in the spool, 0: it is in memory only */
+    bool partly; /* set by the sink that returns -1: what is left has a reason of its own (a topic that is not
+                    there), so that other batches need not wait for it */
+    uint64_t spool_seq;   /* its number in the spool, 0: it is in memory only */
     uint8_t id[BATCH_ID]; /* random, the same at each try, also after a restart; zeros without a spool. A
                              sink that stores it with the rows can tell whether it has them already */
 };

@@ -169,7 +169,9 @@ static int add_entries(struct spooled *s, const struct batch *b, struct err *e)
     return 0;
 }
 
-int spooled_store(struct spooled *s, struct batch *b, const struct sums *sums, struct err *e)
+/* What is to be written of b, as a file; *seq: its number. */
+static int store(struct spooled *s, const struct batch *b, const struct sums *sums, uint64_t *seq,
+                 struct err *e)
 {
     struct meta m = { .made_with = s->made_with,
                       .sums = *sums,
@@ -177,27 +179,27 @@ int spooled_store(struct spooled *s, struct batch *b, const struct sums *sums, s
                       .purge_us = b->purge_us,
                       .base_s = b->base_s };
     uint8_t meta[SPOOL_META];
-    if (getrandom(m.id, sizeof(m.id), 0) != (ssize_t)sizeof(m.id))
-        return err_sys(e, "no random octets for the name of a purge");
+    memcpy(m.id, b->id, sizeof(m.id));
     memcpy(meta, &m, sizeof(meta));
-    if (spool_begin(s->spool, meta, e) == -1 || add_entries(s, b, e) == -1 ||
-        spool_commit(s->spool, &b->spool_seq, e) == -1)
+    if (spool_begin(s->spool, meta, e) == -1 || add_entries(s, b, e) == -1)
         return -1;
-    memcpy(b->id, m.id, sizeof(b->id));
+    return spool_commit(s->spool, seq, e);
+}
+
+int spooled_store(struct spooled *s, struct batch *b, const struct sums *sums, struct err *e)
+{
+    uint8_t id[BATCH_ID];
+    if (getrandom(id, sizeof(id), 0) != (ssize_t)sizeof(id))
+        return err_sys(e, "no random octets for the name of a purge");
+    memcpy(b->id, id, sizeof(b->id));
+    if (store(s, b, sums, &b->spool_seq, e) == -1)
+        return -1;
     keep_below_max(s);
     tell_ring(s);
     return 0;
 }
 
 /* ---- reading back */
-
-static const struct spool_item *oldest(const struct spooled *s) { return spool_at(s->spool, s->foreign); }
-
-uint64_t spooled_oldest(const struct spooled *s)
-{
-    const struct spool_item *it = oldest(s);
-    return it ? it->seq : 0;
-}
 
 /* A checksum says that the file is what was written; this, that it was written by the like of us. */
 static bool entry_sound(const struct layout *l, const struct agg_entry *x, size_t left)
@@ -246,7 +248,7 @@ static void pass_foreign(struct spooled *s)
 {
     const struct spool_item *it;
     unsigned before = s->foreign;
-    while ((it = oldest(s)) && meta_of(it).made_with != s->made_with)
+    while ((it = spool_at(s->spool, s->foreign)) && meta_of(it).made_with != s->made_with)
         s->foreign++;
     if (s->foreign > before)
         log_error(
@@ -256,29 +258,89 @@ static void pass_foreign(struct spooled *s)
             s->foreign, s->dir);
 }
 
-bool spooled_load(struct spooled *s, struct batch *b, struct sums *sums)
+uint64_t spooled_next(struct spooled *s)
 {
     const struct spool_item *it;
-    for (pass_foreign(s); (it = oldest(s)); pass_foreign(s)) {
-        struct err e = { 0 };
-        struct meta m = meta_of(it);
-        uint64_t seq = it->seq;
-        *b = (struct batch){
-            .layout = s->pl->layout, .purge_us = m.purge_us, .base_s = m.base_s, .spool_seq = seq
-        };
-        memcpy(b->id, m.id, sizeof(b->id));
-        *sums = m.sums;
-        if (load(s, it, b, &e) == 0) {
-            b->rows = agg_count(b->table);
-            return true;
-        }
-        log_error(&s->pl->log, "%s: %" PRIu64 " rows lost (%" PRIu64 " packets, %" PRIu64 " bytes)", e.text,
-                  m.rows, m.sums.packets, m.sums.bytes);
-        if (s->pl->ring)
-            ring_add_dropped(s->pl->ring, &m.sums);
-        spool_remove(s->spool, seq);
+    pass_foreign(s);
+    for (size_t i = s->foreign; (it = spool_at(s->spool, i)); i++)
+        if (!it->later)
+            return it->seq;
+    return 0;
+}
+
+static const struct spool_item *item(const struct spooled *s, uint64_t seq)
+{
+    const struct spool_item *it;
+    for (size_t i = 0; (it = spool_at(s->spool, i)); i++)
+        if (it->seq == seq)
+            return it;
+    return NULL;
+}
+
+bool spooled_load(struct spooled *s, uint64_t seq, struct batch *b, struct sums *sums)
+{
+    struct err e = { 0 };
+    const struct spool_item *it = item(s, seq);
+    if (!it)
+        return false;
+    const struct meta m = meta_of(it);
+    *b = (struct batch){
+        .layout = s->pl->layout, .purge_us = m.purge_us, .base_s = m.base_s, .spool_seq = seq
+    };
+    memcpy(b->id, m.id, sizeof(b->id));
+    *sums = m.sums;
+    if (load(s, it, b, &e) == 0) {
+        b->rows = agg_count(b->table);
+        return true;
     }
+    log_error(&s->pl->log, "%s: %" PRIu64 " rows lost (%" PRIu64 " packets, %" PRIu64 " bytes)", e.text,
+              m.rows, m.sums.packets, m.sums.bytes);
+    if (s->pl->ring)
+        ring_add_dropped(s->pl->ring, &m.sums);
+    spool_remove(s->spool, seq);
     return false;
+}
+
+/* ---- what goes later */
+
+static struct sums sums_left(const struct batch *b)
+{
+    struct sums left = { 0 };
+    const struct agg_entry *x;
+    uint64_t at = 0;
+    while ((x = batch_next(b, &at)))
+        sums_add(&left, &(struct sums){ 1, x->packets, x->bytes, x->flows });
+    return left;
+}
+
+void spooled_put_off(struct spooled *s, const struct batch *b)
+{
+    struct err e;
+    uint64_t seq = b->spool_seq;
+    const struct sums left = sums_left(b);
+    if (left.records && left.records < agg_count(b->table)) {
+        if (store(s, b, &left, &seq, &e) == 0)
+            spool_remove(s->spool, b->spool_seq);
+        else
+            log_error(&s->pl->log, "%s: rows of a purge may be written twice", e.text);
+    }
+    spool_put_off(s->spool, seq);
+    tell_ring(s);
+}
+
+uint64_t spooled_put_off_after(const struct spooled *s, uint64_t after)
+{
+    const struct spool_item *it;
+    uint64_t first = 0;
+    for (size_t i = s->foreign; (it = spool_at(s->spool, i)); i++) {
+        if (!it->later)
+            continue;
+        if (it->seq > after)
+            return it->seq;
+        if (!first)
+            first = it->seq;
+    }
+    return first;
 }
 
 void spooled_done(struct spooled *s, uint64_t seq)

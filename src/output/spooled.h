@@ -18,12 +18,20 @@ void spooled_close(struct spooled *s);
  * oldest ones where there are more octets than spool_max_size, and says so. -1: e; nothing was stored. */
 int spooled_store(struct spooled *s, struct batch *b, const struct sums *sums, struct err *e);
 
-/* Number of the oldest batch that waits, 0: none. */
-uint64_t spooled_oldest(const struct spooled *s);
+/* Number of the oldest batch that waits and is not put off, 0: none. Those that were made with other fields
+ * are logged and passed over. */
+uint64_t spooled_next(struct spooled *s);
 
-/* Makes the oldest batch anew: *b with a table that the caller frees. A damaged file, or one that was made
- * with other fields, is logged and passed over. False: none waits. */
-bool spooled_load(struct spooled *s, struct batch *b, struct sums *sums);
+/* Makes a batch anew: *b with a table that the caller frees. False: the file is damaged, which was logged,
+ * and set aside. */
+bool spooled_load(struct spooled *s, uint64_t seq, struct batch *b, struct sums *sums);
+
+/* What is left to be written of b is put off: others go first. Where rows of it were written, the rest
+ * becomes a file of its own. */
+void spooled_put_off(struct spooled *s, const struct batch *b);
+/* The oldest that is put off behind number `after`, or the oldest of all, when there is none behind. 0: none
+ * is. */
+uint64_t spooled_put_off_after(const struct spooled *s, uint64_t after);
 
 /* The sink has it. */
 void spooled_done(struct spooled *s, uint64_t seq);
