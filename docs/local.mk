@@ -6,7 +6,7 @@ examplesdir = $(docdir)/examples
 dist_examples_DATA = \
 	examples/nfacctd-memory.conf examples/nfacctd-queue.conf examples/nfacctd-print-json.conf examples/nfacctd-replay.conf examples/nfacctd-sqlite3.conf \
 	examples/nfacctd-pgsql.conf examples/nfacctd-mysql.conf examples/nfacctd-kafka.conf examples/clickhouse.sql \
-	examples/nfacctd-tee.conf examples/nfacctd-tee.receivers \
+	examples/nfacctd-dtls.conf examples/nfacctd-tee.conf examples/nfacctd-tee.receivers \
 	examples/pmacctd-interfaces.conf examples/pmacctd-interfaces.map examples/pmacctd-nfprobe.conf examples/pmacctd-print.conf examples/pmacctd-sfprobe.conf examples/pmacctd-sqlite3.conf \
 	examples/pmacctd-tunnels.conf \
 	examples/sfacctd-counters.conf examples/sfacctd-memory.conf \

@@ -18,4 +18,12 @@ libbase_a_SOURCES = \
 	src/base/sock.c src/base/sock.h src/base/steer.c src/base/steer.h \
 	src/base/spool.c src/base/spool.h \
 	src/base/strbuf.c src/base/strbuf.h \
-	src/base/title.c src/base/title.h
+	src/base/title.c src/base/title.h \
+	src/base/tls.h
+
+if WITH_GNUTLS
+libbase_a_SOURCES += src/base/tls.c src/base/dtls.c src/base/tls_keys.c src/base/tls_impl.h
+else
+libbase_a_SOURCES += src/base/tls_none.c
+endif
+EXTRA_DIST += src/base/tls.c src/base/dtls.c src/base/tls_keys.c src/base/tls_impl.h src/base/tls_none.c

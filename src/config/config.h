@@ -91,7 +91,7 @@ enum tele_decoder {
 };
 enum tele_layout { TELE_LAYOUT_FLAT, TELE_LAYOUT_DRAFT };
 struct telemetry_keys {
-    bool on, ipv6_only;
+    bool on, ipv6_only, tls, notif_dtls;
     const char *ip, *interface;
     int port_tcp, port_udp; /* 0: none */
     int decoder;            /* enum tele_decoder */
@@ -119,7 +119,7 @@ struct telemetry_keys {
 /* BMP: bmp_daemon_*, bmp_dump_*. */
 struct bmp_keys {
     const char *msglog_schema_file, *dump_schema_file;
-    bool daemon, ipv6_only, set_pd, proxy_header, dump_exclude_stats;
+    bool daemon, ipv6_only, set_pd, proxy_header, dump_exclude_stats, tls;
     const char *ip, *interface, *allow_file, *tag_map;
     int port, pipe_size, max_peers, ipprec, batch, batch_interval;
     int msglog_output, dump_output; /* 0: json, 1: avro, 2: avro_json */
@@ -244,6 +244,11 @@ struct config {
     /* flow collectors */
     const char *collector_ip, *collector_interface, *collector_allow_file; /* nfacctd_ip, ... */
     int collector_port;
+    int collector_tcp_port, collector_tls_port, collector_dtls_port; /* 0: none */
+    int collector_max_sessions;                                      /* of each of the three */
+    const char *tls_path;                                            /* folder of certificates */
+    int tls_handshake_s;
+    bool collector_no_udp; /* no plain UDP */
     bool collector_ipv6_only;
     const char *collector_mcast_groups;
     const char *templates_receiver; /* nfacctd_templates_receiver */

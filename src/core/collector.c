@@ -14,7 +14,9 @@ static int check_inputs(const struct config_set *set, const char *progname, stru
         unsigned input;
     } rows[] = { { NULL, 0 },           { "_kafka_broker_host", 1 },
                  { "_kafka_topic", 1 }, { "_zmq_address", 2 },
-                 { "_ip", 3 },          { "_port", 3 } };
+                 { "_ip", 3 },          { "_port", 3 },
+                 { "_tcp_port", 3 },    { "_tls_port", 3 },
+                 { "_dtls_port", 3 } };
     char where[256], first[64] = "", key[64];
     unsigned chosen = 0;
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

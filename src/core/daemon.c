@@ -34,6 +34,7 @@ enum { N_SIGNALS = sizeof(signals) / sizeof(signals[0]), TICK_MS = 1000, SETUP_M
 
 static const struct plugin_ops *const no_plugins[] = { NULL };
 static const struct input_ops *const no_inputs[] = { NULL };
+enum { BESIDE_MAX = 2 }; /* inputs beside the first */
 
 struct daemon {
     const struct daemon_spec *spec;
@@ -56,6 +57,8 @@ struct daemon {
     struct decoder_ops relay;          /* in the decoder's place, if plugins want datagrams */
     const struct decoder_ops *decoder; /* what the input feeds, or NULL */
     struct input input;                /* without ops: services are all there is */
+    struct input beside[BESIDE_MAX];   /* others that feed the same decoder */
+    unsigned n_beside;
     struct services *services;
     struct gather *gather; /* of figures */
     int64_t started_us;
@@ -370,6 +373,26 @@ static const struct input_ops *choose_input(const struct daemon *d)
 
 static void on_input_ended(struct input *in, int status);
 
+static int open_beside(struct daemon *d, struct err *e)
+{
+    const struct input_ops *const *o = d->spec->beside;
+    for (; o && *o && d->n_beside < BESIDE_MAX; o++) {
+        struct input *in = &d->beside[d->n_beside];
+        if (*o == d->input.ops || !(*o)->wanted(&d->conf.core))
+            continue;
+        *in = d->input;
+        in->ops = *o;
+        in->first = &d->input;
+        in->state = calloc(1, in->ops->state_size);
+        if (!in->state)
+            return err_sys(e, "no memory for an input");
+        d->n_beside++;
+        if (in->ops->open(in, e) == -1)
+            return -1;
+    }
+    return 0;
+}
+
 static int open_input(struct daemon *d, struct err *e)
 {
     const struct decoder_ops *dec = d->decoder;
@@ -396,7 +419,7 @@ static int open_input(struct daemon *d, struct err *e)
         return -1;
     for (unsigned w = 0; d->n_relays && w < in->n_workers; w++)
         relay_attach(in->decoder_states[w], d->spec->decoder);
-    if (input_open_decoders(in, e) == -1 || in->ops->open(in, e) == -1)
+    if (input_open_decoders(in, e) == -1 || in->ops->open(in, e) == -1 || open_beside(d, e) == -1)
         return -1;
     return input_begin_decoders(in, e);
 }
@@ -426,6 +449,8 @@ static int start_plugins(struct daemon *d, struct err *e)
 /* What has been received is handed over, with what services know, before these end. */
 static void stop_input(struct daemon *d)
 {
+    for (unsigned i = 0; i < d->n_beside; i++)
+        d->beside[i].ops->stop(&d->beside[i]);
     if (d->input.ops)
         d->input.ops->stop(&d->input);
     services_tell(d->services, SERVICE_STOP);
@@ -479,6 +504,8 @@ static void log_stats(struct daemon *d)
         return;
     log_notice(&d->log, "+++");
     d->input.ops->stats(&d->input);
+    for (unsigned i = 0; i < d->n_beside; i++)
+        d->beside[i].ops->stats(&d->beside[i]);
     input_hold(&d->input, log_ledgers, d);
     log_notice(&d->log, "---");
     host_tell_all(&d->host, HOST_STATS);
@@ -533,6 +560,9 @@ static void reload(struct daemon *d)
         input_decoder_reload(&d->input);
     if (d->input.ops && d->input.ops->reload)
         d->input.ops->reload(&d->input);
+    for (unsigned i = 0; i < d->n_beside; i++)
+        if (d->beside[i].ops->reload)
+            d->beside[i].ops->reload(&d->beside[i]);
     services_tell(d->services, SERVICE_RELOAD);
     host_tell_all(&d->host, HOST_RELOAD);
     notify_reloaded();
@@ -616,7 +646,12 @@ static int start_all(struct daemon *d, struct err *e)
         on_all_ready(d);
         return 0;
     }
-    return host_start(&d->host, &d->loop, e) == 0 && d->input.ops->start(&d->input, e) == 0 ? 0 : -1;
+    if (host_start(&d->host, &d->loop, e) == -1 || d->input.ops->start(&d->input, e) == -1)
+        return -1;
+    for (unsigned i = 0; i < d->n_beside; i++)
+        if (d->beside[i].ops->start(&d->beside[i], e) == -1)
+            return -1;
+    return 0;
 }
 
 static int hang_in(struct daemon *d, struct err *e)
@@ -685,6 +720,8 @@ static int run(struct daemon *d, struct err *e)
 
 static void shut(struct daemon *d)
 {
+    for (unsigned i = 0; i < d->n_beside; i++)
+        d->beside[i].ops->close(&d->beside[i]);
     if (d->input.ops && d->input.state)
         d->input.ops->close(&d->input);
     input_close_decoders(&d->input);
@@ -702,6 +739,8 @@ static void shut(struct daemon *d)
         outlet_close(&d->outlets[i]);
     for (unsigned w = 0; w < d->n_workers; w++)
         worker_free(d->workers[w]);
+    for (unsigned i = 0; i < d->n_beside; i++)
+        free(d->beside[i].state);
     free(d->input.state);
 }
 

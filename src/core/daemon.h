@@ -16,6 +16,9 @@ struct daemon_spec {
     const struct plugin_ops *const *plugins; /* NULL-terminated: what is built in. NULL: none */
     const struct input_ops *const *inputs;   /* NULL-terminated, in order of precedence. NULL: no flows; the
                                                 services are all that the daemon does */
+    /* NULL-terminated: inputs of datagrams that run beside the chosen one, in the daemon's loop, where the
+     * configuration asks for them. May be NULL. */
+    const struct input_ops *const *beside;
     const struct service_ops *const
         *services; /* NULL-terminated: what runs beside (core/service.h). May be NULL */
     const struct service_ops *const

@@ -22,6 +22,7 @@ struct datagram {
     struct addr from;    /* sender */
     int64_t at_us;       /* time of receipt */
     int64_t captured_us; /* time in the capture file; 0: received right now */
+    uint32_t session;    /* of a stream: which one, what it taught us ends with it; 0: a datagram */
     bool second_hand;    /* from another collector (nfacctd_templates_port): not to be handed on again */
 };
 
@@ -53,6 +54,8 @@ struct decoder_ops {
     void (*reopen)(void *const *states, unsigned n);
     /* Before they are closed: what is kept is written. May be NULL. */
     void (*end)(void *const *states, unsigned n);
+    /* A session (datagram.session) of this worker's has ended. May be NULL */
+    void (*session_over)(void *state, const struct addr *from, uint32_t session);
     /* The first worker's last. */
     void (*close)(void *state);
 };
@@ -73,7 +76,8 @@ struct input {
     void (*ended)(struct input *in,
                   int status); /* the input calls it at the end of a file (0) or when it cannot go on (1) */
     void *owner;
-    void *state; /* ops->state_size octets, zeroed */
+    void *state;         /* ops->state_size octets, zeroed */
+    struct input *first; /* runs beside this one, which has the workers' threads; NULL: is the first itself */
 };
 
 struct input_ops {

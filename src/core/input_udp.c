@@ -26,7 +26,7 @@ struct udp_state {
     char where[ADDR_TEXT + 16]; /* "ip:port" as configured */
 };
 
-static bool udp_wanted(const struct config *c) { return !c->pcap_savefile; }
+static bool udp_wanted(const struct config *c) { return !c->pcap_savefile && !c->collector_no_udp; }
 
 /* ---- sockets */
 

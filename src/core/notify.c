@@ -16,10 +16,7 @@ void notify_ready(unsigned plugins)
         sd_notify(0, "READY=1");
 }
 
-void notify_reloading(void)
-{
-    sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIi64, clock_mono_us());
-}
+void notify_reloading(void) { sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIi64, clock_mono_us()); }
 
 void notify_reloaded(void) { sd_notify(0, "READY=1"); }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the service manager is told: that all has started, that files are read again, that the end has begun, and, each
- * second, that the core's loop still turns. Called by daemon.c; nothing happens outside systemd, or in a build without
- * libsystemd. Protocol: sd_notify(3). */
+/* What the service manager is told: that all has started, that files are read again, that the end has begun,
+ * and, each second, that the core's loop still turns. Called by daemon.c; nothing happens outside systemd, or
+ * in a build without libsystemd. Protocol: sd_notify(3). */
 #ifndef CORE_NOTIFY_H
 #define CORE_NOTIFY_H
 

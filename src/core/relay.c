@@ -128,6 +128,13 @@ static void relay_reopen(void *const *states, unsigned n)
         r->below->reopen(&r->below_state, 1);
 }
 
+static void relay_session_over(void *state, const struct addr *from, uint32_t session)
+{
+    const struct relay *r = state;
+    if (r->below->session_over)
+        r->below->session_over(r->below_state, from, session);
+}
+
 static void relay_close(void *state)
 {
     struct relay *r = state;
@@ -152,5 +159,6 @@ struct decoder_ops relay_over(const struct decoder_ops *decoder)
                                  .figures = relay_figures,
                                  .reload = relay_reload,
                                  .reopen = relay_reopen,
+                                 .session_over = relay_session_over,
                                  .close = relay_close };
 }

@@ -17,9 +17,9 @@ struct sender_key {
     uint32_t id, version;
 };
 
-static uint32_t hash_of(const struct addr *from, uint8_t version, uint32_t id)
+static uint32_t hash_of(const struct sender_id *id)
 {
-    const struct sender_key k = { *from, id, version };
+    const struct sender_key k = { *id->from, id->id, id->version | id->session << 8 };
     return (uint32_t)hash_bytes(&k, sizeof(k));
 }
 
@@ -77,14 +77,19 @@ void senders_prove(struct senders *ss, struct sender *s)
 
 /* ---- the table */
 
-static uint32_t place(const struct senders *ss, const struct addr *from, uint8_t version, uint32_t id,
-                      uint32_t hash)
+static uint32_t place(const struct senders *ss, const struct sender_id *id, uint32_t hash)
 {
     uint32_t i = hash & (ss->cap - 1);
     for (const struct sender *s; (s = ss->slot[i]); i = (i + 1) & (ss->cap - 1))
-        if (s->hash == hash && s->id == id && s->version == version && addr_equal(&s->from, from))
+        if (s->hash == hash && s->id == id->id && s->version == id->version && s->session == id->session &&
+            addr_equal(&s->from, id->from))
             break;
     return i;
+}
+
+static struct sender_id id_of(const struct sender *s)
+{
+    return (struct sender_id){ .from = &s->from, .session = s->session, .id = s->id, .version = s->version };
 }
 
 static void take_out(struct senders *ss, uint32_t i)
@@ -104,7 +109,8 @@ static void take_out(struct senders *ss, uint32_t i)
 
 static void forget(struct senders *ss, struct sender *s)
 {
-    take_out(ss, place(ss, &s->from, s->version, s->id, s->hash));
+    const struct sender_id id = id_of(s);
+    take_out(ss, place(ss, &id, s->hash));
     list_remove(list_of(ss, s), s);
     ss->memory -= s->memory;
     if (ss->ops->free)
@@ -127,8 +133,9 @@ static int grow(struct senders *ss)
         return -1;
     for (uint32_t i = 0; i < ss->cap; i++) {
         struct sender *s = ss->slot[i];
+        const struct sender_id id = s ? id_of(s) : (struct sender_id){ 0 };
         if (s)
-            more.slot[place(&more, &s->from, s->version, s->id, s->hash)] = s;
+            more.slot[place(&more, &id, s->hash)] = s;
     }
     free(ss->slot);
     ss->slot = more.slot;
@@ -163,8 +170,7 @@ static size_t memory_of(const struct senders *ss, const struct sender *s)
     return ss->ops->memory ? ss->ops->memory(s) : ss->ops->size;
 }
 
-static struct sender *add(struct senders *ss, const struct addr *from, uint8_t version, uint32_t id,
-                          uint32_t hash, unsigned *evicted)
+static struct sender *add(struct senders *ss, const struct sender_id *id, uint32_t hash, unsigned *evicted)
 {
     while (ss->n >= ss->limits.senders) {
         forget(ss, oldest(ss));
@@ -176,9 +182,10 @@ static struct sender *add(struct senders *ss, const struct addr *from, uint8_t v
     struct sender *s = calloc(1, ss->ops->size);
     if (!s)
         return NULL;
-    s->from = *from;
-    s->version = version;
-    s->id = id;
+    s->from = *id->from;
+    s->version = id->version;
+    s->session = id->session;
+    s->id = id->id;
     s->hash = hash;
     if (ss->ops->init && ss->ops->init(s, ss->owner) < 0) {
         free(s);
@@ -186,27 +193,48 @@ static struct sender *add(struct senders *ss, const struct addr *from, uint8_t v
     }
     s->memory = memory_of(ss, s);
     ss->memory += s->memory;
-    ss->slot[place(ss, from, version, id, hash)] = s;
+    ss->slot[place(ss, id, hash)] = s;
     ss->n++;
     s->seen_added = ++ss->added;
     list_add(&ss->unproven, s);
     return s;
 }
 
-struct sender *senders_get(struct senders *ss, const struct addr *from, uint8_t version, uint32_t id,
-                           int64_t now_us, unsigned *evicted)
+struct sender *senders_find(struct senders *ss, const struct sender_id *id, int64_t now_us, unsigned *evicted)
 {
-    const uint32_t hash = hash_of(from, version, id);
-    struct sender *s = ss->slot[place(ss, from, version, id, hash)];
+    const uint32_t hash = hash_of(id);
+    struct sender *s = ss->slot[place(ss, id, hash)];
     *evicted = 0;
     if (s) {
         touch(ss, s, now_us);
         return s;
     }
-    s = add(ss, from, version, id, hash, evicted);
+    s = add(ss, id, hash, evicted);
     if (s)
         s->seen_us = now_us;
     return s;
+}
+
+struct sender *senders_get(struct senders *ss, const struct addr *from, uint8_t version, uint32_t id,
+                           int64_t now_us, unsigned *evicted)
+{
+    const struct sender_id what = { .from = from, .id = id, .version = version };
+    return senders_find(ss, &what, now_us, evicted);
+}
+
+static void forget_of(struct senders *ss, struct sender_list *l, const struct addr *from, uint32_t session)
+{
+    for (struct sender *s = l->newest, *older; s; s = older) {
+        older = s->older;
+        if (s->session == session && addr_equal(&s->from, from))
+            forget(ss, s);
+    }
+}
+
+void senders_end_session(struct senders *ss, const struct addr *from, uint32_t session)
+{
+    forget_of(ss, &ss->unproven, from, session);
+    forget_of(ss, &ss->proven, from, session);
 }
 
 void senders_settle(struct senders *ss, struct sender *s, unsigned *evicted)

@@ -19,6 +19,7 @@ struct sender {
     struct addr from;
     uint32_t id; /* source id, observation domain, engine, sub-agent */
     uint8_t version;
+    uint32_t session; /* over TCP: which one; 0: datagrams */
     bool known_seq, tail_seq;
     bool proven; /* brought a record */
     uint32_t expected, after_last, last_uptime;
@@ -72,6 +73,18 @@ void senders_share(struct senders *ss, unsigned n);
  * monotonic. */
 struct sender *senders_get(struct senders *ss, const struct addr *from, uint8_t version, uint32_t id,
                            int64_t now_us, unsigned *evicted);
+
+/* The same of one that has a session: what it is known by. */
+struct sender_id {
+    const struct addr *from;
+    uint32_t session, id;
+    uint8_t version;
+};
+struct sender *senders_find(struct senders *ss, const struct sender_id *id, int64_t now_us,
+                            unsigned *evicted);
+
+/* A session is over: forgets its senders. Looks at all there are. */
+void senders_end_session(struct senders *ss, const struct addr *from, uint32_t session);
 
 /* To be called after s has learned something: counts its memory anew and lets others go if the sum passes the
  * bound. */

@@ -123,6 +123,17 @@ struct exporter *exporters_get(struct exporters *xs, const struct addr *from, ui
     return exporter_of(senders_get(&xs->senders, from, version, id, now_us, evicted));
 }
 
+struct exporter *exporters_find(struct exporters *xs, const struct sender_id *id, int64_t now_us,
+                                unsigned *evicted)
+{
+    return exporter_of(senders_find(&xs->senders, id, now_us, evicted));
+}
+
+void exporters_end_session(struct exporters *xs, const struct addr *from, uint32_t session)
+{
+    senders_end_session(&xs->senders, from, session);
+}
+
 /* One exporter may take this share of all memory: a flood from one sender then costs nobody else anything. */
 enum { MEMORY_SHARE = 16 };
 

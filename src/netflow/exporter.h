@@ -70,6 +70,12 @@ void exporters_share(struct exporters *xs, unsigned n);
 struct exporter *exporters_get(struct exporters *xs, const struct addr *from, uint8_t version, uint32_t id,
                                int64_t now_us, unsigned *evicted);
 
+/* The same of one that has a session, and the end of that session: RFC 7011 §8.1 has templates live as long.
+ */
+struct exporter *exporters_find(struct exporters *xs, const struct sender_id *id, int64_t now_us,
+                                unsigned *evicted);
+void exporters_end_session(struct exporters *xs, const struct addr *from, uint32_t session);
+
 /* To be called after x has learned something: counts its memory anew and lets others go if the sum passes the
  * bound. False: x alone is too much, and has lost what it knew. */
 bool exporters_settle(struct exporters *xs, struct exporter *x, unsigned *evicted);

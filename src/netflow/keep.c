@@ -288,7 +288,7 @@ static int write_exporters(int fd, const struct sender *oldest, struct strbuf *s
 {
     for (; oldest; oldest = oldest->newer) {
         const struct exporter *x = (const struct exporter *)oldest;
-        for (uint32_t i = 0; i < x->templates.cap; i++)
+        for (uint32_t i = 0; i < x->templates.cap && !x->s.session; i++) /* those end with their session */
             if (x->templates.slot[i] && x->templates.slot[i]->n_fields <= KEPT_FIELDS_MAX)
                 put_template(s, x, x->templates.slot[i], f);
         if (flush_to(fd, s) == -1)

@@ -10,6 +10,7 @@ libnetflow_a_SOURCES = \
 	src/netflow/exporter.c src/netflow/exporter.h \
 	src/netflow/finish.c \
 	src/netflow/handon.c src/netflow/handon.h \
+	src/netflow/input_sessions.c src/netflow/input_sessions.h \
 	src/netflow/keep.c src/netflow/keep.h \
 	src/netflow/load.c \
 	src/netflow/netflow.c src/netflow/netflow.h \

@@ -80,7 +80,10 @@ enum nf_drop message_begin(struct netflow *nf, const struct datagram *d)
 {
     struct message *m = &nf->m;
     unsigned evicted;
-    m->x = exporters_get(&nf->exporters, &d->from, m->version, m->id, nf->clock_us, &evicted);
+    const struct sender_id who = {
+        .from = &d->from, .session = d->session, .id = m->id, .version = m->version
+    };
+    m->x = exporters_find(&nf->exporters, &who, nf->clock_us, &evicted);
     if (!m->x)
         return NF_DROP_NO_MEMORY;
     if (evicted)
@@ -347,6 +350,13 @@ static void netflow_reload(void *const *states, unsigned n)
         ((struct netflow *)states[w])->allow = first->allow;
 }
 
+static void netflow_session_over(void *state, const struct addr *from, uint32_t session)
+{
+    struct netflow *nf = state;
+    nf->m.x = NULL;
+    exporters_end_session(&nf->exporters, from, session);
+}
+
 static void netflow_close(void *state)
 {
     struct netflow *nf = state;
@@ -369,5 +379,6 @@ const struct decoder_ops netflow_decoder = {
     .stats = netflow_stats,
     .figures = netflow_figures,
     .reload = netflow_reload,
+    .session_over = netflow_session_over,
     .close = netflow_close,
 };

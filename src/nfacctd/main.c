@@ -11,6 +11,7 @@
 #include "http/metrics.h"
 #include "output/alive.h"
 #include "output/sqltext.h"
+#include "netflow/input_sessions.h"
 #include "netflow/netflow.h"
 #include "packet/input_savefile.h"
 #include "plugins/plugins.h"
@@ -21,7 +22,10 @@
 
 static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_REPLICATOR NULL };
 
-static const struct input_ops *const inputs[] = { &input_savefile, INPUTS_OF_QUEUES, &input_udp, NULL };
+static const struct input_ops *const inputs[] = { &input_savefile, INPUTS_OF_QUEUES, &input_udp,
+                                                  &input_sessions, NULL };
+
+static const struct input_ops *const beside[] = { &input_sessions, NULL };
 
 static const struct service_ops *const services[] = {
     &bgp_service, &bmp_service, &rpki_service, &telemetry_service, &alive_service, &metrics_service, NULL
@@ -36,7 +40,7 @@ static int check(const struct config_set *set, struct err *e)
             return err_set(e, ERR_CONFIG,
                            "%s: nfacctd_templates_receiver and 'tee' plugins are mutually exclusive",
                            config_where(set, "nfacctd_templates_receiver", NULL, where, sizeof(where)));
-    return collector_check(set, "nfacctd", e);
+    return collector_check(set, "nfacctd", e) == 0 ? input_sessions_check(set, e) : -1;
 }
 
 int main(int argc, char **argv)
@@ -50,6 +54,7 @@ int main(int argc, char **argv)
         .plugin_services = plugin_services,
         .plugins = plugins,
         .inputs = inputs,
+        .beside = beside,
         .decoder = &netflow_decoder,
         .schema = sqltext_print_schemas,
         .check = check,
