@@ -83,8 +83,22 @@ static int check_log(const struct config *c, struct err *e)
     return 0;
 }
 
+/* pcap_savefile stands in the place of the socket. */
+static int check_savefile(const struct config_set *set, struct err *e)
+{
+    static const char *const keys[] = { "bmp_daemon_ip", "bmp_daemon_port" };
+    char where[256];
+    for (unsigned i = 0; set->core.pcap_savefile && i < 2; i++)
+        if (config_is_set(set, keys[i], NULL))
+            return err_set(e, ERR_CONFIG, "%s: %s and pcap_savefile are mutually exclusive",
+                           config_where(set, keys[i], NULL, where, sizeof(where)), keys[i]);
+    return 0;
+}
+
 static int check(const struct service *s, struct err *e)
 {
+    if (check_savefile(s->set, e) == -1)
+        return -1;
     if (ha_check(s->set, s->c, e) == -1 || check_log(s->c, e) == -1 || bmp_dump_check(s->c, e) == -1 ||
         writer_id_check(s->c->writer_id_string, e) == -1)
         return -1;
@@ -142,7 +156,8 @@ static int open_state(struct bmp *b, struct err *e)
                : NULL;
     if (!b->buffer || !b->station)
         return err_sys(e, "no memory for BMP");
-    if (b->k->proxy_header && b->k->allow_file && !(b->allow = allow_load(b->k->allow_file, e)))
+    if ((b->k->proxy_header || c->pcap_savefile) && b->k->allow_file &&
+        !(b->allow = allow_load(b->k->allow_file, e)))
         return -1;
     b->tags = peertags_new(b->s->maps, b->k->tag_map, b->s->c->pre_tag_label_encode_as_map);
     return 0;
@@ -173,6 +188,8 @@ static int bmp_open(struct service *s, struct err *e)
         log_info(b->log, "maximum BMP peers allowed: %d", k->max_peers);
     if (open_state(b, e) == -1 || open_log(b, e) == -1 || bmp_dump_open(b, e) == -1)
         return -1;
+    if (s->c->pcap_savefile)
+        return bmp_savefile_open(b, e);
     b->listener = bgp_listener_open(&lc, e);
     if (!b->listener)
         return -1;
@@ -242,14 +259,19 @@ static int start(struct service *s, struct err *e)
     if (open_ha(b, e) == -1)
         return -1;
     bmp_dump_start(b);
-    return bgp_listener_start(b->listener, s->loop, e);
+    if (b->listener)
+        return bgp_listener_start(b->listener, s->loop, e);
+    bmp_savefile_start(b);
+    return 0;
 }
 
 static void stop(struct service *s)
 {
     struct bmp *b = s->state;
     b->stopping = true;
-    bgp_listener_stop(b->listener);
+    if (b->listener)
+        bgp_listener_stop(b->listener);
+    bmp_savefile_stop(b);
     bmp_sessions_stop(b);
     bmp_dump_stop(b);
     ha_stop(b->ha);
@@ -265,7 +287,8 @@ static void reload(struct service *s)
     struct bmp *b = s->state;
     if (b->allow)
         allow_reload(&b->allow, b->k->allow_file, b->log);
-    bgp_listener_reload(b->listener);
+    if (b->listener)
+        bgp_listener_reload(b->listener);
     follow_maps(b);
 }
 
@@ -301,8 +324,11 @@ static void stats(struct service *s)
 {
     struct bmp *b = s->state;
     struct rib_counts rc;
-    char where[80];
-    snprintf(where, sizeof(where), "%s:%d", b->k->ip ? b->k->ip : "::", b->k->port);
+    char where[256];
+    if (b->savefile)
+        snprintf(where, sizeof(where), "%s", b->s->c->pcap_savefile);
+    else
+        snprintf(where, sizeof(where), "%s:%d", b->k->ip ? b->k->ip : "::", b->k->port);
     rib_counts(b->rib, &rc);
     log_notice(b->log, "+++");
     for (const struct bmp_session *x = b->sessions; x; x = x->next) {
@@ -312,7 +338,7 @@ static void stats(struct service *s)
         snprintf(who, sizeof(who), "router=%s:%u", addr_str(&x->addr, text), x->port);
         log_notice(b->log, "stats [%s] %s peers=%u routes=%" PRIu64 " kept=%zu%s", where, who,
                    bmp_router_peers(x->router), bmp_router_routes(x->router), x->have,
-                   x->fd == -1 ? " leaving" : "");
+                   bmp_session_is_open(x) ? "" : " leaving");
         say_counts(b, where, who, bmp_router_counts(x->router));
     }
     say_counts(b, where, "routers_gone", &b->gone);
@@ -323,6 +349,7 @@ static void stats(struct service *s)
     if (b->msglog)
         msglog_stats(b->msglog, where);
     ha_stats(b->ha);
+    bmp_savefile_stats(b, where);
     bmp_dump_stats(b, where);
     log_notice(b->log, "---");
 }
@@ -398,6 +425,7 @@ static void bmp_close(struct service *s)
     peertags_free(b->tags);
     allow_free(b->allow);
     bgp_listener_free(b->listener);
+    bmp_savefile_close(b);
     free(b->buffer);
     strbuf_free(&b->writer_id);
 }

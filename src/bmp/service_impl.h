@@ -26,7 +26,9 @@ struct bmp_session {
     struct bmp_router *router; /* NULL: the PROXY header has not come */
     struct addr addr;
     uint16_t port;
-    int fd; /* -1: closed */
+    int fd;                        /* -1: closed, or its octets come from a capture file */
+    struct bmp_captured *captured; /* then: NULL when closed */
+    int64_t at_us;                 /* of the captured octets */
     uv_poll_t poll;
     bool polling, poll_open;
     bool stalled;       /* whole messages are kept: the log had no room for what they say */
@@ -39,7 +41,13 @@ struct bmp_session {
     struct bmp_session *next, **link;
 };
 
-struct bmp_dumper; /* dump.c */
+struct bmp_dumper;   /* dump.c */
+struct bmp_savefile; /* savefile.c */
+
+/* A session out of a capture file: what its stream there is known by. */
+struct bmp_captured {
+    struct bmp_session *x; /* NULL: it has ended */
+};
 
 /* What keys say of the Avro records of the log, or of dumps. */
 struct msglog_avro bmp_avro_of(const struct config *c, int output, const char *schema_file, bool dumps);
@@ -48,8 +56,9 @@ struct bmp {
     struct service *s;
     const struct bmp_keys *k;
     const struct log *log;
-    struct bgp_listener *listener;
-    uv_idle_t tend; /* routes that go */
+    struct bgp_listener *listener; /* NULL: octets come from a capture file */
+    struct bmp_savefile *savefile; /* NULL: they do not */
+    uv_idle_t tend;                /* routes that go */
     uv_timer_t tick;
     uv_async_t room;
     bool started, paused, stopping;
@@ -75,6 +84,18 @@ struct bmp {
 
 /* A connection, of the listener. */
 void bmp_session_accepted(void *bmp, int fd, const struct addr *from, uint16_t port);
+/* One of a capture file; *c is the caller's and outlives it. Returns false, having said why, when it is
+ * refused. */
+bool bmp_session_captured(struct bmp *b, const struct addr *from, uint16_t port, int64_t at_us,
+                          struct bmp_captured *c);
+/* Its next octets. False: it has ended. */
+bool bmp_session_octets(struct bmp_session *x, const uint8_t *p, size_t n, int64_t at_us);
+void bmp_session_end(struct bmp_session *x, const char *why);
+bool bmp_session_is_open(const struct bmp_session *x);
+/* Nothing is read until there is room again. */
+void bmp_sessions_pause(struct bmp *b);
+/* Is everything that was read told, and every route gone that has to? */
+bool bmp_sessions_settled(const struct bmp *b);
 /* Reading goes on as far as the log has room. */
 void bmp_sessions_resume(struct bmp *b);
 /* The tags have changed. */
@@ -86,6 +107,16 @@ void bmp_sessions_free(struct bmp *b);
 void bmp_session_gone(struct bmp *b, struct bmp_session *x);
 /* Has the loop take out routes of peers that are gone. */
 void bmp_tend(struct bmp *b);
+
+/* ---- savefile.c: pcap_savefile */
+
+int bmp_savefile_open(struct bmp *b, struct err *e);
+/* Beside flows all of it is read at once, so that they find the routes; else in slices of the loop. */
+void bmp_savefile_start(struct bmp *b);
+void bmp_savefile_resume(struct bmp *b); /* there is room */
+void bmp_savefile_stats(const struct bmp *b, const char *where);
+void bmp_savefile_stop(struct bmp *b);
+void bmp_savefile_close(struct bmp *b);
 
 /* ---- dump.c */
 

@@ -20,6 +20,11 @@ enum {
     TEND = 2000, /* routes taken out at a time */
 };
 
+bool bmp_session_is_open(const struct bmp_session *x) { return x->fd != -1 || x->captured; }
+
+/* When what is being read has arrived. */
+static int64_t now_of(const struct bmp_session *x) { return x->at_us ? x->at_us : clock_wall_us(); }
+
 static const char *name_of(const struct bmp_session *x, char text[ADDR_TEXT])
 {
     return addr_str(&x->addr, text);
@@ -31,7 +36,7 @@ static void log_session(struct bmp *b, struct bmp_session *x, const char *event)
 {
     if (!b->msglog || !x->log.target)
         return;
-    const struct bmp_telling t = { .seq = b->seq++, .at_us = clock_wall_us() };
+    const struct bmp_telling t = { .seq = b->seq++, .at_us = now_of(x) };
     bmp_log_session(&b->out, &x->log, &t, event, 0);
 }
 
@@ -74,6 +79,8 @@ static void session_free(struct bmp_session *x)
     if (b->msglog)
         bmp_log_router_free(&b->out, &x->log);
     bmp_dump_leave(b, x);
+    if (x->captured)
+        x->captured->x = NULL;
     if (x->next)
         x->next->link = x->link;
     *x->link = x->next;
@@ -119,25 +126,36 @@ void bmp_session_gone(struct bmp *b, struct bmp_session *x)
     free_when_done(x);
 }
 
+static void hang_up(struct bmp_session *x)
+{
+    if (x->captured) {
+        x->captured->x = NULL;
+        x->captured = NULL;
+        return;
+    }
+    close(x->fd);
+    x->fd = -1;
+    uv_close((uv_handle_t *)&x->poll, on_closed);
+}
+
 static void end_session(struct bmp_session *x, const char *why)
 {
     struct bmp *b = x->b;
     char text[ADDR_TEXT];
     const size_t cut = x->have;
     log_info(b->log, "[%s] %s", name_of(x, text), why);
-    close(x->fd);
-    x->fd = -1;
+    hang_up(x);
     free(x->kept);
     x->kept = NULL;
     x->have = x->cap = 0;
     b->n_sessions--;
-    uv_close((uv_handle_t *)&x->poll, on_closed);
     if (x->router) {
         x->leaving = true;
-        bmp_router_close(x->router, cut, clock_wall_us());
+        bmp_router_close(x->router, cut, now_of(x)); /* x may be freed here */
         bmp_tend(b);
     } else {
         x->gone = true;
+        free_when_done(x);
     }
 }
 
@@ -219,7 +237,7 @@ static bool take(struct bmp_session *x, const uint8_t *p, size_t n)
 {
     size_t done = 0;
     bool ended = false;
-    const int64_t now = clock_wall_us();
+    const int64_t now = now_of(x);
     if (!x->router) {
         const long used = take_proxy(x, p, n);
         if (used == -1)
@@ -289,7 +307,7 @@ static void watch(struct bmp_session *x, bool on)
     x->polling = on;
 }
 
-static void pause_all(struct bmp *b)
+void bmp_sessions_pause(struct bmp *b)
 {
     b->paused = true;
     for (struct bmp_session *x = b->sessions; x; x = x->next)
@@ -303,11 +321,13 @@ void bmp_sessions_resume(struct bmp *b)
     b->paused = false;
     for (struct bmp_session *x = b->sessions, *next; x; x = next) {
         next = x->next;
-        if (x->fd != -1 && x->stalled && !take(x, x->kept, x->have))
+        if (bmp_session_is_open(x) && x->stalled && !take(x, x->kept, x->have))
             continue;
         watch(x, true);
     }
     bmp_tend(b);
+    if (b->savefile)
+        bmp_savefile_resume(b);
     if (b->msglog)
         msglog_flush(b->msglog);
 }
@@ -324,12 +344,12 @@ static void on_session(uv_poll_t *h, int status, int events)
     ssize_t n = 1;
     for (unsigned i = 0; i < ROUNDS && n > 0; i++) {
         if (!bmp_room(b)) {
-            pause_all(b);
+            bmp_sessions_pause(b);
             break;
         }
         n = read_once(x);
         if (n > 0 && x->stalled) {
-            pause_all(b);
+            bmp_sessions_pause(b);
             break;
         }
     }
@@ -345,13 +365,14 @@ static void refuse(struct bmp *b, const struct addr *a, int fd, const char *why)
     char text[ADDR_TEXT];
     b->refused++;
     log_limited(b->log, &b->say_refused, LOG_LV_WARN, "[%s] BMP session refused: %s", addr_str(a, text), why);
-    close(fd);
+    if (fd != -1)
+        close(fd);
 }
 
 static struct bmp_session *session_new(struct bmp *b, int fd, const struct addr *from, uint16_t port)
 {
     struct bmp_session *x = calloc(1, sizeof(*x));
-    if (!x || uv_poll_init(b->s->loop, &x->poll, fd) != 0) {
+    if (!x || (fd != -1 && uv_poll_init(b->s->loop, &x->poll, fd) != 0)) {
         free(x);
         return NULL;
     }
@@ -360,7 +381,7 @@ static struct bmp_session *session_new(struct bmp *b, int fd, const struct addr 
     x->port = port;
     x->fd = fd;
     x->poll.data = x;
-    x->poll_open = true;
+    x->poll_open = fd != -1;
     x->next = b->sessions;
     x->link = &b->sessions;
     if (x->next)
@@ -386,6 +407,52 @@ void bmp_session_accepted(void *bmp, int fd, const struct addr *from, uint16_t p
         watch(x, !b->paused);
 }
 
+bool bmp_session_captured(struct bmp *b, const struct addr *from, uint16_t port, int64_t at_us,
+                          struct bmp_captured *c)
+{
+    const char *why = NULL;
+    if (b->k->max_peers && b->n_sessions >= (unsigned)b->k->max_peers)
+        why = "bmp_daemon_max_peers sessions are there.";
+    else if (b->allow && !b->k->proxy_header && !allow_match(b->allow, from))
+        why = "not in bmp_daemon_allow_file.";
+    struct bmp_session *x = why ? NULL : session_new(b, -1, from, port);
+    if (!x) {
+        refuse(b, from, -1, why ? why : "no memory.");
+        return false;
+    }
+    c->x = x;
+    x->captured = c;
+    x->at_us = at_us;
+    if (!b->k->proxy_header && !begin_router(x))
+        end_session(x, "session closed: no memory.");
+    return c->x;
+}
+
+bool bmp_session_octets(struct bmp_session *x, const uint8_t *p, size_t n, int64_t at_us)
+{
+    x->at_us = at_us;
+    if (!x->have)
+        return take(x, p, n);
+    if (!reserve(x, x->have + n)) {
+        end_session(x, "session closed: no memory.");
+        return false;
+    }
+    memcpy(x->kept + x->have, p, n);
+    return take(x, x->kept, x->have + n);
+}
+
+void bmp_session_end(struct bmp_session *x, const char *why) { end_session(x, why); }
+
+bool bmp_sessions_settled(const struct bmp *b)
+{
+    if (uv_is_active((const uv_handle_t *)&b->tend))
+        return false;
+    for (const struct bmp_session *x = b->sessions; x; x = x->next)
+        if (x->stalled || x->leaving)
+            return false;
+    return true;
+}
+
 void bmp_sessions_retag(struct bmp *b)
 {
     for (struct bmp_session *x = b->sessions; x; x = x->next)
@@ -403,11 +470,8 @@ void bmp_sessions_stop(struct bmp *b)
             n = read_once(x);
         if (x->router)
             log_session(b, x, "log_close");
-        if (x->fd == -1)
-            continue;
-        close(x->fd);
-        x->fd = -1;
-        uv_close((uv_handle_t *)&x->poll, on_closed);
+        if (bmp_session_is_open(x))
+            hang_up(x);
     }
 }
 

@@ -13,7 +13,7 @@ libpacket_a_SOURCES = \
 	src/packet/flowcache.c src/packet/flowcache.h \
 	src/packet/flowtrack.c src/packet/flowtrack.h \
 	src/packet/frag.c src/packet/frag.h \
-	src/packet/input_savefile.c src/packet/input_savefile.h \
+	src/packet/tcp_streams.c src/packet/tcp_streams.h src/packet/input_savefile.c src/packet/input_savefile.h \
 	src/packet/ip.c \
 	src/packet/link.c src/packet/link.h \
 	src/packet/nflog.c src/packet/nflog.h \

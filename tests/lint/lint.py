@@ -31,7 +31,7 @@ MAY_INCLUDE = {
     "bgp": {"base", "config", "core", "rib", "output"},
     "rpki": {"base", "config", "core", "rib"},
     "routing": {"base", "config", "core", "rib", "rpki", "bgp", "bmp"},
-    "bmp": {"base", "config", "core", "rib", "bgp", "output"},
+    "bmp": {"base", "config", "core", "packet", "rib", "bgp", "output"},
     "queue": {"base", "config", "core", "packet", "output"},
     "telemetry": {"base", "config", "core", "output"},
     "pmtelemetryd": {"core", "output", "telemetry", "http"},

@@ -92,3 +92,20 @@ def udp_payloads(path, port):
         source = ipaddress.ip_address(packet[8:24] if six else packet[12:16])
         size = struct.unpack_from("!H", packet, head + 4)[0]
         yield str(source), packet[head + 8:head + size]
+
+
+SYN, FIN, ACK = 2, 1, 16
+
+
+def tcp_connection(data, src="192.0.2.50", dst="192.0.2.99", sport=40000, dport=1790, seq=1000, start_us=1_700_000_000_000_000, size=700,
+                   step_us=1000, whole=True):
+    """One direction of a connection as (time in µs, frame) pairs; `whole`: with its begin and its end."""
+    def frame(flags, seq, payload=b""):
+        return ether(ip(src, dst, 6, struct.pack("!HHIIBBHHH", sport, dport, seq & 0xffffffff, 1, 5 << 4, flags, 1024, 0, 0) + payload))
+
+    frames = [frame(SYN, seq)] if whole else []
+    for at in range(0, len(data), size):
+        frames.append(frame(ACK, seq + 1 + at, data[at:at + size]))
+    if whole:
+        frames.append(frame(FIN | ACK, seq + 1 + len(data)))
+    return [(start_us + i * step_us, f) for i, f in enumerate(frames)]

@@ -38,3 +38,7 @@ tests_unit_tpacket_test_SOURCES = tests/unit/tpacket_test.c
 tests_unit_tpacket_test_LDADD = libpacket.a libcore.a libconfig.a libbase.a $(TEST_LIBS)
 tests_unit_ifaces_test_SOURCES = tests/unit/ifaces_test.c src/pmacctd/ifaces.c
 tests_unit_ifaces_test_LDADD = libpacket.a libcore.a libconfig.a libbase.a $(TEST_LIBS)
+check_PROGRAMS += tests/unit/tcp_streams_test
+TESTS += tests/unit/tcp_streams_test
+tests_unit_tcp_streams_test_SOURCES = tests/unit/tcp_streams_test.c
+tests_unit_tcp_streams_test_LDADD = libpacket.a libcore.a libconfig.a libbase.a $(TEST_LIBS)

@@ -3,7 +3,7 @@
 routing_tests = tests/unit/roa_test tests/unit/routing_test tests/unit/rtr_test
 check_PROGRAMS += $(routing_tests)
 TESTS += $(routing_tests)
-ROUTING_ARCHIVES = librouting.a librpki.a libbmp.a libbgp.a librib.a liboutput.a libformat.a libcore.a libconfig.a libbase.a
+ROUTING_ARCHIVES = librouting.a librpki.a libbmp.a libbgp.a librib.a liboutput.a libformat.a libpacket.a libcore.a libconfig.a libbase.a
 tests_unit_roa_test_SOURCES = tests/unit/roa_test.c
 tests_unit_roa_test_LDADD = librpki.a libbase.a $(TEST_LIBS)
 tests_unit_routing_test_SOURCES = tests/unit/routing_test.c
