@@ -43,6 +43,11 @@ class Registry:
                 registry.subjects[words[2]] = registry.schemas.index(text) + 1
                 return self.answer(200, {"guid": "x", "version": 1, "id": registry.schemas.index(text) + 1})
 
+            def do_GET(self):
+                number = self.path.rpartition("/")[2]
+                assert self.path == f"/schemas/ids/{number}", self.path
+                return self.answer(200, {"schema": registry.schemas[int(number) - 1]})
+
             def log_message(self, *words):
                 pass
 
