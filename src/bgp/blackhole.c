@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/cursor.h"
+#include "bgp/dump.h"
 
 enum { COMMUNITIES_MAX = 64 };
 
@@ -14,9 +15,11 @@ struct bgp_blackholes {
     struct bgp_service *b;
     uint32_t community[COMMUNITIES_MAX];
     unsigned n;
-    struct msglog *m;
+    struct msglog *m; /* NULL: dumps alone are asked for */
     struct bgp_lines lines;
     uint64_t told;
+    uint32_t asked; /* the set that bgp_blackholes_has looked at last, and what it found */
+    bool found;
 };
 
 /* ---- configuration */
@@ -65,6 +68,12 @@ static int read_list(const char *text, uint32_t *out)
     return n;
 }
 
+static bool told_or_dumped(const struct config *c)
+{
+    const struct msglog_conf mc = conf_of(c);
+    return msglog_wanted(&mc) || bgp_dump_wanted(c, BGP_DUMP_BLACKHOLES);
+}
+
 int bgp_blackholes_check(const struct service *s, struct err *e)
 {
     uint32_t list[COMMUNITIES_MAX];
@@ -76,16 +85,18 @@ int bgp_blackholes_check(const struct service *s, struct err *e)
             "%s: bgp_blackhole_stdcomm_list: communities such as 65535:666, separated by commas, are "
             "expected, %d at most",
             config_where(s->set, "bgp_blackhole_stdcomm_list", NULL, where, sizeof(where)), COMMUNITIES_MAX);
-    if (msglog_wanted(&mc) && !s->c->bgp_blackhole_list)
-        return err_set(e, ERR_CONFIG,
-                       "bgp_blackhole_msglog_*: bgp_blackhole_stdcomm_list has to say what a blackhole is");
+    if (told_or_dumped(s->c) && !s->c->bgp_blackhole_list)
+        return err_set(
+            e, ERR_CONFIG,
+            "bgp_blackhole_msglog_*, bgp_blackhole_dump_*: bgp_blackhole_stdcomm_list has to say what "
+            "a blackhole is");
     return bgp_check_stream(s, &mc, e);
 }
 
 int bgp_blackholes_start(struct bgp_service *b, struct bgp_blackholes **out, struct err *e)
 {
     const struct msglog_conf mc = conf_of(b->c);
-    if (!b->c->bgp_blackhole_list || !msglog_wanted(&mc))
+    if (!b->c->bgp_blackhole_list || !told_or_dumped(b->c))
         return 0;
     struct bgp_blackholes *h = *out = calloc(1, sizeof(*h));
     if (!h)
@@ -95,6 +106,9 @@ int bgp_blackholes_start(struct bgp_service *b, struct bgp_blackholes **out, str
     if (bgp_lines_init(&h->lines, b->c, rib_pool(b->rib), b->tags, mc.kafka.topic || mc.amqp.routing_key,
                        e) == -1)
         return -1;
+    bgp_lines_roas(&h->lines, bgp_service_roas(b), b->rib);
+    if (!msglog_wanted(&mc))
+        return 0;
     h->m = msglog_open(&mc, b->log, e);
     return h->m ? 0 : -1;
 }
@@ -116,14 +130,29 @@ static bool is_black(const struct bgp_blackholes *h, uint32_t attrs)
     return false;
 }
 
+bool bgp_blackholes_has(struct bgp_blackholes *h, uint32_t attrs)
+{
+    if (h && h->asked != attrs) {
+        h->found = is_black(h, attrs);
+        h->asked = attrs;
+    }
+    return h && h->found;
+}
+
+void bgp_blackholes_begin(struct bgp_blackholes *h)
+{
+    if (h)
+        h->asked = 0;
+}
+
 void bgp_blackholes_route(struct bgp_blackholes *h, struct bgp_peer *p, const struct rib_key *k,
                           struct rib_octets labels, uint32_t attrs, uint32_t was, bool deleted)
 {
     const struct msglog_topic topic = { .peer_src_ip = &p->s.addr,
                                         .peer_src_port = p->s.port,
                                         .peer_as = p->s.as };
-    const bool now = h && is_black(h, attrs);
-    if (!h || (!now && !is_black(h, was)))
+    const bool now = h && h->m && is_black(h, attrs);
+    if (!h || !h->m || (!now && !is_black(h, was)))
         return;
     if (!p->head.len)
         bgp_lines_head(&h->lines, p);
@@ -140,25 +169,25 @@ void bgp_blackholes_route(struct bgp_blackholes *h, struct bgp_peer *p, const st
 
 void bgp_blackholes_flush(struct bgp_blackholes *h)
 {
-    if (h)
+    if (h && h->m)
         msglog_flush(h->m);
 }
 
 void bgp_blackholes_tick(struct bgp_blackholes *h)
 {
-    if (h)
+    if (h && h->m)
         msglog_tick(h->m, clock_mono_us());
 }
 
 void bgp_blackholes_reopen(struct bgp_blackholes *h)
 {
-    if (h)
+    if (h && h->m)
         msglog_reopen(h->m);
 }
 
 void bgp_blackholes_stats(struct bgp_blackholes *h)
 {
-    if (!h)
+    if (!h || !h->m)
         return;
     log_notice(h->b->log, "stats [BGP] blackholes told=%" PRIu64, h->told);
     msglog_stats(h->m, "BGP");
@@ -168,7 +197,8 @@ void bgp_blackholes_free(struct bgp_blackholes *h)
 {
     if (!h)
         return;
-    msglog_close(h->m);
+    if (h->m)
+        msglog_close(h->m);
     bgp_lines_free(&h->lines);
     free(h);
 }

@@ -18,6 +18,10 @@ int bgp_blackholes_start(struct bgp_service *b, struct bgp_blackholes **h, struc
 void bgp_blackholes_route(struct bgp_blackholes *h, struct bgp_peer *p, const struct rib_key *k,
                           struct rib_octets labels, uint32_t attrs, uint32_t was, bool deleted);
 /* After a batch; each second; SIGHUP; SIGUSR1. All take NULL. */
+/* Is a route with these attributes one? For dumps: the answer is kept until the next `begin`, since numbers
+ * of sets are given out again. */
+bool bgp_blackholes_has(struct bgp_blackholes *h, uint32_t attrs);
+void bgp_blackholes_begin(struct bgp_blackholes *h);
 void bgp_blackholes_flush(struct bgp_blackholes *h);
 void bgp_blackholes_tick(struct bgp_blackholes *h);
 void bgp_blackholes_reopen(struct bgp_blackholes *h);

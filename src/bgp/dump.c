@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Table dumps. One at a time, neighbour after neighbour, some routes each turn of the loop. Called by
- * service.c. */
+/* Dumps of tables and of blackholes. Of each one at a time, neighbour after neighbour, some routes each turn
+ * of the loop. Called by service.c. */
 #include "bgp/dump.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "base/hash.h"
+#include "bgp/blackhole.h"
 
 enum { SLICE = 400 }; /* routes: well under a millisecond */
 
 struct bgp_dump {
     struct bgp_service *b;
-    const char *latest;
+    enum bgp_dump_kind kind;
+    const char *what, *name; /* in messages; the prefix of its keys */
+    const char *file, *latest;
     int period_s;
     unsigned slots, slot;
     struct msglog *m;
@@ -48,12 +51,49 @@ static struct msglog_conf conf_of(const struct config *c)
     };
 }
 
+/* What is not its own is that of the tables' dumps. */
+static struct msglog_conf blackholes_of(const struct config *c)
+{
+    struct msglog_conf mc = conf_of(c);
+    mc.name = "bgp_blackhole_dump";
+    mc.file.path = c->bgp_blackhole_dump_file;
+    mc.amqp.routing_key = c->bgp_blackhole_dump_routing_key;
+    mc.kafka.topic = c->bgp_blackhole_dump_topic;
+    return mc;
+}
+
+static const struct {
+    const char *what;
+    struct msglog_conf (*conf)(const struct config *c);
+    size_t latest; /* member of struct config */
+} kinds[BGP_DUMPS] = {
+    [BGP_DUMP_TABLES] = { "tables", conf_of, offsetof(struct config, bgp_dump_latest_file) },
+    [BGP_DUMP_BLACKHOLES] = { "blackholes", blackholes_of,
+                              offsetof(struct config, bgp_blackhole_dump_latest_file) },
+};
+
+static const char *latest_of(const struct config *c, enum bgp_dump_kind kind)
+{
+    const char *path;
+    memcpy(&path, (const char *)c + kinds[kind].latest, sizeof(path));
+    return path;
+}
+
+bool bgp_dump_wanted(const struct config *c, enum bgp_dump_kind kind)
+{
+    const struct msglog_conf mc = kinds[kind].conf(c);
+    return msglog_wanted(&mc);
+}
+
 int bgp_dump_check(const struct service *s, struct err *e)
 {
-    const struct msglog_conf mc = conf_of(s->c);
-    if (s->c->bgp_dump_latest_file && msglog_check_name(s->c->bgp_dump_latest_file, e) == -1)
-        return -1;
-    return bgp_check_stream(s, &mc, e);
+    for (unsigned i = 0; i < BGP_DUMPS; i++) {
+        const struct msglog_conf mc = kinds[i].conf(s->c);
+        const char *latest = latest_of(s->c, (enum bgp_dump_kind)i);
+        if ((latest && msglog_check_name(latest, e) == -1) || bgp_check_stream(s, &mc, e) == -1)
+            return -1;
+    }
+    return 0;
 }
 
 /* ---- lines */
@@ -63,12 +103,14 @@ static void put_line(struct bgp_dump *d, struct bgp_peer *p)
     if (d->lines.line.failed)
         d->lines_lost++;
     else
-        (void)msglog_put(d->m, p->dump_target, d->lines.line.p, d->lines.line.len);
+        (void)msglog_put(d->m, p->dump[d->kind].target, d->lines.line.p, d->lines.line.len);
 }
 
 static bool on_route(void *arg, const struct rib_key *k, const struct rib_route *r)
 {
     struct bgp_dump *d = arg;
+    if (d->kind == BGP_DUMP_BLACKHOLES && !bgp_blackholes_has(d->b->blackholes, r->attrs))
+        return true;
     bgp_lines_dump_route(&d->lines, d->peer, d->seq, k, r);
     put_line(d, d->peer);
     d->entries++;
@@ -84,9 +126,9 @@ static void begin_peer(struct bgp_dump *d, struct bgp_peer *p)
     d->place = (struct rib_place){ 0 };
     d->entries = 0;
     d->seq = d->b->lines.seq++;
-    p->dump_turn = d->turn;
-    if (!p->dump_target)
-        p->dump_target = msglog_target_new(d->m, &topic);
+    p->dump[d->kind].turn = d->turn;
+    if (!p->dump[d->kind].target)
+        p->dump[d->kind].target = msglog_target_new(d->m, &topic);
     if (!p->head.len)
         bgp_lines_head(&d->lines, p);
     bgp_lines_dump_init(&d->lines, p, d->seq, d->period_s);
@@ -100,8 +142,8 @@ static void end_peer(struct bgp_dump *d)
     rib_peer_routes(d->b->rib, p->rib, &tables);
     bgp_lines_dump_close(&d->lines, p, d->seq, d->entries, tables);
     put_line(d, p);
-    if (d->b->c->bgp_dump_file && strchr(d->b->c->bgp_dump_file, '$'))
-        msglog_finish(d->m, p->dump_target, d->latest);
+    if (d->file && strchr(d->file, '$'))
+        msglog_finish(d->m, p->dump[d->kind].target, d->latest);
     d->all_entries += d->entries;
     d->all_tables += tables;
     d->dumped++;
@@ -118,7 +160,7 @@ static unsigned slot_of(const struct bgp_dump *d, const struct bgp_peer *p)
 static struct bgp_peer *next_peer(const struct bgp_dump *d)
 {
     struct bgp_peer *p = d->b->peers.first;
-    while (p && (!p->rib || p->dump_turn == d->turn || slot_of(d, p) != d->slot))
+    while (p && (!p->rib || p->dump[d->kind].turn == d->turn || slot_of(d, p) != d->slot))
         p = p->next;
     return p;
 }
@@ -126,7 +168,7 @@ static struct bgp_peer *next_peer(const struct bgp_dump *d)
 /* A file that all share is complete when the last of them is. */
 static void finish_file(struct bgp_dump *d)
 {
-    if (d->b->c->bgp_dump_file && !strchr(d->b->c->bgp_dump_file, '$'))
+    if (d->file && !strchr(d->file, '$'))
         msglog_finish(d->m, d->last, d->latest);
 }
 
@@ -135,8 +177,8 @@ static void end_dump(struct bgp_dump *d)
     const long long us = clock_mono_us() - d->began_us;
     finish_file(d);
     for (struct bgp_peer *p = d->b->peers.first; p; p = p->next) {
-        msglog_target_free(d->m, p->dump_target);
-        p->dump_target = NULL;
+        msglog_target_free(d->m, p->dump[d->kind].target);
+        p->dump[d->kind].target = NULL;
     }
     msglog_target_free(d->m, d->last);
     d->last = NULL;
@@ -144,8 +186,8 @@ static void end_dump(struct bgp_dump *d)
     d->running = false;
     uv_idle_stop(&d->work);
     log_info(d->b->log,
-             "*** Dumping BGP tables - END (PID: %d RID: 1 TABLES: %u ENTRIES: %" PRIu64 " ET: %lld) ***",
-             (int)getpid(), d->all_tables, d->all_entries, us / US_PER_S);
+             "*** Dumping BGP %s - END (PID: %d RID: 1 TABLES: %u ENTRIES: %" PRIu64 " ET: %lld) ***",
+             d->what, (int)getpid(), d->all_tables, d->all_entries, us / US_PER_S);
 }
 
 static bool has_room(struct bgp_dump *d)
@@ -163,6 +205,7 @@ static void on_work(uv_idle_t *i)
     if (!has_room(d))
         return;
     bgp_lines_time(&d->lines, d->at_us, false);
+    bgp_blackholes_begin(d->b->blackholes);
     if (!d->peer) {
         struct bgp_peer *p = next_peer(d);
         if (!p) {
@@ -193,8 +236,8 @@ static void begin_dump(struct bgp_dump *d, int64_t at_us)
     msglog_set_time(d->m, at_us);
     d->last = msglog_target_new(d->m, &(struct msglog_topic){ 0 });
     if (d->slots > 1)
-        log_info(d->b->log, "*** Dumping BGP tables - SLOT %u / %u ***", d->slot + 1, d->slots);
-    log_info(d->b->log, "*** Dumping BGP tables - START (PID: %d RID: 1) ***", (int)getpid());
+        log_info(d->b->log, "*** Dumping BGP %s - SLOT %u / %u ***", d->what, d->slot + 1, d->slots);
+    log_info(d->b->log, "*** Dumping BGP %s - START (PID: %d RID: 1) ***", d->what, (int)getpid());
     uv_idle_start(&d->work, on_work);
 }
 
@@ -251,7 +294,7 @@ void bgp_dump_tick(struct bgp_dump *d)
 static int open_all(struct bgp_dump *d, struct err *e)
 {
     const struct config *c = d->b->c;
-    struct msglog_conf mc = conf_of(c);
+    struct msglog_conf mc = kinds[d->kind].conf(c);
     mc.has_room = notify_room;
     mc.room_arg = d;
     uv_timer_init(d->b->io.loop, &d->timer);
@@ -261,25 +304,31 @@ static int open_all(struct bgp_dump *d, struct err *e)
     if (bgp_lines_init(&d->lines, c, rib_pool(d->b->rib), d->b->tags, mc.kafka.topic || mc.amqp.routing_key,
                        e) == -1)
         return -1;
+    bgp_lines_roas(&d->lines, bgp_service_roas(d->b), d->b->rib);
     d->m = msglog_open(&mc, d->b->log, e);
     return d->m ? 0 : -1;
 }
 
-int bgp_dump_start(struct bgp_service *b, struct bgp_dump **out, struct err *e)
+int bgp_dump_start(struct bgp_service *b, enum bgp_dump_kind kind, struct bgp_dump **out, struct err *e)
 {
     const struct config *c = b->c;
-    const struct msglog_conf mc = conf_of(c);
+    const struct msglog_conf mc = kinds[kind].conf(c);
     if (!msglog_wanted(&mc))
         return 0;
     if (!c->bgp_dump_refresh_time) {
-        log_warn(b->log, "bgp_table_dump_refresh_time is not set: there are no dumps of the BGP tables");
+        log_warn(b->log, "bgp_table_dump_refresh_time is not set: there are no dumps of the BGP %s",
+                 kinds[kind].what);
         return 0;
     }
     struct bgp_dump *d = *out = calloc(1, sizeof(*d));
     if (!d)
         return err_sys(e, "no memory for dumps");
     d->b = b;
-    d->latest = c->bgp_dump_latest_file;
+    d->kind = kind;
+    d->what = kinds[kind].what;
+    d->name = mc.name;
+    d->file = mc.file.path;
+    d->latest = latest_of(c, kind);
     d->period_s = c->bgp_dump_refresh_time;
     d->slots =
         c->bgp_dump_time_slots < d->period_s ? (unsigned)c->bgp_dump_time_slots : (unsigned)d->period_s;
@@ -299,8 +348,8 @@ void bgp_dump_forget(struct bgp_dump *d, struct bgp_peer *p)
         bgp_lines_time(&d->lines, d->at_us, false);
         end_peer(d);
     }
-    msglog_target_free(d->m, p->dump_target);
-    p->dump_target = NULL;
+    msglog_target_free(d->m, p->dump[d->kind].target);
+    p->dump[d->kind].target = NULL;
 }
 
 void bgp_dump_stats(const struct bgp_dump *d)
@@ -308,9 +357,9 @@ void bgp_dump_stats(const struct bgp_dump *d)
     if (!d)
         return;
     log_notice(d->b->log,
-               "stats [BGP] bgp_table_dump dumps=%" PRIu64 " skipped=%" PRIu64 " neighbours=%" PRIu64
+               "stats [BGP] %s dumps=%" PRIu64 " skipped=%" PRIu64 " neighbours=%" PRIu64
                " running=%d lines_lost=%" PRIu64,
-               d->turn, d->skipped, d->dumped, d->running, d->lines_lost);
+               d->name, d->turn, d->skipped, d->dumped, d->running, d->lines_lost);
     msglog_stats(d->m, "BGP");
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Table dumps (bgp_table_dump_*): each period all neighbours' routes, as they are in the RIB, go to a file,
- * to Kafka or to RabbitMQ. Done in slices of the loop, so that sessions go on meanwhile. */
+/* Dumps: each period all neighbours' routes, as they are in the RIB, go to a file, to Kafka or to RabbitMQ
+ * (bgp_table_dump_*); those of blackholes by themselves (bgp_blackhole_dump_*). Done in slices of the loop,
+ * so that sessions go on meanwhile. */
 #ifndef BGP_DUMP_H
 #define BGP_DUMP_H
 
@@ -11,8 +12,11 @@ struct bgp_dump;
 /* Rules of the keys. */
 int bgp_dump_check(const struct service *s, struct err *e);
 
+/* Do the keys ask for it? */
+bool bgp_dump_wanted(const struct config *c, enum bgp_dump_kind kind);
+
 /* In the service's thread. *d NULL: no dumps are asked for. -1: e. */
-int bgp_dump_start(struct bgp_service *b, struct bgp_dump **d, struct err *e);
+int bgp_dump_start(struct bgp_service *b, enum bgp_dump_kind kind, struct bgp_dump **d, struct err *e);
 /* A neighbour's session is over: its dump is, too. Before its routes go. */
 void bgp_dump_forget(struct bgp_dump *d, struct bgp_peer *p);
 void bgp_dump_tick(struct bgp_dump *d); /* each second */

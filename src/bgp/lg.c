@@ -373,6 +373,7 @@ int bgp_lg_start(struct bgp_lg *lg, struct err *e)
     watch(lg, lg->zap, &lg->zap_poll);
     uv_prepare_init(lg->b->io.loop, &lg->again);
     lg->again.data = lg;
+    bgp_lines_roas(&lg->lines, bgp_service_roas(lg->b), lg->b->rib);
     uv_prepare_start(&lg->again, on_again);
     lg->started = true;
     return 0;

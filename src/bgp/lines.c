@@ -49,6 +49,12 @@ void bgp_lines_free(struct bgp_lines *l)
     strbuf_free(&l->tail);
 }
 
+void bgp_lines_roas(struct bgp_lines *l, const struct roa_view *v, struct rib *rib)
+{
+    l->roas = v;
+    l->rib = rib;
+}
+
 void bgp_lines_time(struct bgp_lines *l, int64_t at_us, bool fraction)
 {
     l->stamp_len = time_text(at_us, &l->time_style, fraction, &l->times, l->stamp);
@@ -77,6 +83,8 @@ void bgp_lines_head(struct bgp_lines *l, struct bgp_peer *p)
     if (peertags_by_peer(l->tags)) {
         const struct peertag t = peertags_find(l->tags, &p->s.addr, NULL, 0);
         put_tag(l, &p->head, &t);
+        if (l->labels)
+            p->unlisted = !label_filter_match(l->labels, &t.label);
     }
     l->attrs_id = 0;
     l->tag_of = NULL;
@@ -91,6 +99,7 @@ static void tag_of_set(struct bgp_lines *l, const struct bgp_peer *p, const stru
     const struct peertag t =
         peertags_find(l->tags, &p->s.addr, l->comms.len ? l->comms.p : NULL, l->comms.len);
     put_tag(l, &l->tag, &t);
+    l->set_unwanted = l->labels && !label_filter_match(l->labels, &t.label);
     l->tag_of = p;
 }
 
@@ -107,10 +116,12 @@ static void put_head(struct bgp_lines *l, const struct bgp_peer *p, const struct
 {
     if (p->head.len)
         strbuf_add(&l->line, p->head.p, p->head.len);
+    l->unwanted = l->labels && p->unlisted;
     if (peertags_by_peer(l->tags))
         return;
     if (l->tag_of != p || a)
         tag_of_set(l, p, a);
+    l->unwanted = l->set_unwanted;
     if (l->tag.len)
         strbuf_add(&l->line, l->tag.p, l->tag.len);
 }
@@ -135,13 +146,28 @@ static void take_attrs(struct bgp_lines *l, const struct bgp_peer *p, uint32_t i
     strbuf_clear(&l->attrs);
     bgp_attrs_json(&l->attrs, &a, &l->style);
     l->attrs_id = id;
+    if (l->roas)
+        l->origin = roa_origin_of(a.as_path, 0);
     if (!peertags_by_peer(l->tags))
         tag_of_set(l, p, &a);
 }
 
-static void put_route(struct bgp_lines *l, const struct rib_key *k, struct rib_octets labels)
+/* `around`: an invalid one is looked at in its table. */
+static char roa_of(const struct bgp_lines *l, const struct bgp_peer *p, const struct rib_key *k, bool around)
 {
-    bgp_route_json(&l->line, k, labels, l->attrs.p, l->attrs.len, 0);
+    if (!l->roas || k->nlri.len)
+        return 0;
+    const struct roa_origin o = { .as = l->origin.as ? l->origin.as : p->s.as, .none = l->origin.none };
+    enum roa_state s = roa_of_route(l->roas, k, &o);
+    if (s == ROA_INVALID && around && p->rib)
+        s = roa_overlap(l->roas, l->rib, p->rib, k, p->s.as);
+    return roa_letter(s);
+}
+
+static void put_route(struct bgp_lines *l, const struct bgp_peer *p, const struct rib_key *k,
+                      struct rib_octets labels, bool around)
+{
+    bgp_route_json(&l->line, k, labels, l->attrs.p, l->attrs.len, roa_of(l, p, k, around));
 }
 
 /* ---- lines */
@@ -167,7 +193,7 @@ void bgp_lines_route(struct bgp_lines *l, const struct bgp_peer *p, const char *
     put_stamp(l);
     put_head(l, p, NULL);
     strbuf_lit(&l->line, ", \"event_type\": \"log\"");
-    put_route(l, k, labels);
+    put_route(l, p, k, labels, false);
     put_tail(l);
 }
 
@@ -215,7 +241,7 @@ void bgp_lines_dump_route(struct bgp_lines *l, const struct bgp_peer *p, uint64_
     put_stamp(l);
     put_head(l, p, NULL);
     strbuf_lit(&l->line, ", \"event_type\": \"dump\"");
-    put_route(l, k, (struct rib_octets){ r->labels, r->labels_len });
+    put_route(l, p, k, (struct rib_octets){ r->labels, r->labels_len }, true);
     put_tail(l);
 }
 
@@ -240,6 +266,6 @@ void bgp_lines_lg(struct bgp_lines *l, const struct bgp_peer *p, const struct ri
         l->line.len += addr_text(&p->s.addr, l->line.p + l->line.len);
     strbuf_char(&l->line, '"');
     json_word(&l->line, "event_type", "lglass");
-    put_route(l, k, (struct rib_octets){ r->labels, r->labels_len });
+    put_route(l, p, k, (struct rib_octets){ r->labels, r->labels_len }, true);
     put_tail(l);
 }

@@ -8,18 +8,26 @@
 #include "bgp/peer.h"
 #include "bgp/route_json.h"
 #include "config/config.h"
+#include "core/filter.h"
 #include "core/peertags.h"
 #include "rib/rib.h"
+#include "rpki/route.h"
 
 struct bgp_lines {
     const struct config *c;
     struct rib_pool *pool;
-    struct peertags *tags; /* NULL: none */
-    struct strbuf line;    /* the one that was made last */
+    struct peertags *tags;       /* NULL: none */
+    struct label_filter *labels; /* whose lines are wanted, NULL: all */
+    bool unwanted;               /* the line that was made last is not */
+    bool set_unwanted;           /* the set's are not; of maps that look at communities */
+    const struct roa_view *roas; /* NULL: routes are shown without their RPKI state */
+    struct rib *rib;             /* with roas: where dumps look for what is around a route */
+    struct strbuf line;          /* the one that was made last */
     /* the set of attributes that came last: its text, and the tag that goes with it */
     uint32_t attrs_id; /* 0: none */
     struct strbuf attrs, tag, comms;
     const struct bgp_peer *tag_of;
+    struct roa_origin origin; /* of that set; as 0 without `none`: it has no path */
     struct bgp_json_style style;
     struct time_style time_style;
     struct time_cache times;
@@ -33,6 +41,10 @@ struct bgp_lines {
 int bgp_lines_init(struct bgp_lines *l, const struct config *c, struct rib_pool *pool, struct peertags *tags,
                    bool with_writer, struct err *e);
 void bgp_lines_free(struct bgp_lines *l);
+
+/* Routes get the member roa from now on, where v is not NULL: of dumps and the looking glass with what is
+ * around them in the table. */
+void bgp_lines_roas(struct bgp_lines *l, const struct roa_view *v, struct rib *rib);
 
 /* Lines have this time from now on. */
 void bgp_lines_time(struct bgp_lines *l, int64_t at_us, bool fraction);

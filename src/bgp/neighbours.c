@@ -20,7 +20,9 @@ static struct bgp_peer *peer_of(struct bgp_session *s) { return (struct bgp_peer
 
 static void put_line(struct bgp_service *b, struct bgp_peer *p)
 {
-    if (b->lines.line.failed)
+    if (b->lines.unwanted)
+        b->lines.seq--; /* numbers of the log have no gaps */
+    else if (b->lines.line.failed)
         b->lines_lost++;
     else if (ha_holds(b->ha))
         ha_keep(b->ha,
@@ -180,6 +182,12 @@ static void remove_routes(struct bgp_service *b, struct bgp_peer *p)
     bgp_service_tend(b);
 }
 
+static void forget_dumps(struct bgp_service *b, struct bgp_peer *p)
+{
+    for (unsigned i = 0; i < BGP_DUMPS; i++)
+        bgp_dump_forget(b->dump[i], p);
+}
+
 /* ---- graceful restart: the routes of a lost session stay, stale, until its heir has told all of his or the
  * time is up (RFC 4724 §4.2) */
 
@@ -313,6 +321,7 @@ static int on_update(struct bgp_session *s, const uint8_t *msg, size_t len, stru
     struct taking t = { .b = p->owner, .p = p };
     if (!p->rib)
         return 0;
+    roa_view_renew(&p->owner->roas);
     if (p->owner->msglog)
         bgp_lines_time(&p->owner->lines, clock_wall_us(), true);
     const int rc = bgp_update_parse(msg, len, &s->caps, &taking_ops, &t, e);
@@ -405,7 +414,7 @@ static void on_closed(struct bgp_session *s, enum bgp_end end)
     struct bgp_peer *p = peer_of(s);
     struct bgp_service *b = p->owner;
     bgp_peers_remove(&b->peers, p);
-    bgp_dump_forget(b->dump, p);
+    forget_dumps(b, p);
     forget_heir(b, p);
     p->over = true;
     b->neighbors_changed = true;
@@ -470,7 +479,7 @@ static int settle_collision(struct bgp_service *b, struct bgp_peer *old)
     log_info(b->log, "[%s] Replenishing stale connection by peer.", old->s.name);
     if (alive && old->s.restart && old->s.restart_s && old->rib) {
         bgp_peers_remove(&b->peers, old);
-        bgp_dump_forget(b->dump, old);
+        forget_dumps(b, old);
         keep_stale(b, old);
     }
     bgp_session_cease(&old->s, CEASE_COLLISION, NULL);

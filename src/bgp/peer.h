@@ -7,21 +7,27 @@
 #include "bgp/session.h"
 #include "output/msglog.h"
 
+enum bgp_dump_kind { BGP_DUMP_TABLES, BGP_DUMP_BLACKHOLES, BGP_DUMPS };
+
 struct bgp_peer {
     struct bgp_session s;
     struct bgp_service *owner;
-    uint32_t rib;          /* number in the RIB, 0: none yet, or no more */
-    bool over;             /* its session is; what is left are routes */
-    bool handles_gone;     /* of the session */
-    bool told;             /* log_init has been written */
-    bool stale;            /* kept for graceful restart */
+    uint32_t rib;      /* number in the RIB, 0: none yet, or no more */
+    bool over;         /* its session is; what is left are routes */
+    bool handles_gone; /* of the session */
+    bool told;         /* log_init has been written */
+    bool unlisted;     /* bgp_daemon_msglog_label_filter does not want it; of maps that look at peers alone */
+    bool stale;        /* kept for graceful restart */
     struct bgp_peer *heir; /* the session that takes over from a stale one; NULL: none so far */
     uint64_t heir_eors;    /* families whose routes the heir has told all of */
     uint64_t stale_until_ms;
     uint64_t announced, withdrawn, unknown_withdrawn, lost; /* lost: no memory for a route */
     struct strbuf head; /* of lines: , "peer_ip_src": ... with the tag, where the map looks at peers alone */
-    struct msglog_target *log_target, *dump_target;
-    uint64_t dump_turn;           /* number of the dump that it was last in */
+    struct msglog_target *log_target;
+    struct {
+        struct msglog_target *target;
+        uint64_t turn; /* number of the dump that it was last in */
+    } dump[BGP_DUMPS];
     struct bgp_peer *prev, *next; /* among all whose session lives */
     struct bgp_peer *next_of_addr, *next_of_id;
     struct bgp_peer *next_stale; /* in one of the service's lists of those without session */

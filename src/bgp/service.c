@@ -56,7 +56,7 @@ static int check_xconnects(const struct service *s, struct err *e)
     if (!c->bgp_xconnect_map || !s->alone)
         return 0;
     const struct msglog_conf mc = log_conf(c);
-    if (msglog_wanted(&mc) || c->bgp_dump_file || c->bgp_dump_kafka.topic || c->bgp_dump_amqp.routing_key)
+    if (msglog_wanted(&mc) || bgp_dump_wanted(c, BGP_DUMP_TABLES) || bgp_dump_wanted(c, BGP_DUMP_BLACKHOLES))
         return err_set(e, ERR_CONFIG,
                        "bgp_daemon_xconnect_map: a daemon with cross connects has neither message log "
                        "(bgp_daemon_msglog_*) nor dumps (bgp_table_dump_*)");
@@ -65,9 +65,27 @@ static int check_xconnects(const struct service *s, struct err *e)
     return x ? 0 : -1;
 }
 
+/* A filter of labels is a list; *l NULL: there is none. -1: e, with the key. */
+static int read_labels(const struct service *s, struct label_filter **l, struct err *e)
+{
+    const char *text = s->c->bgp_msglog_label_filter;
+    struct err why = { 0 };
+    char where[256];
+    *l = text ? label_filter_parse(text, &why) : NULL;
+    if (!text || *l)
+        return 0;
+    return err_set(e, why.code, "%s: bgp_daemon_msglog_label_filter: %s",
+                   config_where(s->set, "bgp_daemon_msglog_label_filter", NULL, where, sizeof(where)),
+                   why.text);
+}
+
 static int check(const struct service *s, struct err *e)
 {
     const struct msglog_conf mc = log_conf(s->c);
+    struct label_filter *labels;
+    if (read_labels(s, &labels, e) == -1)
+        return -1;
+    label_filter_free(labels);
     if (ha_check(s->set, s->c, e) == -1 || bgp_check_stream(s, &mc, e) == -1 || bgp_dump_check(s, e) == -1 ||
         bgp_lg_check(s, e) == -1 || bgp_blackholes_check(s, e) == -1 || bgp_tablefiles_check(s, e) == -1 ||
         writer_id_check(s->c->writer_id_string, e) == -1)
@@ -137,10 +155,17 @@ static int service_open(struct service *s, struct err *e)
     if (bgp_lines_init(&b->lines, b->c, rib_pool(b->rib), b->tags, mc.kafka.topic || mc.amqp.routing_key,
                        e) == -1)
         return -1;
+    if (read_labels(s, &b->lines.labels, e) == -1)
+        return -1;
     if (b->c->bgp_xconnect_map && s->alone &&
         !(b->xconnects = bgp_xconnects_load(b->c->bgp_xconnect_map, b->log, e)))
         return -1;
     return bgp_lg_open(b, &b->lg, e) == -1 ? -1 : open_listener(b, e);
+}
+
+const struct roa_view *bgp_service_roas(const struct bgp_service *b)
+{
+    return b->roas.rpki ? &b->roas : NULL;
 }
 
 struct rib *bgp_service_rib(const struct service *s) { return ((const struct bgp_service *)s->state)->rib; }
@@ -256,11 +281,13 @@ static void on_tick(uv_timer_t *t)
 {
     struct bgp_service *b = t->data;
     bgp_neighbours_tick(b);
+    roa_view_renew(&b->roas);
     if (b->msglog)
         msglog_tick(b->msglog, clock_mono_us());
     go_on(b);
     bgp_service_tend(b); /* readers have moved on, or wait for what is made for them */
-    bgp_dump_tick(b->dump);
+    for (unsigned i = 0; i < BGP_DUMPS; i++)
+        bgp_dump_tick(b->dump[i]);
     bgp_blackholes_tick(b->blackholes);
     take_tags(b);
     if (b->neighbors_changed && b->c->bgp_neighbors_file)
@@ -277,10 +304,14 @@ static int service_start(struct service *s, struct err *e)
     uv_timer_init(s->loop, &b->tick);
     uv_idle_init(s->loop, &b->tend);
     b->has_room.data = b->tick.data = b->tend.data = b;
+    roa_view_open(&b->roas, service_beside(s, rpki_service.name));
+    bgp_lines_roas(&b->lines, bgp_service_roas(b), b->rib);
     if (msglog_wanted(&mc) && !(b->msglog = msglog_open(&mc, b->log, e)))
         return -1;
-    if (open_ha(b, e) == -1 || bgp_dump_start(b, &b->dump, e) == -1 ||
-        bgp_tablefiles_start(b, &b->files, e) == -1 || bgp_lg_start(b->lg, e) == -1 ||
+    for (unsigned i = 0; i < BGP_DUMPS; i++)
+        if (bgp_dump_start(b, (enum bgp_dump_kind)i, &b->dump[i], e) == -1)
+            return -1;
+    if (open_ha(b, e) == -1 || bgp_tablefiles_start(b, &b->files, e) == -1 || bgp_lg_start(b->lg, e) == -1 ||
         bgp_blackholes_start(b, &b->blackholes, e) == -1)
         return -1;
     bgp_restore(b);
@@ -296,7 +327,8 @@ static void service_stop(struct service *s)
     snprintf(text, sizeof(text), "%s is shutting down", s->daemon);
     bgp_listener_stop(b->listener);
     bgp_neighbours_stop(b, text);
-    bgp_dump_stop(b->dump);
+    for (unsigned i = 0; i < BGP_DUMPS; i++)
+        bgp_dump_stop(b->dump[i]);
     ha_stop(b->ha);
     bgp_lg_stop(b->lg);
     bgp_xconnects_stop(b->xconnects);
@@ -330,7 +362,8 @@ static void service_stats(struct service *s)
     if (b->msglog)
         msglog_stats(b->msglog, "BGP");
     ha_stats(b->ha);
-    bgp_dump_stats(b->dump);
+    for (unsigned i = 0; i < BGP_DUMPS; i++)
+        bgp_dump_stats(b->dump[i]);
     bgp_tablefiles_stats(b->files);
     bgp_lg_stats(b->lg);
     bgp_blackholes_stats(b->blackholes);
@@ -366,7 +399,8 @@ static void service_reopen(struct service *s)
     struct bgp_service *b = s->state;
     if (b->msglog)
         msglog_reopen(b->msglog);
-    bgp_dump_reopen(b->dump);
+    for (unsigned i = 0; i < BGP_DUMPS; i++)
+        bgp_dump_reopen(b->dump[i]);
     bgp_blackholes_reopen(b->blackholes);
 }
 
@@ -376,7 +410,8 @@ static void service_close(struct service *s)
 {
     struct bgp_service *b = s->state;
     bgp_neighbours_free(b);
-    bgp_dump_free(b->dump);
+    for (unsigned i = 0; i < BGP_DUMPS; i++)
+        bgp_dump_free(b->dump[i]);
     bgp_tablefiles_free(b->files);
     bgp_lg_free(b->lg);
     bgp_blackholes_free(b->blackholes);
@@ -385,9 +420,11 @@ static void service_close(struct service *s)
     ha_free(b->ha);
     if (b->log) {
         msglog_close(b->msglog);
+        label_filter_free(b->lines.labels);
         bgp_lines_free(&b->lines);
     }
     peertags_free(b->tags);
+    roa_view_close(&b->roas);
     if (b->rib)
         rib_free(b->rib);
     free(b->io.buf);

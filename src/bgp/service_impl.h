@@ -25,8 +25,9 @@ struct bgp_service {
     struct msglog *msglog; /* NULL: none */
     struct ha *ha;         /* NULL: always active */
     struct peertags *tags;
+    struct roa_view roas;
     struct bgp_lines lines;            /* of the message log; its seq is everybody's */
-    struct bgp_dump *dump;             /* NULL: none */
+    struct bgp_dump *dump[BGP_DUMPS];  /* NULL: none */
     struct bgp_tablefiles *files;      /* MRT files of the tables, NULL: none */
     struct bgp_lg *lg;                 /* NULL: none */
     struct bgp_blackholes *blackholes; /* NULL: none */
@@ -66,6 +67,9 @@ void bgp_neighbours_free(struct bgp_service *b);
 
 /* service.c: the keys of a stream of messages, whose *_output is `output`. -1: e */
 int bgp_check_stream(const struct service *s, const struct msglog_conf *mc, struct err *e);
+
+/* service.c: the RPKI tables that lines ask; NULL: there is no RPKI. */
+const struct roa_view *bgp_service_roas(const struct bgp_service *b);
 
 /* service.c: there is work for rib_tend. */
 void bgp_service_tend(struct bgp_service *b);

@@ -161,7 +161,8 @@ static bool on_route(void *arg, const struct rib_key *k, const struct rib_route 
                                    .key = k,
                                    .labels = { route->labels, route->labels_len },
                                    .attrs = &a,
-                                   .message_serial = d->serial };
+                                   .message_serial = d->serial,
+                                   .rib_peer = d->at.rib_peer };
     bmp_log_route(&d->out, &d->now->dump, &t, &told);
     d->routes++;
     return true;

@@ -313,6 +313,17 @@ static void put_tag(const struct bmp_log *l, struct strbuf *s, const struct bmp_
     }
 }
 
+static char roa_of(const struct bmp_log *l, const struct bmp_told *r)
+{
+    if (!l->c.roas || !r->attrs || r->key->nlri.len)
+        return 0;
+    const struct roa_origin o = roa_origin_of(r->attrs->as_path, r->peer->as);
+    enum roa_state s = roa_of_route(l->c.roas, r->key, &o);
+    if (s == ROA_INVALID && r->rib_peer)
+        s = roa_overlap(l->c.roas, l->c.rib, r->rib_peer, r->key, r->peer->as);
+    return roa_letter(s);
+}
+
 static void put_route(const struct bmp_log *l, struct strbuf *s, const struct bmp_told *r)
 {
     if (r->type == BMP_LOG_END_OF_RIB) {
@@ -320,8 +331,7 @@ static void put_route(const struct bmp_log *l, struct strbuf *s, const struct bm
         json_uint(s, "safi", r->key->safi);
         return;
     }
-    bgp_route_json(s, r->key, r->labels, l->attrs.p, l->attrs.len,
-                   l->c.roa && r->attrs ? l->c.roa(l->c.roa_arg, r->key, r->attrs) : 0);
+    bgp_route_json(s, r->key, r->labels, l->attrs.p, l->attrs.len, roa_of(l, r));
 }
 
 static void put_line(const struct bmp_log *l, struct strbuf *s, const struct bmp_log_router *lr,

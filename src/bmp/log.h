@@ -10,6 +10,7 @@
 #include "output/ha.h"
 #include "output/members.h"
 #include "output/msglog.h"
+#include "rpki/route.h"
 
 struct bmp_log_conf {
     struct msglog *msglog;
@@ -17,9 +18,8 @@ struct bmp_log_conf {
     struct bgp_json_style routes;
     bool label_as_map, set_pd;
     const char *writer_id; /* last member of each line, which brokers want; NULL: none. Outlives the log */
-    /* Validity of a route by RPKI: its letter, 0 for none. NULL: not asked for. */
-    char (*roa)(void *arg, const struct rib_key *k, const struct rib_attrs *a);
-    void *roa_arg;
+    const struct roa_view *roas; /* routes get the member roa; NULL: they do not */
+    struct rib *rib;             /* with roas: where dumps look for what is around a route */
 };
 
 /* A time within a text: only its digits change from message to message. */

@@ -45,7 +45,7 @@ static void on_message(void *arg, struct bmp_router *r, const struct bmp_msg *m,
 {
     struct bmp *b = arg;
     struct bmp_session *x = bmp_router_owner(r);
-    if (b->msglog) {
+    if (b->msglog && !x->unlisted) {
         const struct bmp_telling t = { .seq = b->seq, .at_us = at_us };
         b->seq += bmp_log_message(&b->out, &x->log, &t, m);
     }
@@ -56,7 +56,7 @@ static void on_route(void *arg, struct bmp_router *r, const struct bmp_told *tol
 {
     struct bmp *b = arg;
     const struct bmp_session *x = bmp_router_owner(r);
-    if (!b->msglog)
+    if (!b->msglog || x->unlisted)
         return;
     const struct bmp_telling t = { .seq = b->seq++, .at_us = told->at_us };
     bmp_log_route(&b->out, &x->log, &t, told);
@@ -95,10 +95,24 @@ static int check_savefile(const struct config_set *set, struct err *e)
     return 0;
 }
 
+/* *l NULL: there is no filter. -1: e, with the key. */
+static int read_labels(const struct config *c, struct label_filter **l, struct err *e)
+{
+    struct err why = { 0 };
+    *l = c->bmp.msglog_label_filter ? label_filter_parse(c->bmp.msglog_label_filter, &why) : NULL;
+    return !c->bmp.msglog_label_filter || *l
+               ? 0
+               : err_set(e, why.code, "bmp_daemon_msglog_label_filter: %s", why.text);
+}
+
 static int check(const struct service *s, struct err *e)
 {
     if (check_savefile(s->set, e) == -1)
         return -1;
+    struct label_filter *labels;
+    if (read_labels(s->c, &labels, e) == -1)
+        return -1;
+    label_filter_free(labels);
     if (ha_check(s->set, s->c, e) == -1 || check_log(s->c, e) == -1 || bmp_dump_check(s->c, e) == -1 ||
         writer_id_check(s->c->writer_id_string, e) == -1)
         return -1;
@@ -122,6 +136,8 @@ struct bmp_log_conf bmp_log_conf_of(const struct bmp *b, const struct msglog_con
                                               .as_path_as_array = c->as_path_encode_as_array },
                                   .label_as_map = c->pre_tag_label_encode_as_map,
                                   .set_pd = c->bmp.set_pd,
+                                  .roas = c->routing.roas_file || c->routing.rtr_cache ? &b->roas : NULL,
+                                  .rib = b->rib,
                                   .writer_id = broker ? b->writer_id.p : NULL };
 }
 
@@ -160,7 +176,7 @@ static int open_state(struct bmp *b, struct err *e)
         !(b->allow = allow_load(b->k->allow_file, e)))
         return -1;
     b->tags = peertags_new(b->s->maps, b->k->tag_map, b->s->c->pre_tag_label_encode_as_map);
-    return 0;
+    return read_labels(c, &b->labels, e);
 }
 
 static int bmp_open(struct service *s, struct err *e)
@@ -217,6 +233,7 @@ static void on_tick(uv_timer_t *t)
 {
     struct bmp *b = t->data;
     follow_maps(b);
+    roa_view_renew(&b->roas);
     if (b->msglog)
         msglog_tick(b->msglog, clock_mono_us());
     ha_tick(b->ha);
@@ -252,6 +269,7 @@ static int start(struct service *s, struct err *e)
     uv_async_init(s->loop, &b->room, on_has_room);
     uv_timer_init(s->loop, &b->tick);
     b->room.data = b->tick.data = b;
+    roa_view_open(&b->roas, service_beside(s, rpki_service.name));
     uv_timer_start(&b->tick, on_tick, 1000, 1000);
     uv_idle_init(s->loop, &b->tend);
     b->tend.data = b;
@@ -423,6 +441,8 @@ static void bmp_close(struct service *s)
     bmp_station_free(b->station);
     rib_free(b->rib);
     peertags_free(b->tags);
+    roa_view_close(&b->roas);
+    label_filter_free(b->labels);
     allow_free(b->allow);
     bgp_listener_free(b->listener);
     bmp_savefile_close(b);

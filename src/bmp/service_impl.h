@@ -8,6 +8,7 @@
 #include "bmp/log.h"
 #include "bmp/station.h"
 #include "core/allow.h"
+#include "core/filter.h"
 #include "core/peertags.h"
 #include "core/service.h"
 #include "rib/rib.h"
@@ -37,6 +38,7 @@ struct bmp_session {
     size_t have, cap;
     struct bmp_log_router log, dump;
     char *label;
+    bool unlisted; /* bmp_daemon_msglog_label_filter does not want it */
     struct bmp_backlog backlog;
     struct bmp_session *next, **link;
 };
@@ -64,6 +66,8 @@ struct bmp {
     bool started, paused, stopping;
     struct allow *allow; /* of those that a PROXY header names; others are the listener's to refuse */
     struct peertags *tags;
+    struct roa_view roas;
+    struct label_filter *labels; /* whose messages are logged; NULL: all */
     struct rib *rib;
     struct bmp_station *station;
     struct msglog *msglog; /* NULL: none */

@@ -34,7 +34,7 @@ static const char *name_of(const struct bmp_session *x, char text[ADDR_TEXT])
 
 static void log_session(struct bmp *b, struct bmp_session *x, const char *event)
 {
-    if (!b->msglog || !x->log.target)
+    if (!b->msglog || !x->log.target || x->unlisted)
         return;
     const struct bmp_telling t = { .seq = b->seq++, .at_us = now_of(x) };
     bmp_log_session(&b->out, &x->log, &t, event, 0);
@@ -45,6 +45,7 @@ static void tag(struct bmp *b, struct bmp_session *x)
     const struct peertag t = peertags_find(b->tags, &x->addr, NULL, 0);
     free(x->label);
     x->label = t.label.len ? strndup(t.label.p, t.label.len) : NULL;
+    x->unlisted = b->labels && !label_filter_match(b->labels, &t.label);
     struct bmp_origin *origins[] = { &x->log.origin, &x->dump.origin };
     for (unsigned i = 0; i < 2; i++) {
         origins[i]->has_tag = t.tag != 0;

@@ -38,6 +38,7 @@ struct bmp_told {
     unsigned nth;                  /* route of its message, from 1; 0: of none */
     const struct bmp_mark *marks;
     unsigned n_marks;
+    uint32_t rib_peer; /* of dumps: whose table it stands in; else 0 */
 };
 
 /* Where things are told; called in the station's thread. */

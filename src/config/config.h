@@ -123,7 +123,7 @@ struct bmp_keys {
     const char *ip, *interface, *allow_file, *tag_map;
     int port, pipe_size, max_peers, ipprec, batch, batch_interval;
     int msglog_output, dump_output; /* 0: json, 1: avro, 2: avro_json */
-    const char *msglog_file, *dump_file, *dump_latest_file;
+    const char *msglog_file, *msglog_label_filter, *dump_file, *dump_latest_file;
     int dump_refresh_time, dump_time_slots, dump_workers;
     struct amqp_keys msglog_amqp, dump_amqp;
     struct kafka_keys msglog_kafka, dump_kafka;
@@ -277,11 +277,13 @@ struct config {
     const char *redis_host, *redis_passwd, *cluster_name, *ha_cluster_name;
     bool ha;
     int redis_db, cluster_id, ha_cluster_id, ha_queue_s, ha_queue_max;
-    const char *bgp_msglog_file, *bgp_msglog_schema_file, *bgp_dump_schema_file;
+    const char *bgp_msglog_file, *bgp_msglog_label_filter, *bgp_msglog_schema_file, *bgp_dump_schema_file;
     int bgp_msglog_output; /* 0: json, 1: avro, 2: avro_json */
     struct amqp_keys bgp_msglog_amqp;
     struct kafka_keys bgp_msglog_kafka;
     const char *bgp_blackhole_list, *bgp_blackhole_file, *bgp_blackhole_routing_key, *bgp_blackhole_topic;
+    const char *bgp_blackhole_dump_file, *bgp_blackhole_dump_latest_file, *bgp_blackhole_dump_routing_key,
+        *bgp_blackhole_dump_topic;
     bool bgp_lg;
     const char *bgp_lg_ip, *bgp_lg_user, *bgp_lg_passwd, *bgp_xconnect_map;
     int bgp_lg_port, bgp_lg_threads; /* threads: a hint */

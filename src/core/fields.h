@@ -22,7 +22,7 @@ enum field_kind {
     FK_PROTO,    /* a name, or a number */
     FK_TCPFLAGS, /* uint8_t beside the counters, ORed */
     FK_RD,
-    FK_ROA,       /* u unknown, i invalid, v valid */
+    FK_ROA,       /* u unknown, i invalid, v valid; V, U: invalid, inside a valid or unknown route */
     FK_DIRECTION, /* u, i, e */
     FK_FWDSTATUS,
     FK_CLASS,

@@ -121,11 +121,11 @@ static int set_direction(struct match *m, const struct match_key *k, const char 
 
 static int set_roa(struct match *m, const struct match_key *k, const char *value, struct err *e)
 {
-    static const char words[] = "uiv";
+    static const char words[] = "uivVU";
     const char *at = *value && !value[1] ? strchr(words, *value) : NULL;
     m->op = MATCH_8;
     if (!at)
-        return err_set(e, ERR_CONFIG, "bad '%s' value: '%.64s': u, i or v is expected", k->name, value);
+        return err_set(e, ERR_CONFIG, "bad '%s' value: '%.64s': u, i, v, V or U is expected", k->name, value);
     m->v[0] = (uint64_t)(at - words);
     return 0;
 }

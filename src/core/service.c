@@ -206,6 +206,11 @@ int services_check(struct services *ss, struct err *e)
     return 0;
 }
 
+const struct service *service_beside(const struct service *s, const char *name)
+{
+    return services_find(s->thread->all, name);
+}
+
 static int open_one(struct service_thread *th, const struct log *l, struct err *e)
 {
     struct service *s = &th->service;

@@ -65,6 +65,10 @@ struct service_ops {
     void (*close)(struct service *s);
 };
 
+/* The one of this name that runs beside s; NULL: none does. From `start` on, when all are open. They are
+ * closed in the order of the daemon's list from behind: who is asked by others stands before them. */
+const struct service *service_beside(const struct service *s, const char *name);
+
 /* In the service's thread: it cannot go on. The daemon ends with this status. */
 void service_end(struct service *s, int status);
 

@@ -28,7 +28,7 @@ static const struct input_ops *const inputs[] = { &input_savefile, INPUTS_OF_QUE
 static const struct input_ops *const beside[] = { &input_sessions, NULL };
 
 static const struct service_ops *const services[] = {
-    &bgp_service, &bmp_service, &rpki_service, &telemetry_service, &alive_service, &metrics_service, NULL
+    &rpki_service, &bgp_service, &bmp_service, &telemetry_service, &alive_service, &metrics_service, NULL
 };
 static const struct service_ops *const plugin_services[] = { &alive_service, NULL };
 

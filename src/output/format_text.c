@@ -118,7 +118,7 @@ static char *text_letter(const char *letters, unsigned n, uint8_t v, char *p)
 static char *text_roa(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
 {
     (void)c, (void)f;
-    return text_letter("uiv", 3, *v, p);
+    return text_letter("uivVU", 5, *v, p);
 }
 
 static char *text_direction(struct fcol *c, const struct format *f, const uint8_t *v, char *p)

@@ -183,7 +183,7 @@ static bool put_letter(const char *letters, const char *text, struct strbuf *out
 static bool put_roa(const struct ask *a, const char *text, struct strbuf *out)
 {
     (void)a;
-    return put_letter("uiv", text, out);
+    return put_letter("uivVU", text, out);
 }
 
 static bool put_direction(const struct ask *a, const char *text, struct strbuf *out)
@@ -387,7 +387,7 @@ static const struct {
     [FK_PROTO] = { put_proto, NULL },
     [FK_TCPFLAGS] = { put_decimal, "number" },
     [FK_RD] = { put_rd, "route distinguisher" },
-    [FK_ROA] = { put_roa, "ROA status (one of u, i, v)" },
+    [FK_ROA] = { put_roa, "ROA status (one of u, i, v, V, U)" },
     [FK_DIRECTION] = { put_direction, "direction (one of u, i, e)" },
     [FK_FWDSTATUS] = { put_decimal, "number" },
     [FK_CLASS] = { put_class, "class" },

@@ -4,11 +4,12 @@
 #include "core/daemon.h"
 #include "http/metrics.h"
 #include "output/alive.h"
+#include "rpki/rpki.h"
 
 int main(int argc, char **argv)
 {
-    static const struct service_ops *const services[] = { &bgp_service, &alive_service, &metrics_service,
-                                                          NULL };
+    static const struct service_ops *const services[] = { &rpki_service, &bgp_service, &alive_service,
+                                                          &metrics_service, NULL };
     static const struct daemon_spec spec = {
         .name = "pmbgpd", .description = "BGP Collector Daemon", .letter = 'B', .services = services
     };

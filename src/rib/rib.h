@@ -148,6 +148,12 @@ bool rib_lookup(const struct rib_reader *r, uint32_t peer, uint8_t safi, const u
 enum { RIB_EXPECTED = 64 };
 void rib_expect(const struct rib_reader *r, uint32_t peer, const uint8_t *const *addr, unsigned n);
 
+/* Calls fn for the routes of the same table whose prefixes are shorter than that of the key and cover it, the
+ * longest first, until it returns false; all paths of each. Asks for one length after the other: not for
+ * every flow. For the writing thread, and for readers that are online. */
+void rib_covering(const struct rib *rib, uint32_t peer, const struct rib_key *key, rib_route_fn fn,
+                  void *arg);
+
 /* --- counts, exact at any time; for the writing thread */
 struct rib_counts {
     uint64_t peers, tables, routes, nodes;

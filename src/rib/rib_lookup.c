@@ -126,6 +126,22 @@ bool rib_lookup(const struct rib_reader *r, uint32_t peer, uint8_t safi, const u
     return found;
 }
 
+void rib_covering(const struct rib *rib, uint32_t peer, const struct rib_key *key, rib_route_fn fn, void *arg)
+{
+    const struct view *v = view_of(rib, peer);
+    const uint8_t *rd = key->has_rd ? key->rd : NULL;
+    const struct table *t =
+        v && !key->nlri.len ? table_to_read(v, key->afi, key->safi, rd, key->has_path_id) : NULL;
+    struct rib_key at = *key;
+    bool on = t && !t->is_opaque;
+    while (on && at.bits-- > 0) {
+        at.addr[at.bits / 8] &= (uint8_t)(0xff00u >> at.bits % 8);
+        uint64_t next;
+        const uint64_t value = trie_find(&t->trie, at.addr, at.bits);
+        on = !value || each_path(t, &at, value, 0, fn, arg, &next);
+    }
+}
+
 /* Where the result of an address stands; NULL: not in a block. */
 static const uint32_t *expect_value(const struct fast *f, const uint8_t *addr)
 {

@@ -4,7 +4,6 @@
 
 #include <string.h>
 #include "config/mapfile.h"
-#include "rpki/roa.h"
 
 /* --- configuration */
 
@@ -193,42 +192,51 @@ void lookup_find(struct lookup *l, const struct question *q, struct found *r)
 
 /* --- RPKI */
 
-uint8_t lookup_roa(const struct lookup *l, const struct found *r, const struct addr *host)
+static const struct rib_peer_info *info_of(const struct lookup *l, const struct found *r)
 {
-    unsigned state = ROA_UNKNOWN;
-    if (!r->facts || !l->rpki)
+    for (unsigned i = 0; i < l->n; i++)
+        if (l->source[i].rib == r->rib)
+            return rib_peer(l->source[i].reader, r->peer);
+    return NULL;
+}
+
+/* An invalid route: what of the tables that it may be in (see ask) takes its traffic. */
+static enum roa_state overlap(const struct lookup *l, const struct found *r, const struct flow *f,
+                              const struct addr *host)
+{
+    static const uint8_t plain[] = { RIB_UNICAST, RIB_LABELLED }, vpn[] = { RIB_VPN, RIB_VPN };
+    const struct rib_peer_info *info = info_of(l, r);
+    const bool v4 = addr_is_v4(host), in_vpn = is_rd(&f->mpls_vpn_rd) && info && !info->has_rd;
+    struct rib_key k = { .afi = v4 ? RIB_IPV4 : RIB_IPV6, .has_rd = in_vpn };
+    uint8_t octets[16];
+    addr_get_v6(host, octets);
+    memcpy(k.addr, octets + (v4 ? 12 : 0), v4 ? 4 : 16);
+    memcpy(k.rd, f->mpls_vpn_rd.b, sizeof(k.rd));
+    for (unsigned i = 0; info && i < 4; i++) {
+        k.safi = in_vpn ? vpn[i / 2] : plain[i / 2];
+        k.has_path_id = i % 2;
+        k.bits = r->match.bits;
+        const enum roa_state s = roa_overlap(&l->roas, r->rib, r->peer, &k, info->as);
+        if (s != ROA_INVALID)
+            return s;
+    }
+    return ROA_INVALID;
+}
+
+uint8_t lookup_roa(const struct lookup *l, const struct found *r, const struct flow *f,
+                   const struct addr *host)
+{
+    if (!r->facts || !l->roas.rpki)
         return ROA_UNKNOWN;
+    struct roa_origin o = { .as = r->facts->origin_as, .none = r->facts->origin_is_set };
     struct addr net = *host;
     addr_mask(&net, r->match.bits);
-    uint32_t origin = r->facts->origin_as;
     if (!r->facts->has_path) {
-        for (unsigned i = 0; i < l->n; i++)
-            if (l->source[i].rib == r->rib)
-                origin =
-                    rib_peer(l->source[i].reader, r->peer) ? rib_peer(l->source[i].reader, r->peer)->as : 0;
+        const struct rib_peer_info *info = info_of(l, r);
+        o.as = info ? info->as : 0;
     }
-    for (unsigned i = 0; i < RPKI_TABLES; i++)
-        if (l->roas[i] && state != ROA_VALID) {
-            const enum roa_state s =
-                roa_validate(l->roas[i], &net, r->match.bits, origin, !r->facts->origin_is_set);
-            state = s == ROA_UNKNOWN ? state : s;
-        }
-    return (uint8_t)state;
+    const enum roa_state s = roa_view_validate(&l->roas, &net, r->match.bits, &o);
+    return (uint8_t)(s == ROA_INVALID ? overlap(l, r, f, host) : s);
 }
 
-void lookup_close(struct lookup *l)
-{
-    for (unsigned i = 0; i < RPKI_TABLES; i++) {
-        roa_put(l->roas[i]);
-        l->roas[i] = NULL;
-    }
-}
-
-void lookup_renew_roas(struct lookup *l)
-{
-    l->roas_generation = rpki_generation(l->rpki);
-    for (unsigned i = 0; i < RPKI_TABLES; i++) {
-        roa_put(l->roas[i]);
-        l->roas[i] = rpki_table(l->rpki, (enum rpki_source)i);
-    }
-}
+void lookup_close(struct lookup *l) { roa_view_close(&l->roas); }

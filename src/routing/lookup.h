@@ -7,7 +7,7 @@
 
 #include "routing/facts.h"
 #include "routing/peers.h"
-#include "rpki/rpki.h"
+#include "rpki/route.h"
 
 enum { FOLLOW_MAX = 32, FOLLOW_HOPS = 20 };
 
@@ -37,9 +37,7 @@ struct lookup {
     bool online, by_id;
     uint32_t last_peer; /* of the first source */
     struct follow follow;
-    struct rpki *rpki; /* NULL: none */
-    uint32_t roas_generation;
-    struct roa_table *roas[RPKI_TABLES];
+    struct roa_view roas;
 };
 
 struct question {
@@ -62,15 +60,12 @@ void lookup_close(struct lookup *l);
 int lookup_connect(struct lookup *l, const struct config *c, struct rib *bgp, struct rib *bmp, struct err *e);
 void lookup_disconnect(struct lookup *l);
 
-/* Takes the tables of ROAs as they are now. */
-void lookup_renew_roas(struct lookup *l);
-
 static inline void lookup_online(struct lookup *l)
 {
     for (unsigned i = 0; !l->online && i < l->n; i++)
         rib_reader_online(l->source[i].reader);
-    if (!l->online && l->rpki && rpki_generation(l->rpki) != l->roas_generation)
-        lookup_renew_roas(l);
+    if (!l->online)
+        roa_view_renew(&l->roas);
     l->online = true;
 }
 
@@ -86,7 +81,8 @@ void lookup_expect(struct lookup *l, const uint8_t *const *addr, unsigned n);
 
 void lookup_find(struct lookup *l, const struct question *q, struct found *r);
 
-/* The RPKI state of what was found (enum of flow.src_roa). */
-uint8_t lookup_roa(const struct lookup *l, const struct found *r, const struct addr *host);
+/* The RPKI state of what was found for one end of f (enum roa_state). */
+uint8_t lookup_roa(const struct lookup *l, const struct found *r, const struct flow *f,
+                   const struct addr *host);
 
 #endif

@@ -259,7 +259,7 @@ static void put_dst(struct step *s, const struct found *r, struct flow *f)
     if ((s->dst & DST_NEXT_HOP) && (wins || !s->net_longest))
         f->peer_dst_ip = addr_is_set(&r->followed) ? r->followed : x->next_hop;
     if (s->dst & DST_ROA)
-        f->dst_roa = lookup_roa(&s->lookup, r, &f->dst_host);
+        f->dst_roa = lookup_roa(&s->lookup, r, f, &f->dst_host);
     if ((s->dst & DST_NET) && (wins || !s->net_longest))
         put_net(r, &f->dst_host, &f->dst_net, &f->dst_mask);
 }
@@ -287,7 +287,7 @@ static void put_src(struct step *s, const struct found *r, struct flow *f)
     if (s->src & SRC_AS_PATH)
         f->src_as_path = x->text[TEXT_AS_PATH];
     if (s->src & SRC_ROA)
-        f->src_roa = lookup_roa(&s->lookup, r, &f->src_host);
+        f->src_roa = lookup_roa(&s->lookup, r, f, &f->src_host);
     if ((s->src & SRC_NET) && (wins || !s->net_longest))
         put_net(r, &f->src_host, &f->src_net, &f->src_mask);
 }
@@ -404,8 +404,7 @@ static int connect_services(void *state, const struct services *ss, struct err *
                          *bmp = services_find(ss, bmp_service.name),
                          *rpki = services_find(ss, rpki_service.name);
     struct step *s = state;
-    s->lookup.rpki = rpki ? rpki_of_service(rpki) : NULL;
-    s->lookup.roas_generation = s->lookup.rpki ? rpki_generation(s->lookup.rpki) - 1 : 0;
+    roa_view_open(&s->lookup.roas, rpki);
     return routing_connect(state,
                            &(struct route_ribs){ .bgp = bgp ? bgp_service_rib(bgp) : NULL,
                                                  .bmp = bmp ? bmp_service_rib(bmp) : NULL },

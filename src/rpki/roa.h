@@ -9,8 +9,9 @@
 #include "base/addr.h"
 #include "base/err.h"
 
-/* What a route is; as flows have it (src_roa, dst_roa). */
-enum roa_state { ROA_UNKNOWN, ROA_INVALID, ROA_VALID };
+/* What a route is; as flows have it (src_roa, dst_roa). The last two are invalid by themselves, but traffic
+ * finds a shorter prefix (route.h); roa_validate does not give them. */
+enum roa_state { ROA_UNKNOWN, ROA_INVALID, ROA_VALID, ROA_VALID_OVERLAP, ROA_UNKNOWN_OVERLAP };
 
 /* A payload: whoever originates the prefix, or a longer one of at most `max` bits. Start from all zero: they
  * are compared by octets. */

@@ -22,7 +22,7 @@ static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_REPLI
 
 static const struct input_ops *const inputs[] = { &input_savefile, INPUTS_OF_QUEUES, &input_udp, NULL };
 
-static const struct service_ops *const services[] = { &bgp_service,   &bmp_service,     &rpki_service,
+static const struct service_ops *const services[] = { &rpki_service,  &bgp_service,     &bmp_service,
                                                       &alive_service, &metrics_service, NULL };
 static const struct service_ops *const plugin_services[] = { &alive_service, NULL };
 

@@ -19,7 +19,7 @@ static const struct plugin_ops *const plugins[] = { PLUGINS_COMMON PLUGINS_PROBE
 
 static const struct input_ops *const inputs[] = { &input_nflog, NULL };
 
-static const struct service_ops *const services[] = { &bgp_service,   &bmp_service,     &rpki_service,
+static const struct service_ops *const services[] = { &rpki_service,  &bgp_service,     &bmp_service,
                                                       &alive_service, &metrics_service, NULL };
 static const struct service_ops *const plugin_services[] = { &alive_service, NULL };
 

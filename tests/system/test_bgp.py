@@ -201,7 +201,9 @@ def test_bgp_real_speakers(run):
     is withdrawn."""
     run.need_root()
     d, port = bgp.pmbgpd(run, LOG + "bgp_daemon_as: 65000\nbgp_table_dump_file: @DIR@/dump-$peer_src_ip\nbgp_table_dump_refresh_time: 60\n"
-                         "bgp_table_dump_latest_file: @DIR@/latest-$peer_src_ip\n")
+                         "bgp_table_dump_latest_file: @DIR@/latest-$peer_src_ip\n"
+                         "bgp_blackhole_stdcomm_list: 65011:100,65014:7\nbgp_blackhole_dump_file: @DIR@/black\n"
+                         "bgp_blackhole_dump_latest_file: @DIR@/latest-black\n")
     routers = [make(run, port) for make in bgp.ALL]
     for number, router in enumerate(routers):
         source = f"127.0.0.{11 + number if router.name == 'bird' else {'frr': 14, 'gobgp': 13, 'exabgp': 12}[router.name]}"
@@ -210,6 +212,8 @@ def test_bgp_real_speakers(run):
             wait_lines(run, 1, seconds=60, log_type="update", peer_ip_src=source, **route)
     path_ids = [r.get("as_path_id") for r in find(lines(run), log_type="update", peer_ip_src="127.0.0.11", afi=1)]
     assert path_ids and all(path_ids), path_ids  # ADD-PATH
+    for old in run.dir.glob("latest-*"):  # a dump that was made before all were there
+        old.unlink()
     for router in routers:
         name = f"latest-{router.source.replace('.', '_')}"
         run.wait(lambda: (run.dir / name).exists(), f"a dump of {router.name}", 75)
@@ -220,6 +224,10 @@ def test_bgp_real_speakers(run):
         for route in router.routes:
             assert len(find(dumped, **route)) == 1, (router.name, route, dumped)
         assert len(dumped) == len(router.routes), (router.name, dumped)
+    run.wait(lambda: (run.dir / "latest-black").exists(), "a dump of blackholes", 75)
+    rows = lines(run, "latest-black")
+    assert len(find(rows, event_type="dump_init")) == len(find(rows, event_type="dump_close")) == len(routers), rows
+    assert {r["ip_prefix"]: r["comms"] for r in find(rows, event_type="dump")} == {"198.51.100.0/24": "65011:100", "198.51.114.0/24": "65014:7"}, rows
     bgp.birdc(run, "disable", "s4")
     wait_lines(run, 2, log_type="withdraw", peer_ip_src="127.0.0.11", afi=1)
     d.stop()

@@ -157,6 +157,12 @@ def test_routes_rpki_file(run):
     d.send_signal(signal.SIGUSR2)
     d.wait_log("stay in force")
     assert states(run, flows) == "ivi"
+    run.write("roas.json", roas(("10.0.0.0/16", 16, 64496), ("10.9.0.0/16", 16, 64497)))
+    d.send_signal(signal.SIGUSR2)
+    d.wait_log("2 ROAs loaded")
+    s.send(announcements(("10.0.0.0/8", "10.0.0.0/16", "10.0.1.0/24", "10.9.0.0/16"), attributes(path=(65001, 64496))))
+    told(run, 7)
+    assert "".join(ask(run, flows, "127.0.0.2", dst=dst)["roa_dst"] for dst in ("10.1.1.1", "10.0.2.1", "10.0.1.1", "10.9.1.1")) == "uvVU"
     s.close()
     d.stop()
 
