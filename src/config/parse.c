@@ -239,6 +239,12 @@ static enum config_verdict answer(const struct config_spec *spec, enum flags_ver
     }
 }
 
+static enum config_verdict no_memory(void)
+{
+    fprintf(stderr, "ERROR: no memory to read the configuration. Exiting.\n");
+    return CONFIG_EXIT_ERROR;
+}
+
 enum config_verdict config_load(const struct config_spec *spec, int argc, char **argv, struct config_set *out,
                                 const char *const **early)
 {
@@ -248,9 +254,11 @@ enum config_verdict config_load(const struct config_spec *spec, int argc, char *
     *out = (struct config_set){ .memory = p.st };
     *early = none;
     if (!p.st)
-        return CONFIG_EXIT_ERROR;
+        return no_memory();
     enum flags_verdict fv = flags_read(p.st, spec->daemon, argc, argv, &f);
-    enum config_verdict v = fv == FLAGS_RUN ? parse_load(&p, &f) : answer(spec, fv, f.about);
+    enum config_verdict v = fv != FLAGS_RUN && p.st->failed ? no_memory()
+                            : fv == FLAGS_RUN               ? parse_load(&p, &f)
+                                                            : answer(spec, fv, f.about);
     if (v != CONFIG_RUN)
         config_free(out);
     else if (p.st->lines)

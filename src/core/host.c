@@ -14,6 +14,24 @@
 #include <unistd.h>
 #include "base/msg.h"
 
+/* It confirms on its first ring what came through any of them, so only the sum over the rings has a meaning
+ * (a single one may go below zero and wrap). */
+struct sums host_lost_with(const struct host_plugin *p)
+{
+    struct sums lost = { 0 };
+    for (unsigned i = 0; i < p->n_rings; i++) {
+        struct sums s = ring_plugin_died(p->rings[i]);
+        sums_add(&lost, &s);
+    }
+    return lost;
+}
+
+void host_abandon(const struct host_plugin *p)
+{
+    for (unsigned i = 0; i < p->n_rings; i++)
+        ring_abandon(p->rings[i]);
+}
+
 int host_fork_spawner(struct host *h, struct err *e)
 {
     int pair[2];
@@ -107,22 +125,7 @@ static void on_message(struct host *h, struct host_plugin *p, const struct msg *
     }
 }
 
-static void on_plugin(uv_poll_t *w, int status, int events)
-{
-    struct host *h = w->data;
-    struct msg m;
-    (void)status;
-    (void)events;
-    struct host_plugin *p = h->plugins;
-    while (p->watch != w)
-        p++;
-    int rc = msg_recv(p->control, &m, NULL);
-    if (rc == 0) {
-        drop_control(p); /* it ends; the spawner will say how */
-    } else if (rc > 0) {
-        on_message(h, p, &m);
-    }
-}
+static void on_plugin(uv_poll_t *w, int status, int events);
 
 static void plugin_started(struct host *h, const struct host_report *r, int fd)
 {
@@ -182,6 +185,47 @@ static void plugin_over(struct host *h, const struct host_report *r)
     }
 }
 
+/* A plugin without a spawner has ended. It has no status that we could ask for. */
+static void orphan_over(struct host *h, struct host_plugin *p)
+{
+    const struct host_report r = { .index = (uint32_t)(p - h->plugins),
+                                   .pid = p->pid,
+                                   .lost = host_lost_with(p) };
+    host_abandon(p);
+    plugin_over(h, &r);
+}
+
+/* Those that run go on; those that waited to be started again are lost. */
+static void spawner_gone(struct host *h)
+{
+    uv_poll_stop(&h->watch);
+    h->orphaned = true;
+    if (!h->ending)
+        log_error(&h->log, "the spawner process is gone: plugins that die will not be started again");
+    for (unsigned i = 0; i < h->n; i++)
+        if (h->plugins[i].control == -1 && !h->plugins[i].over)
+            orphan_over(h, &h->plugins[i]);
+}
+
+static void on_plugin(uv_poll_t *w, int status, int events)
+{
+    struct host *h = w->data;
+    struct msg m;
+    (void)status;
+    (void)events;
+    struct host_plugin *p = h->plugins;
+    while (p->watch != w)
+        p++;
+    int rc = msg_recv(p->control, &m, NULL);
+    if (rc == 0) {
+        drop_control(p); /* it ends; the spawner will say how, if there is one */
+        if (h->orphaned)
+            orphan_over(h, p);
+    } else if (rc > 0) {
+        on_message(h, p, &m);
+    }
+}
+
 static void on_spawner(uv_poll_t *w, int status, int events)
 {
     struct host *h = w->data;
@@ -191,11 +235,7 @@ static void on_spawner(uv_poll_t *w, int status, int events)
     (void)events;
     int rc = msg_recv(h->spawner, &m, NULL);
     if (rc == 0) {
-        uv_poll_stop(&h->watch);
-        if (!h->ending)
-            log_error(&h->log, "the spawner process is gone: plugins that die will not be started again");
-        else if (h->alive)
-            h->on_over(h->owner, true);
+        spawner_gone(h);
         return;
     }
     if (rc < 0 || m.len != sizeof(r))

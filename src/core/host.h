@@ -78,7 +78,8 @@ struct host {
     struct host_plugin *plugins;
     unsigned n;
     /* core */
-    int spawner; /* our end of the socket, -1 when it is gone */
+    int spawner;   /* our end of the socket */
+    bool orphaned; /* the spawner died: the core sees by their sockets when plugins end */
     pid_t spawner_pid;
     uv_poll_t watch;
     bool ending;
@@ -107,6 +108,11 @@ void host_figures(const struct host *h, struct figures *f);
 /* Forwards a signal to all plugin processes (propagate_signals). */
 void host_signal_all(struct host *h, int sig);
 void host_close(struct host *h);
+
+/* What a plugin had taken and not confirmed, when it is dead. */
+struct sums host_lost_with(const struct host_plugin *p);
+/* It does not come back: its rings take no more. */
+void host_abandon(const struct host_plugin *p);
 
 /* Spawner's main loop; returns its exit status (spawner.c). */
 int spawner_run(struct host *h, int sock);

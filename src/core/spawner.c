@@ -96,24 +96,6 @@ static int64_t backoff(const struct host_plugin *p, int64_t now)
     return wait;
 }
 
-/* What a plugin had taken and not confirmed. It confirms on its first ring what came through any of them, so
- * only the sum over the rings has a meaning (a single one may go below zero and wrap). */
-static struct sums lost_with(const struct host_plugin *p)
-{
-    struct sums lost = { 0 };
-    for (unsigned i = 0; i < p->n_rings; i++) {
-        struct sums s = ring_plugin_died(p->rings[i]);
-        sums_add(&lost, &s);
-    }
-    return lost;
-}
-
-static void abandon(const struct host_plugin *p)
-{
-    for (unsigned i = 0; i < p->n_rings; i++)
-        ring_abandon(p->rings[i]);
-}
-
 static void plugin_ended(struct spawner *s, unsigned index, int status)
 {
     struct host_plugin *p = &s->h->plugins[index];
@@ -121,13 +103,13 @@ static void plugin_ended(struct spawner *s, unsigned index, int status)
     int64_t now = clock_mono_us();
     p->pid = 0;
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        r.lost = lost_with(p);
+        r.lost = host_lost_with(p);
     if (!s->ending && !give_up(p, status, now)) {
         p->restart_us = now + backoff(p, now);
         report(s, HOST_EXITED, &r, -1);
         return;
     }
-    abandon(p);
+    host_abandon(p);
     report(s, HOST_GIVEN_UP, &r, -1);
 }
 
@@ -173,7 +155,7 @@ static int restart_due(struct spawner *s)
             continue;
         if (s->ending) {
             p->restart_us = 0;
-            abandon(p);
+            host_abandon(p);
             report(s, HOST_GIVEN_UP, &(struct host_report){ .index = i }, -1);
         } else if (p->restart_us <= now) {
             start(s, i);

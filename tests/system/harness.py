@@ -307,6 +307,11 @@ class Run:
                       "nud", "permanent")
         return front
 
+    # --- faults
+    def measured(self, fault, who, lost, duplicated, recovered):
+        """A row of docs/reliability.md: what a fault cost. Numbers, or short texts; recovered: seconds."""
+        print("measured " + json.dumps({"fault": fault, "who": who, "lost": lost, "duplicated": duplicated, "recovered": recovered}))
+
     # --- end
     def end(self):
         """Ends what still runs, checks that nothing has reported a finding of the sanitizers."""

@@ -75,9 +75,10 @@ def start_case(name, options, front):
     folder = tempfile.mkdtemp(prefix="system-")
     os.chmod(folder, 0o755)
     words = [sys.executable, __file__, "--one", name, "--folder", folder, "--build", options.build,
-             "--mutations", str(options.mutations), "--flows", str(options.flows)]
+             "--mutations", str(options.mutations), "--flows", str(options.flows),
+             "--rounds", str(options.rounds), "--seed", str(options.seed)]
     began = time.monotonic()
-    limit = getattr(dict(discover())[name], "limit", 120) + options.mutations / 5000 + options.flows / 50000
+    limit = getattr(dict(discover())[name], "limit", 120) + options.mutations / 5000 + options.flows / 50000 + options.rounds * 15
     try:
         done = subprocess.run(front + words + (["--isolated"] if front else []), capture_output=True, text=True,
                               stdin=subprocess.DEVNULL, timeout=limit, errors="replace")
@@ -121,6 +122,8 @@ def main():
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--mutations", type=int, default=200000, help="datagrams of the bad-input cases")
     parser.add_argument("--flows", type=int, default=1000000, help="flows of the long sum")
+    parser.add_argument("--rounds", type=int, default=2, help="how often the cases of faults do it")
+    parser.add_argument("--seed", type=int, default=1, help="of what they leave to chance")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     parser.add_argument("--isolated", action="store_true", help=argparse.SUPPRESS)
