@@ -295,6 +295,9 @@ static bool attr_reach(struct upd *u, const struct attr *at, const char **what)
         return false;
     mp->nlri = c;
     mp->there = true;
+    *what = "names another family than the table";
+    if (u->table_dump && mp->family != u->table_family)
+        return false;
     *what = "length of the next hop does not fit the family";
     if (mp->family == BGP_FAMILIES)
         return true;
