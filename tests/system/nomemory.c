@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Lets allocations fail, for test_faults.py: loaded into a daemon (LD_PRELOAD), it refuses NOMEMORY_COUNT allocations from
- * the NOMEMORY_AT'th on in the process that is NOMEMORY_DEPTH forks below the first (0: core, 1: spawner, 2: plugins). */
+/* Lets allocations fail, for test_faults.py: loaded into a daemon (LD_PRELOAD), it refuses NOMEMORY_COUNT
+ * allocations from the NOMEMORY_AT'th on in the process that is NOMEMORY_DEPTH forks below the first (0:
+ * core, 1: spawner, 2: plugins). */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
@@ -51,7 +52,7 @@ int posix_memalign(void **p, size_t align, size_t n)
 
 pid_t fork(void)
 {
-    pid_t (*real)(void) = (pid_t (*)(void))dlsym(RTLD_NEXT, "fork");
+    pid_t (*real)(void) = (pid_t(*)(void))dlsym(RTLD_NEXT, "fork");
     const pid_t pid = real();
     if (pid == 0) {
         now_depth++;
