@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The documents' commands, run as they are written. A block ```sh is given to bash, section by section (##), in a folder of its own, on
+a host with an interface eth0 where there is always some traffic: ping and DNS to 192.0.2.2. A block ```text behind it is what
+has to come out: each of its lines somewhere in the output, in this order, `...` standing for anything. A block that goes on (a
+daemon in the foreground) is interrupted once it has shown that; one that ends too early is run again until it shows it.
+A section is skipped with the reason when it names what is not here: <!-- needs PROGRAM -->, <!-- not run: WHY -->."""
+import os
+import re
+import signal
+import subprocess
+import time
+
+import harness
+
+DOCS = harness.ROOT / "docs"
+TALK = """import socket, struct, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("192.0.2.1", 5353))
+t = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+t.bind(("192.0.2.1", 8080))
+while True:
+    s.sendto(b"q" * 52, ("192.0.2.2", 53))
+    t.sendto(b"t" * 972, ("192.0.2.2", 443))
+    time.sleep(0.05)
+"""
+
+
+def sections(name):
+    """Title -> (conditions, blocks as (language, text))."""
+    parts = re.split(r"^## +(.*)$", (DOCS / name).read_text(), flags=re.M)
+    return {title: (re.findall(r"<!-- (needs|not run:) +(.*?) *-->", body), re.findall(r"^```(sh|text)\n(.*?)^```$", body, re.M | re.S))
+            for title, body in zip(parts[1::2], parts[2::2])}
+
+
+def pattern(text):
+    """A regular expression for what a block shows: lines in order, blanks of any width, `...` for anything."""
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip() not in ("", "...")]
+    return [re.compile(".*?".join(r"\s+".join(map(re.escape, part.split())) for part in line.split("..."))) for line in lines]
+
+
+def shows(output, wanted):
+    at = 0
+    for line in wanted:
+        found = line.search(output, at)
+        if not found:
+            return False
+        at = found.end()
+    return True
+
+
+def run_block(run, env, code, wanted, seconds):
+    """Runs a block to its end, or until it has shown what is wanted; returns its output."""
+    log = run.dir / "block.log"
+    with open(log, "wb") as out:
+        process = subprocess.Popen(["bash", "-e", "-c", code], stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=run.dir / "doc", env=env,
+                                   start_new_session=True)
+    text = lambda: log.read_text(errors="replace")
+    end = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < end and not (wanted and shows(text(), wanted)):
+        time.sleep(0.05)
+    ended = process.poll()
+    if ended is None:
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(30)
+    elif not wanted:
+        assert ended == 0, f"{code}\nended with {ended}:\n{text()}"
+    assert ended is not None or wanted, f"{code}\nwent on for {seconds} s:\n{text()}"
+    return text()
+
+
+def run_section(run, env, blocks):
+    for i, (language, code) in enumerate(blocks):
+        if language != "sh":
+            continue
+        wanted = pattern(blocks[i + 1][1]) if i + 1 < len(blocks) and blocks[i + 1][0] == "text" else []
+        end, output = time.monotonic() + 40 * run.patience, ""
+        while True:
+            output = run_block(run, env, code, wanted, max(1, end - time.monotonic()))
+            if shows(output, wanted) or time.monotonic() > end:
+                break
+            time.sleep(0.2)
+        assert shows(output, wanted), f"{code}\nshowed:\n{output}\nbut not:\n{blocks[i + 1][1]}"
+        assert not harness.REPORT.search(output), output
+
+
+def host(run):
+    """eth0 with a second host behind it and some traffic; the programs in PATH."""
+    run.need_root()
+    folder = run.dir / "doc"
+    folder.mkdir()
+    (folder / "examples").symlink_to(harness.ROOT / "examples")
+    run.ip("link", "set", "lo", "up")
+    front = run.veth("eth0", "eth1")
+    talk = run.write("talk.py", TALK)
+    run.helpers += [subprocess.Popen(["python3", talk]), subprocess.Popen(["ping", "-q", "-i", "0.2", "192.0.2.2"], stdout=subprocess.DEVNULL)]
+    return {**run.env, "PATH": f"{run.build}:{os.environ['PATH']}:/usr/sbin:/sbin", "HOME": str(folder)}
+
+
+def case(name, title):
+    def test(run):
+        conditions, blocks = sections(name)[title]
+        for kind, what in conditions:
+            if kind == "not run:":
+                run.skip(what)
+            run.has(what) or run.need(what)
+        assert any(language == "sh" for language, _ in blocks), "a section without commands"
+        run_section(run, host(run), blocks)
+
+    test.__doc__ = f"docs/{name}: {title}"
+    test.limit = 240
+    return test
+
+
+for document in ("quickstart.md", "recipes.md"):
+    for heading in sections(document):
+        word = re.sub(r"\W+", "_", heading.lower()).strip("_")
+        globals()[f"test_{document.split('.')[0]}_{word}"] = case(document, heading)
