@@ -96,6 +96,20 @@ def host(run):
     return {**run.env, "PATH": f"{run.build}:{os.environ['PATH']}:/usr/sbin:/sbin", "HOME": str(folder)}
 
 
+def test_messages(run):
+    """What docs/troubleshooting.md quotes of the log stands in the sources."""
+    sources = ""
+    for path in (*harness.ROOT.glob("src/**/*.c"), *harness.ROOT.glob("src/**/*.h"), *harness.ROOT.glob("src/**/*.def")):
+        sources += re.sub(r'"\s*(?:PRI\w+\s*)?"', "", path.read_text())  # literals go on over lines
+    quoted = [q for line in (DOCS / "troubleshooting.md").read_text().splitlines() if line.startswith("| ") for q in re.findall(r"`([^`]+)`", line.split("|")[1])]
+    assert len(quoted) > 20, quoted
+    for text in quoted:
+        pieces = [p.strip(" '") for p in text.split("...")]
+        for piece in (p for p in pieces if len(p) > 3):
+            words = (rf"(?:{re.escape(word)}|%\S+)" for word in piece.split())  # which a conversion may stand for
+            assert re.search(r"\s*".join(words), sources), f"no message has '{piece}' of '{text}'"
+
+
 def case(name, title):
     def test(run):
         conditions, blocks = sections(name)[title]
