@@ -112,8 +112,10 @@ static void needs_of_views(struct worker *w)
         view_needs(&w->views[i], &w->needs);
     for (unsigned i = 0; i < w->n_views; i++)
         view_needs(&w->views[i], &w->needs);
-    if (w->routes)
+    if (w->routes) {
         w->routes->needs(w->route_state, &w->needs);
+        coremaps_needs(&w->core, &w->needs); /* what flow_to_rd_map reads, whose RD routes are looked up by */
+    }
     enrich_make(&w->enrichment, &w->needs, w->c);
 }
 

@@ -10,6 +10,7 @@ import threading
 
 import bgp
 import bmp
+import netflow
 
 
 def pmbmpd(run, more="", log="log.json", ready=True):
@@ -269,6 +270,65 @@ def test_configuration(run):
         d, _ = pmbmpd(run, text, ready=False)
         assert d.wait() == 1
         assert d.said(what), d.text()
+
+
+def test_flows(run):
+    """Flows get the routes of their exporter's BMP session: its Loc-RIB before what it was sent, that after policy before that before it, what
+    it sends never; of a VRF where the flow is of that."""
+    port = run.port(socket.SOCK_STREAM)
+    run.write("rds", "id=0:64499:94 ip=127.0.0.3 in=7\n")
+    d, flows = run.nfacctd(f"""
+        plugins: memory[m]
+        imt_path[m]: {run.dir}/m.sock
+        aggregate[m]: dst_as, as_path, dst_net, dst_mask, peer_dst_ip
+        nfacctd_as: bmp
+        nfacctd_net: bmp
+        flow_to_rd_map: @DIR@/rds
+        bmp_daemon: true
+        bmp_daemon_ip: 127.0.0.1
+        bmp_daemon_port: {port}
+        bmp_daemon_msglog_file: {run.dir}/log.json""", ready=False)
+    d.wait_log("waiting for BMP data")
+    rd = bytes.fromhex("0000fbf30000005e")
+    views = [  # what a view says of 192.0.2.0/24, in the order in which they come: each is better than those before
+        (bmp.peer(flags=0x10), 64810, False), (bmp.peer(flags=0x50), 64850, False),  # Adj-RIB-Out: says nothing of where packets go
+        (bmp.peer(), 64700, True), (bmp.peer(flags=0x40), 64740, True),
+        (bmp.peer("0.0.0.0", 65000, "2.2.2.2", kind=3), 64900, True)]
+    other = bmp.Router(port, "127.0.0.4", bmp.init() + bmp.peer_up() + bmp.routes(announce=["192.0.2.0/24"], path=(65001, 64600)))
+    router = bmp.Router(port, "127.0.0.3", bmp.init() + bmp.peer_up())
+    told = 1
+
+    def ask(source="127.0.0.3", interface=1):
+        flow = netflow.flow(0, packets=3, src="10.1.1.1", dst="192.0.2.9", interface=interface)
+        run.client("-e")
+        run.send(flows, netflow.export(netflow.IPFIX, [flow], 1_700_000_000, netflow.FIELDS_V4 + [(10, 4, "interface")]), source=source)
+        run.wait(lambda: run.client_json("-s"), "the flow in the table")
+        return run.client_json("-s")[0]
+
+    for head, asn, counts in views:
+        if head[0] == 3:
+            router.say(bmp.peer_up(head, "0.0.0.0"))
+        router.say(bmp.routes(head, announce=["192.0.2.0/24"], path=(65001, asn)))
+        told += 1
+        run.wait(lambda: sum(r.get("log_type") == "update" for r in lines(run)) == told, "the route in the log")
+        row = ask()
+        assert row["as_dst"] == (asn if counts else 0), (asn, row)
+    assert (row["as_path"], row["net_dst"], row["mask_dst"], row["peer_ip_dst"]) == ("65001 64900", "192.0.2.0", 24, "192.0.2.1"), row
+    assert ask("127.0.0.4")["as_dst"] == 64600, "each exporter has its own session"
+    assert ask("127.0.0.5")["as_dst"] == 0
+    vrf = bmp.peer("192.0.2.7", 65001, "1.1.1.7", kind=1, rd=rd)
+    router.say(bmp.peer_up(vrf), bmp.routes(vrf, announce=["192.0.2.0/25"], path=(65001, 64999)))
+    told += 1
+    run.wait(lambda: sum(r.get("log_type") == "update" for r in lines(run)) == told, "the route in the log")
+    assert ask()["as_dst"] == 64900, "a VRF's routes are for its own flows"
+    row = ask(interface=7)
+    assert row["as_dst"] == 64999, row
+    router.say(bmp.peer_down(views[4][0], 6, b""))
+    run.wait(lambda: ask()["as_dst"] == 64740, "the Loc-RIB to be gone")
+    router.close()
+    run.wait(lambda: ask()["as_dst"] == 0, "the session to be gone")
+    other.close()
+    d.stop()
 
 
 NETS = [f"198.51.{i}.0/24" for i in range(100, 130)]
