@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Two daemons of which one writes: a real Redis tells them apart, kill -9 takes the active one away."""
+import json
 import os
 import signal
 import socket
+import threading
 import time
 
 import bgp
@@ -177,9 +179,8 @@ def test_ha_keys(run):
     b.daemon.stop()
 
 
-def test_ha_bmp(run):
-    """The same for BMP; a collector with both has a key for each."""
-    redis = servers.Redis(run)
+def stations(run, redis):
+    """Two pmbmpd of one cluster, and a router of each: a is active, b stands by."""
     members = {}
     for name in "ab":
         port = run.port(socket.SOCK_STREAM)
@@ -193,6 +194,57 @@ def test_ha_bmp(run):
         d.wait_log("waiting for BMP data")
         d.wait_log("HA: active" if name == "a" else "HA: standing by")
         members[name] = (d, bmp.Router(port))
+    return members
+
+
+def test_ha_full_table(run, count=60000):
+    """The active one is killed in the middle of a table: what stands in neither log is nothing, and what came since stands in the other's."""
+    members = stations(run, servers.Redis(run))
+    head, each = bmp.peer(), 100
+    prefixes = [f"10.{i >> 16 & 255}.{i >> 8 & 255}.{i & 255}/32" for i in range(count)]
+    pieces = [bmp.routes(head, announce=prefixes[i:i + each]) for i in range(0, count, each)]
+    half, killed = threading.Event(), threading.Event()
+
+    def feed(name):
+        router = members[name][1].say(bmp.init(), bmp.peer_up(head))
+        for n, piece in enumerate(pieces):
+            if n == len(pieces) // 2:
+                half.set()
+                killed.wait(20)
+            try:
+                router.say(piece)
+            except OSError:
+                return  # its station is dead
+
+    threads = [threading.Thread(target=feed, args=name) for name in members]
+    for thread in threads:
+        thread.start()
+    run.wait(half.is_set, "half of the table", 60)
+    os.killpg(members["a"][0].pid, signal.SIGKILL)
+    start = time.monotonic()
+    killed.set()
+    log = run.dir / "log-b"
+    run.wait(lambda: log.exists() and log.stat().st_size, "the other one to write", 30)
+    gap = time.monotonic() - start
+    for thread in threads:
+        thread.join()
+
+    def told(name):
+        rows = [json.loads(line) for line in (run.dir / f"log-{name}").read_text().splitlines() if line.endswith("}")]
+        return [row["ip_prefix"] for row in rows if row.get("bmp_msg_type") == "route_monitor"]
+
+    run.wait(lambda: log.read_text().count("route_monitor") >= count, "all of the table", 60)
+    assert told("b") == prefixes, "each once and in order: all of it is younger than bmp_daemon_ha_queue_message_timeout"
+    before = told("a")
+    assert before == prefixes[:len(before)]
+    print(f"    {count} routes; a wrote {len(before)}; b wrote {gap:.1f} s after the kill")
+    members["b"][0].stop()
+
+
+def test_ha_bmp(run):
+    """The same for BMP; a collector with both has a key for each."""
+    redis = servers.Redis(run)
+    members = stations(run, redis)
     story = [bmp.init(), bmp.peer_up(), *(bmp.routes(announce=(net,)) for net in nets(0, 20))]
     for _, router in members.values():
         router.say(*story)
