@@ -105,9 +105,21 @@ static int read_labels(const struct config *c, struct label_filter **l, struct e
                : err_set(e, why.code, "bmp_daemon_msglog_label_filter: %s", why.text);
 }
 
+static int check_tls(const struct service *s, struct err *e)
+{
+    const struct config *c = s->c;
+    char where[256];
+    if (!c->bmp.tls || (c->tls_path && !c->bmp.proxy_header))
+        return 0;
+    return err_set(e, ERR_CONFIG, "%s: %s",
+                   config_where(s->set, "bmp_daemon_tls", NULL, where, sizeof(where)),
+                   c->tls_path ? "bmp_daemon_tls excludes bmp_daemon_parse_proxy_header"
+                               : "bmp_daemon_tls needs tls_path, the folder of certificates, beside it");
+}
+
 static int check(const struct service *s, struct err *e)
 {
-    if (check_savefile(s->set, e) == -1)
+    if (check_savefile(s->set, e) == -1 || check_tls(s, e) == -1)
         return -1;
     struct label_filter *labels;
     if (read_labels(s->c, &labels, e) == -1)
@@ -179,6 +191,22 @@ static int open_state(struct bmp *b, struct err *e)
     return read_labels(c, &b->labels, e);
 }
 
+static int open_tls(struct bmp *b, struct err *e)
+{
+    if (!b->k->tls)
+        return 0;
+    snprintf(b->where, sizeof(b->where), "%s:%d", b->k->ip ? b->k->ip : "::", b->k->port);
+    b->tls = tls_open(&(struct tls_conf){ .what = "BMP",
+                                          .where = b->where,
+                                          .path = b->s->c->tls_path,
+                                          .handshake_s = b->s->c->tls_handshake_s,
+                                          .log = b->log,
+                                          .accepted = bmp_session_secured,
+                                          .arg = b },
+                      e);
+    return b->tls ? 0 : -1;
+}
+
 static int bmp_open(struct service *s, struct err *e)
 {
     struct bmp *b = s->state;
@@ -206,10 +234,12 @@ static int bmp_open(struct service *s, struct err *e)
         return -1;
     if (s->c->pcap_savefile)
         return bmp_savefile_open(b, e);
+    if (open_tls(b, e) == -1)
+        return -1;
     b->listener = bgp_listener_open(&lc, e);
     if (!b->listener)
         return -1;
-    log_info(b->log, "waiting for BMP data on interface=%s ip=%s port=%d/tcp",
+    log_info(b->log, "waiting for BMP data%s on interface=%s ip=%s port=%d/tcp", b->tls ? " over TLS" : "",
              k->interface ? k->interface : "all", k->ip ? k->ip : "::", k->port);
     return 0;
 }
@@ -277,6 +307,8 @@ static int start(struct service *s, struct err *e)
     if (open_ha(b, e) == -1)
         return -1;
     bmp_dump_start(b);
+    if (b->tls && tls_start(b->tls, s->loop, e) == -1)
+        return -1;
     if (b->listener)
         return bgp_listener_start(b->listener, s->loop, e);
     bmp_savefile_start(b);
@@ -291,6 +323,7 @@ static void stop(struct service *s)
         bgp_listener_stop(b->listener);
     bmp_savefile_stop(b);
     bmp_sessions_stop(b);
+    tls_stop(b->tls);
     bmp_dump_stop(b);
     ha_stop(b->ha);
     if (b->msglog)
@@ -307,6 +340,8 @@ static void reload(struct service *s)
         allow_reload(&b->allow, b->k->allow_file, b->log);
     if (b->listener)
         bgp_listener_reload(b->listener);
+    if (b->tls)
+        tls_reload(b->tls);
     follow_maps(b);
 }
 
@@ -364,6 +399,8 @@ static void stats(struct service *s)
                "stats [%s] sessions=%u refused=%" PRIu64 " routes=%" PRIu64 " attribute_sets=%" PRIu64
                " octets=%" PRIu64,
                where, b->n_sessions, b->refused, rc.routes, rc.sets, rc.octets_held);
+    if (b->tls)
+        tls_stats(b->tls);
     if (b->msglog)
         msglog_stats(b->msglog, where);
     ha_stats(b->ha);
@@ -445,6 +482,7 @@ static void bmp_close(struct service *s)
     label_filter_free(b->labels);
     allow_free(b->allow);
     bgp_listener_free(b->listener);
+    tls_free(b->tls);
     bmp_savefile_close(b);
     free(b->buffer);
     strbuf_free(&b->writer_id);

@@ -4,6 +4,7 @@
 #define BMP_SERVICE_IMPL_H
 
 #include <uv.h>
+#include "base/tls.h"
 #include "bgp/listener.h"
 #include "bmp/log.h"
 #include "bmp/station.h"
@@ -28,6 +29,7 @@ struct bmp_session {
     struct addr addr;
     uint16_t port;
     int fd;                        /* -1: closed, or its octets come from a capture file */
+    struct tls_stream *tls;        /* NULL: none, or closed */
     struct bmp_captured *captured; /* then: NULL when closed */
     int64_t at_us;                 /* of the captured octets */
     uv_poll_t poll;
@@ -60,6 +62,8 @@ struct bmp {
     const struct log *log;
     struct bgp_listener *listener; /* NULL: octets come from a capture file */
     struct bmp_savefile *savefile; /* NULL: they do not */
+    struct tls *tls;               /* bmp_daemon_tls, or NULL */
+    char where[80];                /* address:port, for TLS */
     uv_idle_t tend;                /* routes that go */
     uv_timer_t tick;
     uv_async_t room;
@@ -88,6 +92,8 @@ struct bmp {
 
 /* A connection, of the listener. */
 void bmp_session_accepted(void *bmp, int fd, const struct addr *from, uint16_t port);
+/* Its handshake is over (bmp_daemon_tls). */
+void bmp_session_secured(void *bmp, struct tls_stream *tls, int fd, const struct addr *from, uint16_t port);
 /* One of a capture file; *c is the caller's and outlives it. Returns false, having said why, when it is
  * refused. */
 bool bmp_session_captured(struct bmp *b, const struct addr *from, uint16_t port, int64_t at_us,

@@ -134,6 +134,8 @@ static void hang_up(struct bmp_session *x)
         x->captured = NULL;
         return;
     }
+    tls_stream_free(x->tls);
+    x->tls = NULL;
     close(x->fd);
     x->fd = -1;
     uv_close((uv_handle_t *)&x->poll, on_closed);
@@ -283,7 +285,7 @@ static ssize_t read_once(struct bmp_session *x)
         }
         to = x->kept + x->have;
     }
-    const ssize_t n = recv(x->fd, to, BMP_READ, MSG_DONTWAIT);
+    const ssize_t n = tls_or_recv(x->tls, x->fd, to, BMP_READ);
     if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return 0;
     if (n <= 0) {
@@ -301,9 +303,10 @@ static void watch(struct bmp_session *x, bool on)
 {
     if (x->fd == -1 || on == x->polling)
         return;
-    if (on)
+    if (on) {
         uv_poll_start(&x->poll, UV_READABLE, on_session);
-    else
+        tls_again(x->tls);
+    } else
         uv_poll_stop(&x->poll);
     x->polling = on;
 }
@@ -333,15 +336,10 @@ void bmp_sessions_resume(struct bmp *b)
         msglog_flush(b->msglog);
 }
 
-static void on_session(uv_poll_t *h, int status, int events)
+static void read_session(void *arg)
 {
-    struct bmp_session *x = h->data;
+    struct bmp_session *x = arg;
     struct bmp *b = x->b;
-    (void)events;
-    if (status < 0) {
-        end_session(x, "BMP session lost.");
-        return;
-    }
     ssize_t n = 1;
     for (unsigned i = 0; i < ROUNDS && n > 0; i++) {
         if (!bmp_room(b)) {
@@ -359,6 +357,15 @@ static void on_session(uv_poll_t *h, int status, int events)
         msglog_flush(b->msglog);
 }
 
+static void on_session(uv_poll_t *h, int status, int events)
+{
+    (void)events;
+    if (status < 0)
+        end_session(h->data, "BMP session lost.");
+    else
+        read_session(h->data);
+}
+
 /* ---- who connects */
 
 static void refuse(struct bmp *b, const struct addr *a, int fd, const char *why)
@@ -368,6 +375,11 @@ static void refuse(struct bmp *b, const struct addr *a, int fd, const char *why)
     log_limited(b->log, &b->say_refused, LOG_LV_WARN, "[%s] BMP session refused: %s", addr_str(a, text), why);
     if (fd != -1)
         close(fd);
+}
+
+static bool full(const struct bmp *b)
+{
+    return b->k->max_peers && b->n_sessions >= (unsigned)b->k->max_peers;
 }
 
 static struct bmp_session *session_new(struct bmp *b, int fd, const struct addr *from, uint16_t port)
@@ -392,27 +404,43 @@ static struct bmp_session *session_new(struct bmp *b, int fd, const struct addr 
     return x;
 }
 
+static void begin(struct bmp *b, struct tls_stream *tls, int fd, const struct addr *from, uint16_t port)
+{
+    struct bmp_session *x = full(b) ? NULL : session_new(b, fd, from, port);
+    if (!x) {
+        tls_stream_free(tls);
+        refuse(b, from, fd, full(b) ? "bmp_daemon_max_peers sessions are there." : "no memory.");
+        return;
+    }
+    x->tls = tls;
+    if (!b->k->proxy_header && !begin_router(x)) {
+        end_session(x, "session closed: no memory.");
+        return;
+    }
+    watch(x, !b->paused);
+    if (tls)
+        tls_on_readable(tls, read_session, x);
+}
+
+void bmp_session_secured(void *bmp, struct tls_stream *tls, int fd, const struct addr *from, uint16_t port)
+{
+    begin(bmp, tls, fd, from, port);
+}
+
 void bmp_session_accepted(void *bmp, int fd, const struct addr *from, uint16_t port)
 {
     struct bmp *b = bmp;
-    if (b->k->max_peers && b->n_sessions >= (unsigned)b->k->max_peers) {
-        refuse(b, from, fd, "bmp_daemon_max_peers sessions are there.");
-        return;
-    }
-    struct bmp_session *x = session_new(b, fd, from, port);
-    if (!x)
-        refuse(b, from, fd, "no memory.");
-    else if (!b->k->proxy_header && !begin_router(x))
-        end_session(x, "session closed: no memory.");
+    if (b->tls && !full(b))
+        tls_accept(b->tls, fd, from, port);
     else
-        watch(x, !b->paused);
+        begin(b, NULL, fd, from, port);
 }
 
 bool bmp_session_captured(struct bmp *b, const struct addr *from, uint16_t port, int64_t at_us,
                           struct bmp_captured *c)
 {
     const char *why = NULL;
-    if (b->k->max_peers && b->n_sessions >= (unsigned)b->k->max_peers)
+    if (full(b))
         why = "bmp_daemon_max_peers sessions are there.";
     else if (b->allow && !b->k->proxy_header && !allow_match(b->allow, from))
         why = "not in bmp_daemon_allow_file.";

@@ -9,7 +9,7 @@ libtelemetry_a_SOURCES = \
 	src/telemetry/kafka.c src/telemetry/zmq.c src/telemetry/queues.c src/telemetry/queues.h \
 	src/telemetry/layout.c src/telemetry/layout.h \
 	src/telemetry/message.c \
-	src/telemetry/notif.c src/telemetry/notif.h \
+	src/telemetry/notif.c src/telemetry/notif.h src/telemetry/notif_dtls.c \
 	src/telemetry/peers.c \
 	src/telemetry/reassembly.c src/telemetry/reassembly.h \
 	src/telemetry/service.c src/telemetry/service.h \

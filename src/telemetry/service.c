@@ -15,8 +15,8 @@
 enum { TICK_MS = 1000, LINE_MAX_OCTETS = TELE_MESSAGE_MAX * 2 + 65536, POOL_MAX = 64 << 20 };
 static const int64_t STATS_US = 120 * US_PER_S;
 
-static const struct tele_input_ops *const inputs[] = { &tele_tcp, &tele_udp, &tele_notif, &tele_zmq,
-                                                       &tele_kafka };
+static const struct tele_input_ops *const inputs[] = { &tele_tcp,        &tele_udp, &tele_notif,
+                                                       &tele_notif_dtls, &tele_zmq, &tele_kafka };
 enum { N_INPUTS = sizeof(inputs) / sizeof(inputs[0]) };
 _Static_assert((int)N_INPUTS <= (int)TELE_INPUTS, "room for all inputs");
 
@@ -51,6 +51,12 @@ static int check(const struct service *s, struct err *e)
     if (framed_inputs(k) && !k->decoder)
         return err_set(e, ERR_CONFIG,
                        "telemetry_daemon_decoder is not specified: one of json, gpb, cisco_v0, cisco_v1");
+    const char *secured = k->tls          ? "telemetry_daemon_tls"
+                          : k->notif_dtls ? "telemetry_daemon_udp_notif_dtls"
+                                          : NULL;
+    if (secured && !s->c->tls_path)
+        return err_set(e, ERR_CONFIG, "%s: %s needs tls_path, the folder of certificates, beside it",
+                       config_where(s->set, secured, NULL, where, sizeof(where)), secured);
     if (writer_id_check(s->c->writer_id_string, &why) == -1)
         return err_set(e, ERR_CONFIG, "%s: writer_id_string: %s",
                        config_where(s->set, "writer_id_string", NULL, where, sizeof(where)), why.text);
@@ -237,6 +243,9 @@ static void reload(struct service *s)
 {
     struct telemetry *t = s->state;
     tele_tags_follow(t);
+    for (unsigned i = 0; i < t->n_inputs; i++)
+        if (t->inputs[i].ops->reload)
+            t->inputs[i].ops->reload(&t->inputs[i]);
     if (!t->allow)
         return;
     allow_reload(&t->allow, t->k->allow_file, t->log);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/sock.h"
+#include "base/tls.h"
 #include "telemetry/telemetry.h"
 
 enum {
@@ -28,6 +29,7 @@ struct session {
     struct tele_peer *peer;
     struct tele_input *in;
     int fd;
+    struct tls_stream *tls; /* NULL: none */
     uv_poll_t poll;
     bool polling;
     struct framing framing;
@@ -38,6 +40,8 @@ struct session {
 
 struct tcp_state {
     int fd;
+    struct tls *tls; /* telemetry_daemon_tls, or NULL */
+    char where[80];
     uv_poll_t poll;
     uint8_t *buffer;
     size_t pending; /* capacity of all sessions' own */
@@ -68,6 +72,7 @@ static void end_session(struct session *s, const char *why)
     if (s->have)
         tele_fault(t, s->peer, TELE_FAULT_CUT);
     log_info(t->log, "[%s] %s", s->peer->name, why);
+    tls_stream_free(s->tls);
     tele_peer_free(t, s->peer);
     framing_end(&s->framing);
     free(s->pending);
@@ -149,7 +154,7 @@ static ssize_t read_once(struct session *s)
         to = s->pending + s->have;
         room = s->cap - s->have;
     }
-    const ssize_t n = recv(s->fd, to, room, MSG_DONTWAIT);
+    const ssize_t n = tls_or_recv(s->tls, s->fd, to, room);
     if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return 0;
     if (n <= 0) {
@@ -168,9 +173,10 @@ static void on_session(uv_poll_t *h, int status, int events);
 
 static void watch(struct session *s, bool on)
 {
-    if (on && !s->polling)
+    if (on && !s->polling) {
         uv_poll_start(&s->poll, UV_READABLE, on_session);
-    else if (!on && s->polling)
+        tls_again(s->tls);
+    } else if (!on && s->polling)
         uv_poll_stop(&s->poll);
     s->polling = on;
 }
@@ -185,15 +191,10 @@ static void pause_all(struct tele_input *in)
         watch(s, false);
 }
 
-static void on_session(uv_poll_t *h, int status, int events)
+static void read_session(void *arg)
 {
-    struct session *s = h->data;
+    struct session *s = arg;
     struct telemetry *t = s->in->t;
-    (void)events;
-    if (status < 0) {
-        end_session(s, "session lost.");
-        return;
-    }
     tele_now(t);
     for (unsigned i = 0; i < ROUNDS; i++) {
         if (!tele_room(t)) {
@@ -203,6 +204,15 @@ static void on_session(uv_poll_t *h, int status, int events)
         if (read_once(s) <= 0)
             return;
     }
+}
+
+static void on_session(uv_poll_t *h, int status, int events)
+{
+    (void)events;
+    if (status < 0)
+        end_session(h->data, "session lost.");
+    else
+        read_session(h->data);
 }
 
 static void tcp_resume(struct tele_input *in)
@@ -215,17 +225,16 @@ static void tcp_resume(struct tele_input *in)
 
 /* ---- the listener */
 
-static void begin_session(struct tele_input *in, int fd, const struct sockaddr *sa)
+static void begin_session(struct tele_input *in, struct tls_stream *tls, int fd, const struct addr *a,
+                          uint16_t port)
 {
     struct tcp_state *st = in->state;
-    struct addr a;
-    uint16_t port;
-    addr_from_sockaddr(sa, &a, &port);
-    struct tele_peer *p = tele_may(in->t, &a) ? tele_peer_new(in->t, &a, port) : NULL;
+    struct tele_peer *p = tele_peer_new(in->t, a, port);
     struct session *s = p ? calloc(1, sizeof(*s)) : NULL;
     if (!s || uv_poll_init(in->t->s->loop, &s->poll, fd) != 0) {
         if (p)
             tele_peer_free(in->t, p);
+        tls_stream_free(tls);
         free(s);
         close(fd);
         return;
@@ -233,6 +242,7 @@ static void begin_session(struct tele_input *in, int fd, const struct sockaddr *
     s->peer = p;
     s->in = in;
     s->fd = fd;
+    s->tls = tls;
     s->poll.data = s;
     s->framing.unpacked = &in->t->unpacked;
     s->next = st->sessions;
@@ -241,6 +251,27 @@ static void begin_session(struct tele_input *in, int fd, const struct sockaddr *
         s->next->link = &s->next;
     st->sessions = s;
     watch(s, !st->paused);
+    if (tls)
+        tls_on_readable(tls, read_session, s);
+}
+
+static void on_secured(void *arg, struct tls_stream *tls, int fd, const struct addr *from, uint16_t port)
+{
+    begin_session(arg, tls, fd, from, port);
+}
+
+static void on_connection(struct tele_input *in, int fd, const struct sockaddr *sa)
+{
+    const struct tcp_state *st = in->state;
+    struct addr a;
+    uint16_t port;
+    addr_from_sockaddr(sa, &a, &port);
+    if (!tele_may(in->t, &a))
+        close(fd);
+    else if (st->tls)
+        tls_accept(st->tls, fd, &a, port);
+    else
+        begin_session(in, NULL, fd, &a, port);
 }
 
 static void on_listener(uv_poll_t *h, int status, int events)
@@ -254,7 +285,7 @@ static void on_listener(uv_poll_t *h, int status, int events)
         socklen_t len = sizeof(ss);
         const int fd = accept4(st->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd != -1) {
-            begin_session(in, fd, (struct sockaddr *)&ss);
+            on_connection(in, fd, (struct sockaddr *)&ss);
             continue;
         }
         if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ECONNABORTED)
@@ -269,6 +300,24 @@ static void on_listener(uv_poll_t *h, int status, int events)
 static bool tcp_wanted(const struct telemetry_keys *k)
 {
     return k->port_tcp || (!k->port_udp && !k->notif_port && !k->zmq_address && !k->kafka_in.topic);
+}
+
+static int open_tls(struct tele_input *in, int port, struct err *e)
+{
+    struct tcp_state *st = in->state;
+    const struct config *c = in->t->c;
+    if (!in->t->k->tls)
+        return 0;
+    snprintf(st->where, sizeof(st->where), "%s:%d", in->t->k->ip ? in->t->k->ip : "::", port);
+    st->tls = tls_open(&(struct tls_conf){ .what = "telemetry",
+                                           .where = st->where,
+                                           .path = c->tls_path,
+                                           .handshake_s = c->tls_handshake_s,
+                                           .log = in->t->log,
+                                           .accepted = on_secured,
+                                           .arg = in },
+                       e);
+    return st->tls ? 0 : -1;
 }
 
 static int tcp_open(struct tele_input *in, struct err *e)
@@ -286,11 +335,13 @@ static int tcp_open(struct tele_input *in, struct err *e)
     st->buffer = malloc(READ_MAX);
     if (!st->buffer)
         return err_sys(e, "no memory for telemetry");
+    if (open_tls(in, port, e) == -1)
+        return -1;
     st->fd = sock_tcp_listen(&want, e);
     if (st->fd == -1)
         return -1;
-    log_info(in->t->log, "waiting for telemetry data on interface=%s ip=%s port=%d/tcp",
-             k->interface ? k->interface : "all", k->ip ? k->ip : "::", port);
+    log_info(in->t->log, "waiting for telemetry data%s on interface=%s ip=%s port=%d/tcp",
+             st->tls ? " over TLS" : "", k->interface ? k->interface : "all", k->ip ? k->ip : "::", port);
     return 0;
 }
 
@@ -301,7 +352,7 @@ static int tcp_start(struct tele_input *in, struct err *e)
         return err_set(e, ERR_SYS, "cannot watch the telemetry port");
     st->poll.data = in;
     uv_poll_start(&st->poll, UV_READABLE, on_listener);
-    return 0;
+    return st->tls ? tls_start(st->tls, in->t->s->loop, e) : 0;
 }
 
 static void tcp_recheck(struct tele_input *in)
@@ -327,6 +378,21 @@ static void tcp_stop(struct tele_input *in)
         if (n != -1)
             end_session(s, "session closed: the daemon ends.");
     }
+    tls_stop(st->tls);
+}
+
+static void tcp_reload(struct tele_input *in)
+{
+    const struct tcp_state *st = in->state;
+    if (st->tls)
+        tls_reload(st->tls);
+}
+
+static void tcp_stats(struct tele_input *in)
+{
+    const struct tcp_state *st = in->state;
+    if (st->tls)
+        tls_stats(st->tls);
 }
 
 static void tcp_close(struct tele_input *in)
@@ -334,6 +400,7 @@ static void tcp_close(struct tele_input *in)
     struct tcp_state *st = in->state;
     if (st->fd != -1)
         close(st->fd);
+    tls_free(st->tls);
     free(st->buffer);
 }
 
@@ -345,6 +412,8 @@ const struct tele_input_ops tele_tcp = {
     .start = tcp_start,
     .resume = tcp_resume,
     .recheck = tcp_recheck,
+    .reload = tcp_reload,
+    .stats = tcp_stats,
     .stop = tcp_stop,
     .close = tcp_close,
 };

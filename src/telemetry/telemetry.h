@@ -68,6 +68,7 @@ struct tele_input_ops {
     void (*tick)(struct tele_input *in);    /* each second. May be NULL */
     void (*resume)(struct tele_input *in);  /* there is room again. May be NULL */
     void (*recheck)(struct tele_input *in); /* the allow list is new. May be NULL */
+    void (*reload)(struct tele_input *in);  /* SIGUSR2, whatever is new. May be NULL */
     void (*stats)(struct tele_input *in);   /* SIGUSR1. May be NULL */
     void (*stop)(struct tele_input *in);    /* closes handles and sessions */
     void (*close)(struct tele_input *in);
@@ -161,6 +162,6 @@ bool tele_room(struct telemetry *t);
 
 /* ---- inputs */
 
-extern const struct tele_input_ops tele_tcp, tele_udp, tele_notif, tele_zmq, tele_kafka;
+extern const struct tele_input_ops tele_tcp, tele_udp, tele_notif, tele_notif_dtls, tele_zmq, tele_kafka;
 
 #endif

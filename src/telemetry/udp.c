@@ -171,7 +171,7 @@ static int udp_open(struct tele_input *in, struct err *e)
                        e);
 }
 
-static bool notif_wanted(const struct telemetry_keys *k) { return k->notif_port != 0; }
+static bool notif_wanted(const struct telemetry_keys *k) { return k->notif_port && !k->notif_dtls; }
 
 static int notif_open(struct tele_input *in, struct err *e)
 {

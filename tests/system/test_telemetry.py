@@ -39,7 +39,7 @@ def notif(payload, message_id, media=1, publisher=1, segment=None, last=False, o
     return struct.pack(">BBHII", 0x20 | media, 12 + len(options), 12 + len(options) + len(payload), publisher, message_id) + options + payload
 
 
-def collector(run, more, decoder="json", tcp=True):
+def collector(run, more, decoder="json", tcp=True, tls=False):
     """pmtelemetryd with a TCP port of its own; returns it and the port."""
     port = run.port(socket.SOCK_STREAM)
     d = run.daemon("pmtelemetryd", config=f"""
@@ -48,7 +48,8 @@ def collector(run, more, decoder="json", tcp=True):
         telemetry_daemon_decoder: {decoder}
         {more}""")
     if tcp:
-        d.wait_log(r"INFO .*waiting for telemetry data on interface=all ip=127\.0\.0\.1 port=\d+/tcp")
+        over = " over TLS" if tls else ""
+        d.wait_log(rf"INFO .*waiting for telemetry data{over} on interface=all ip=127\.0\.0\.1 port=\d+/tcp")
     return d, port
 
 
