@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Memory for tables that are read at random. Used by lpm.c, networks.c, and the tables of src/packet. */
+/* Memory for tables that are read at random. Used by lpm.c, networks.c, and the tables of src/packet and
+ * src/rib. */
 #ifndef BASE_PAGES_H
 #define BASE_PAGES_H
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -16,6 +18,35 @@ static inline void *pages_alloc(size_t n)
     if (p && n >= huge)
         madvise(p, n, MADV_HUGEPAGE);
     return p;
+}
+
+/* n octets of zeros that take no memory until they are touched, aligned for huge pages, which are not asked
+ * for yet. NULL: no memory. To be given back with munmap(). */
+static inline void *pages_reserve(size_t n)
+{
+    const size_t huge = (size_t)2 << 20;
+    uint8_t *p =
+        mmap(NULL, n + huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    const size_t before = -(uintptr_t)p & (huge - 1);
+    if (before)
+        munmap(p, before);
+    munmap(p + before + n, huge - before);
+    return p + before;
+}
+
+/* Asks for huge pages, also for what was touched already, where the kernel can move that (Linux 6.1).
+ * Refused: no harm. */
+static inline void pages_make_huge(void *p, size_t n)
+{
+#ifdef MADV_COLLAPSE
+    const int collapse = MADV_COLLAPSE;
+#else
+    const int collapse = 25;
+#endif
+    madvise(p, n, MADV_HUGEPAGE);
+    madvise(p, n, collapse);
 }
 
 #endif

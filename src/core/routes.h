@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include "core/maps.h"
 #include "core/service.h"
+#include "core/worker.h"
 
 struct routes_ops {
     /* Before anything starts: rules over several keys; loads maps into m. -1: e. */
@@ -22,9 +23,10 @@ struct routes_ops {
     int (*connect)(void *state, const struct services *ss, struct err *e);
     /* Fills in what is known; members that it may change are put back after the flow has been handed over. */
     void (*flow)(void *state, struct flow *f);
-    /* IPv4 addresses (4 octets each) of flows that come next: a hint, so that memory can be fetched for all
-     * at once. */
-    void (*expect)(void *state, const uint8_t *const *addr, unsigned n);
+    /* Addresses of flows that come next from this exporter, of 4 or of 16 octets: a hint, so that memory can
+     * be fetched for all at once. */
+    void (*expect)(void *state, const struct addr *exporter, unsigned octets, const struct expected *e,
+                   unsigned n);
     /* The batch has ended, the worker may block now: nothing of what was found is held any more. */
     void (*rest)(void *state);
     /* Before services are closed; no flow comes any more. */

@@ -462,10 +462,11 @@ static void take_customs(struct worker *w, struct flow *f)
 
 bool worker_looks_up(const struct worker *w) { return w->routes; }
 
-void worker_expect(struct worker *w, const uint8_t *const *addr, unsigned n)
+void worker_expect(struct worker *w, const struct addr *exporter, unsigned octets, const struct expected *e,
+                   unsigned n)
 {
     if (w->routes)
-        w->routes->expect(w->route_state, addr, n);
+        w->routes->expect(w->route_state, exporter, octets, e, n);
 }
 
 static inline void deliver_to_all(struct worker *w, struct flow *f)

@@ -50,11 +50,17 @@ uint32_t worker_sampling_rate(const struct worker *w, const struct flow *f);
  * decoder owns f and may keep it from record to record. */
 void worker_flow(struct worker *w, struct flow *f);
 
-/* Does somebody look flows up by address? Then decoders that know the IPv4 addresses of flows to come may say
- * so with worker_expect (4 octets each, in network order): what memory holds of them is fetched for all at
- * once. */
+/* Does somebody look flows up by address? Then decoders that know addresses of flows to come from one
+ * exporter may say so with worker_expect (`octets` 4 or 16 each, in network order, at most EXPECTED_MAX):
+ * what memory holds of them is fetched for all at once. */
+enum { EXPECTED_MAX = 64 };
+struct expected {
+    const uint8_t *addr;
+    bool is_dst;
+};
 bool worker_looks_up(const struct worker *w);
-void worker_expect(struct worker *w, const uint8_t *const *addr, unsigned n);
+void worker_expect(struct worker *w, const struct addr *exporter, unsigned octets, const struct expected *e,
+                   unsigned n);
 
 struct datagram; /* core/input.h */
 

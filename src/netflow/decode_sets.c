@@ -152,39 +152,64 @@ read_records(struct netflow *nf, const struct tmpl *t, struct cursor set, bool *
     return n;
 }
 
-/* Where records of this plan have IPv4 source and destination; returns how many of the two were found. */
-static unsigned address_places(const struct plan *p, uint16_t at[2])
+/* Where records of a plan have source and destination, of 4 and of 16 octets. */
+struct address_places {
+    struct {
+        uint16_t at;
+        bool is_dst;
+    } place[2];
+    unsigned n;
+};
+
+static void add_place(struct address_places *a, size_t member, size_t at)
 {
-    unsigned n = 0;
-    for (unsigned i = 0; i < p->n_head && n < 2; i++) {
+    const bool is_src = member == offsetof(struct record, f.src_host) ||
+                        member == offsetof(struct record, src4) || member == offsetof(struct record, src6);
+    const bool is_dst = member == offsetof(struct record, f.dst_host) ||
+                        member == offsetof(struct record, dst4) || member == offsetof(struct record, dst6);
+    if ((!is_src && !is_dst) || a->n == 2)
+        return;
+    a->place[a->n].at = (uint16_t)at;
+    a->place[a->n++].is_dst = is_dst;
+}
+
+static void find_places(const struct plan *p, struct address_places *v4, struct address_places *v6)
+{
+    v4->n = v6->n = 0;
+    for (unsigned i = 0; i < p->n_head; i++) {
         const struct step *s = &p->step[i];
-        const bool host = s->to == offsetof(struct record, f.src_host) ||
-                          s->to == offsetof(struct record, f.dst_host) ||
-                          s->to == offsetof(struct record, src4) || s->to == offsetof(struct record, dst4);
-        if (!host || (s->op != OP_V4 && s->op != OP_V4_V4))
-            continue;
-        at[n++] = s->from;
-        if (s->op == OP_V4_V4 && n < 2)
-            at[n++] = (uint16_t)(s->from + 4);
+        if (s->op == OP_V6)
+            add_place(v6, s->to, s->from);
+        if (s->op == OP_V4 || s->op == OP_V4_V4)
+            add_place(v4, s->to, s->from);
+        if (s->op == OP_V4_V4)
+            add_place(v4, s->to + sizeof(struct addr), s->from + 4u);
     }
-    return n;
+}
+
+static void tell_addresses(struct netflow *nf, const struct plan *p, struct cursor set,
+                           const struct address_places *a, unsigned octets)
+{
+    struct expected e[EXPECTED_MAX];
+    unsigned n = 0;
+    while (a->n && cursor_left(&set) >= p->min_len && n + 2 <= EXPECTED_MAX) {
+        const uint8_t *rec = cursor_take(&set, p->fixed);
+        for (unsigned i = 0; i < a->n; i++)
+            e[n++] = (struct expected){ rec + a->place[i].at, a->place[i].is_dst };
+    }
+    if (n)
+        worker_expect(nf->w, &nf->r.f.peer_src_ip, octets, e, n);
 }
 
 /* Tells who looks addresses up what the set has: reading them one by one would wait for memory each time. */
 static void look_ahead(struct netflow *nf, const struct plan *p, struct cursor set)
 {
-    enum { AHEAD = 64 };
-    const uint8_t *addr[AHEAD];
-    uint16_t at[2];
-    const unsigned places = p->n_tail ? 0 : address_places(p, at);
-    unsigned n = 0;
-    while (places && cursor_left(&set) >= p->min_len && n + 2 <= AHEAD) {
-        const uint8_t *rec = cursor_take(&set, p->fixed);
-        for (unsigned i = 0; i < places; i++)
-            addr[n++] = rec + at[i];
-    }
-    if (n)
-        worker_expect(nf->w, addr, n);
+    struct address_places v4, v6;
+    if (p->n_tail)
+        return;
+    find_places(p, &v4, &v6);
+    tell_addresses(nf, p, set, &v4, 4);
+    tell_addresses(nf, p, set, &v6, 16);
 }
 
 static void account(struct netflow *nf, const struct tmpl *t) { record_finish(nf, t->plan); }

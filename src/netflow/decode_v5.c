@@ -68,6 +68,21 @@ static uint32_t v5_rate(const struct netflow *nf)
     return mapped ? mapped : nf->m.rate;
 }
 
+/* As look_ahead in decode_sets.c. */
+static void v5_look_ahead(struct netflow *nf, struct cursor c, unsigned n)
+{
+    struct expected e[EXPECTED_MAX];
+    unsigned k = 0;
+    while (n-- && k + 2 <= EXPECTED_MAX) {
+        const uint8_t *p = cursor_take(&c, V5_RECORD);
+        if (!p)
+            break;
+        e[k++] = (struct expected){ p, false };
+        e[k++] = (struct expected){ p + 4, true };
+    }
+    worker_expect(nf->w, &nf->r.f.peer_src_ip, 4, e, k);
+}
+
 static void v5_records(struct netflow *nf, struct cursor c, unsigned n)
 {
     const struct fieldset *fs = &nf->wants.fields;
@@ -82,6 +97,8 @@ static void v5_records(struct netflow *nf, struct cursor c, unsigned n)
     record_begin(nf, NULL);
     nf->r.f.export_proto_sysid = nf->m.id >> 8;
     nf->r.f.engine_type = (uint8_t)nf->m.id;
+    if (worker_looks_up(nf->w))
+        v5_look_ahead(nf, c, n);
     for (unsigned i = 0; i < n; i++) {
         const uint8_t *p = cursor_take(&c, V5_RECORD);
         if (!p)

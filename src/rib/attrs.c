@@ -8,10 +8,13 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include "base/hash.h"
+#include "base/pages.h"
 
 enum {
-    PAGE_BITS = 12, /* numbers a page of the directory */
-    PAGES = 1 << 17,
+    PAGE_BITS = 17, /* numbers a page of the directory: what is read of them fills a huge page */
+    PAGES = 1 << 12,
+    MANY = 1 << 13, /* sets from which on huge pages are asked for: who has little should take little */
+    LINE = 64,
     PACKED_MAX = 64 + 5 * 65537,
     HOP_V4 = 1 << 30, /* in a packed `has`: the next hop has 4 octets */
 };
@@ -25,20 +28,24 @@ struct set {
     uint8_t body[];
 };
 
-/* What a number stands for. The note is what flows ask for, so it is found without the set. */
+/* What flows ask a number for; so it is found without the set, and lies apart from the pointers to sets. */
 struct entry {
-    struct set *_Atomic set;
     _Atomic(void *) note;
+    _Atomic uint64_t word;
 };
 
 struct page {
-    struct entry entry[1 << PAGE_BITS];
+    struct entry *entry;
+    struct set *_Atomic set[1 << PAGE_BITS];
 };
 
-/* In front of a note. */
+/* A note's memory begins with a line of the cache: its size, so that what is asked first shares that line.
+ * The last octets of one that was put in another's place lead to that. */
 struct note {
-    _Alignas(16) size_t size; /* with this */
+    uint32_t size; /* of all; NOTE_OLDER: it has taken another's place */
+    uint8_t rest[];
 };
+enum { NOTE_OLDER = 1 };
 
 struct slot {
     uint32_t hash, id; /* id 0: empty */
@@ -82,15 +89,37 @@ struct rib_pool *pool_new(struct slab *slab, struct epoch *e)
     return p;
 }
 
+static struct page *page_of(const struct rib_pool *p, uint32_t id)
+{
+    return atomic_load_explicit(&p->page[id >> PAGE_BITS], memory_order_acquire);
+}
+
 static struct entry *entry_of(const struct rib_pool *p, uint32_t id)
 {
-    struct page *page = atomic_load_explicit(&p->page[id >> PAGE_BITS], memory_order_acquire);
-    return &page->entry[id & ((1 << PAGE_BITS) - 1)];
+    return &page_of(p, id)->entry[id & ((1 << PAGE_BITS) - 1)];
 }
 
 static struct set *set_of(const struct rib_pool *p, uint32_t id)
 {
-    return atomic_load_explicit(&entry_of(p, id)->set, memory_order_acquire);
+    return atomic_load_explicit(&page_of(p, id)->set[id & ((1 << PAGE_BITS) - 1)], memory_order_acquire);
+}
+
+static void page_free(struct page *page)
+{
+    if (!page)
+        return;
+    munmap(page->entry, sizeof(struct entry) << PAGE_BITS);
+    free(page);
+}
+
+/* Untouched places take no memory. */
+static struct page *page_new(void)
+{
+    struct page *page = calloc(1, sizeof(*page));
+    if (page && (page->entry = pages_reserve(sizeof(struct entry) << PAGE_BITS)))
+        return page;
+    free(page);
+    return NULL;
 }
 
 void pool_free(struct rib_pool *p)
@@ -103,7 +132,7 @@ void pool_free(struct rib_pool *p)
             slab_free(p->slab, s, sizeof(*s) + s->size);
         }
     for (size_t i = 0; i < p->pages; i++)
-        free(atomic_load(&p->page[i]));
+        page_free(atomic_load(&p->page[i]));
     slab_clear(&p->notes);
     pthread_mutex_destroy(&p->notes_lock);
     free(p->queue.items);
@@ -120,8 +149,8 @@ uint64_t pool_index_octets(struct rib_pool *p)
     pthread_mutex_lock(&p->notes_lock);
     const uint64_t notes = p->notes.held;
     pthread_mutex_unlock(&p->notes_lock);
-    return notes + (p->mask + 1) * sizeof(struct slot) + p->pages * sizeof(struct page) +
-           p->free_room * sizeof(uint32_t);
+    return notes + (p->mask + 1) * sizeof(struct slot) +
+           p->next * (sizeof(struct entry) + sizeof(struct set *)) + p->free_room * sizeof(uint32_t);
 }
 
 /* --- packing: `has`, then what is there in the order of the bits, octets at the end */
@@ -303,12 +332,14 @@ static uint32_t take_number(struct rib_pool *p)
     if (at >= PAGES)
         return 0;
     if (at >= p->pages) {
-        struct page *page = calloc(1, sizeof(*page));
+        struct page *page = page_new();
         if (!page)
             return 0;
         atomic_store_explicit(&p->page[at], page, memory_order_release);
         p->pages = at + 1;
     }
+    if ((p->next & ((1 << PAGE_BITS) - 1)) == (at ? 0 : MANY))
+        pages_make_huge(page_of(p, p->next)->entry, sizeof(struct entry) << PAGE_BITS);
     return p->next++;
 }
 
@@ -343,7 +374,7 @@ static uint32_t add(struct rib_pool *p, uint32_t hash, const uint8_t *body, size
         (struct set){ .refs = 1, .hash = hash, .size = (uint32_t)size & INT32_MAX, .hop_mapped = hop_mapped };
     memcpy(s->body, body, size);
     /* Release: who finds the number in a trie finds the set (pairs with the acquire in set_of). */
-    atomic_store_explicit(&entry_of(p, id)->set, s, memory_order_release);
+    atomic_store_explicit(&page_of(p, id)->set[id & ((1 << PAGE_BITS) - 1)], s, memory_order_release);
     insert_slot(p->slots, p->mask, (struct slot){ hash, id });
     p->count++;
     return id;
@@ -379,26 +410,92 @@ void rib_attrs_put(struct rib_pool *p, uint32_t id)
     epoch_retire(p->epoch, &p->queue, s, id, 0);
 }
 
-void *rib_attrs_note_new(struct rib_pool *p, size_t size)
+/* --- notes */
+
+static size_t note_size(const struct note *n) { return n->size & ~(size_t)NOTE_OLDER; }
+
+static void **older_of(struct note *n) { return (void **)((uint8_t *)n + note_size(n)) - 1; }
+
+static struct note *note_of(void *note)
 {
-    size += sizeof(struct note);
+    return (struct note *)(void *)((uint8_t *)note - offsetof(struct note, rest));
+}
+
+void *rib_attrs_note_new(struct rib_pool *p, size_t size, void *was)
+{
+    size = (sizeof(struct note) + size + (was ? sizeof(void *) : 0) + LINE - 1) & ~(size_t)(LINE - 1);
     pthread_mutex_lock(&p->notes_lock);
-    struct note *n = slab_alloc(&p->notes, size);
+    struct note *n = size <= UINT32_MAX ? slab_alloc(&p->notes, size) : NULL;
     pthread_mutex_unlock(&p->notes_lock);
     if (!n)
         return NULL;
-    n->size = size;
-    return n + 1;
+    n->size = (uint32_t)size | (was ? NOTE_OLDER : 0);
+    if (was)
+        *older_of(n) = was;
+    return n->rest;
 }
 
-static void drop_note(struct rib_pool *p, void *note)
+/* With those in whose place it was put. */
+static void drop_notes(struct rib_pool *p, void *note)
 {
-    if (!note)
-        return;
-    struct note *n = (struct note *)note - 1;
     pthread_mutex_lock(&p->notes_lock);
-    slab_free(&p->notes, n, n->size);
+    while (note) {
+        struct note *n = note_of(note);
+        note = n->size & NOTE_OLDER ? *older_of(n) : NULL;
+        slab_free(&p->notes, n, note_size(n));
+    }
     pthread_mutex_unlock(&p->notes_lock);
+}
+
+void *rib_attrs_note(const struct rib_pool *p, uint32_t id)
+{
+    return atomic_load_explicit(&entry_of(p, id)->note, memory_order_acquire);
+}
+
+void *rib_attrs_set_note(struct rib_pool *p, uint32_t id, void *made)
+{
+    struct note *n = note_of(made);
+    void *was = n->size & NOTE_OLDER ? *older_of(n) : NULL, *there = was;
+    if (atomic_compare_exchange_strong_explicit(&entry_of(p, id)->note, &there, made, memory_order_acq_rel,
+                                                memory_order_acquire))
+        return made;
+    if (was)
+        *older_of(n) = NULL;
+    drop_notes(p, made);
+    return there;
+}
+
+uint64_t rib_attrs_word(const struct rib_pool *p, uint32_t id)
+{
+    return atomic_load_explicit(&entry_of(p, id)->word, memory_order_relaxed);
+}
+
+void rib_attrs_set_word(struct rib_pool *p, uint32_t id, uint64_t word)
+{
+    atomic_store_explicit(&entry_of(p, id)->word, word, memory_order_relaxed);
+}
+
+void rib_attrs_prefetch(const struct rib_pool *p, uint32_t id) { __builtin_prefetch(entry_of(p, id)); }
+
+void rib_attrs_prefetch_set(const struct rib_pool *p, uint32_t id, enum rib_attrs_step step)
+{
+    if (step == RIB_ATTRS_FIRST) {
+        __builtin_prefetch((const void *)&page_of(p, id)->set[id & ((1 << PAGE_BITS) - 1)]);
+        return;
+    }
+    const uint8_t *set = (const uint8_t *)set_of(p, id);
+    __builtin_prefetch(set);
+    __builtin_prefetch(set + LINE);
+}
+
+/* Numbers and notes of sets that nobody has any more. */
+static void forget(struct rib_pool *p, uint32_t id)
+{
+    struct entry *e = entry_of(p, id);
+    void *note = atomic_exchange_explicit(&e->note, NULL, memory_order_acq_rel);
+    atomic_store_explicit(&e->word, 0, memory_order_relaxed);
+    if (note)
+        drop_notes(p, note);
 }
 
 bool pool_tend(struct rib_pool *p, uint64_t safe, unsigned n)
@@ -411,26 +508,9 @@ bool pool_tend(struct rib_pool *p, uint64_t safe, unsigned n)
         uint32_t id = item.size;
         remove_slot(p, s->hash, id);
         p->free[p->free_count++] = id;
-        drop_note(p, atomic_exchange_explicit(&entry_of(p, id)->note, NULL, memory_order_acq_rel));
+        forget(p, id);
         slab_free(p->slab, s, sizeof(*s) + s->size);
     }
     shrink(p);
     return p->queue.count;
-}
-
-void *rib_attrs_note(const struct rib_pool *p, uint32_t id)
-{
-    return atomic_load_explicit(&entry_of(p, id)->note, memory_order_acquire);
-}
-
-void rib_attrs_prefetch(const struct rib_pool *p, uint32_t id) { __builtin_prefetch(entry_of(p, id)); }
-
-void *rib_attrs_set_note(struct rib_pool *p, uint32_t id, void *made)
-{
-    void *none = NULL;
-    if (atomic_compare_exchange_strong_explicit(&entry_of(p, id)->note, &none, made, memory_order_acq_rel,
-                                                memory_order_acquire))
-        return made;
-    drop_note(p, made);
-    return none;
 }

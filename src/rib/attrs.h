@@ -64,12 +64,22 @@ void rib_attrs_put(struct rib_pool *pool, uint32_t id);
 void rib_attrs_get(const struct rib_pool *pool, uint32_t id, struct rib_attrs *a);
 
 /* Something that one user may keep with a set (text made of it); it goes when the set does. From any thread.
- * rib_attrs_note_new gives memory for it, 16 octets aligned, NULL: none. rib_attrs_set_note puts it in place
- * for good, and returns what is there then: `made`, or what another thread was quicker with, and `made` is
- * gone. rib_attrs_note reads it, NULL: none yet; rib_attrs_prefetch fetches what that begins with. */
-void *rib_attrs_note_new(struct rib_pool *pool, size_t size);
+ * rib_attrs_note_new gives memory for it, to be put in the place of `was` (NULL: of none), aligned to 4
+ * octets, NULL: none; it begins 4 octets behind a line of the cache. rib_attrs_set_note puts it there, where
+ * readers may go on reading `was`, and returns what is there then: `made`, or what another thread was quicker
+ * with, and `made` is gone. rib_attrs_note reads it, NULL: none yet. */
+void *rib_attrs_note_new(struct rib_pool *pool, size_t size, void *was);
 void *rib_attrs_set_note(struct rib_pool *pool, uint32_t id, void *made);
 void *rib_attrs_note(const struct rib_pool *pool, uint32_t id);
+
+/* A number that one user may keep beside the note, where reading it costs no further line of the cache; 0:
+ * none yet. It is to follow from the set alone: whoever writes it writes the same. */
+uint64_t rib_attrs_word(const struct rib_pool *pool, uint32_t id);
+void rib_attrs_set_word(struct rib_pool *pool, uint32_t id, uint64_t word);
+
+/* Fetches the places of note and word; in two steps, one after the other, what rib_attrs_get will read. */
 void rib_attrs_prefetch(const struct rib_pool *pool, uint32_t id);
+enum rib_attrs_step { RIB_ATTRS_FIRST, RIB_ATTRS_SECOND };
+void rib_attrs_prefetch_set(const struct rib_pool *pool, uint32_t id, enum rib_attrs_step step);
 
 #endif

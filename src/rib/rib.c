@@ -35,8 +35,7 @@ static void free_fast(struct rib *rib, struct table *t)
 {
     struct fast *f = atomic_load_explicit(&t->fast, memory_order_relaxed);
     if (f) {
-        fast_clear(f, &rib->memory);
-        free(f);
+        fast_free(f, &rib->memory);
         rib->fast_ways--;
     }
     for (struct table **at = &rib->stale; t->is_stale && *at; at = &(*at)->next_stale)
@@ -603,7 +602,8 @@ static bool tend_fast(struct rib *rib, unsigned n)
         atomic_exchange_explicit(&rib->wanting, false, memory_order_relaxed))
         make_fast(rib);
     struct table *t = rib->stale;
-    if (t && !fast_tend(atomic_load_explicit(&t->fast, memory_order_relaxed), &t->trie, &rib->memory, n)) {
+    if (t &&
+        !fast_tend(atomic_load_explicit(&t->fast, memory_order_relaxed), &t->trie, &rib->memory, 4 * n)) {
         rib->stale = t->next_stale;
         t->is_stale = false;
     }
@@ -643,7 +643,7 @@ void rib_counts(const struct rib *rib, struct rib_counts *c)
         .octets_routes = rib->routes_slab.used,
         .octets_sets = rib->sets_slab.used + pool_index_octets(rib->pool),
         .octets_held = rib->routes_slab.held + rib->sets_slab.held + pool_index_octets(rib->pool) +
-                       rib->fast_ways * sizeof(struct fast),
+                       rib->fast_ways * FAST_OCTETS,
         .waiting = rib->queue.count + pool_waiting(rib->pool),
     };
 }

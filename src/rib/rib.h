@@ -142,11 +142,16 @@ struct rib_match {
 bool rib_lookup(const struct rib_reader *r, uint32_t peer, uint8_t safi, const uint8_t *rd,
                 const struct addr *a, const struct addr *want, struct rib_match *m);
 
-/* For who has several addresses to look up soon: fetches what their lookups and the notes of what they find
- * will read, for all of them side by side, since memory is far away. `addr`: n of 4 octets each, at most
- * RIB_EXPECTED. */
+/* For who has several addresses to look up soon: fetches what their lookups will read, for all of them side
+ * by side, since memory is far away; and of those that say so the notes of what they find. At most
+ * RIB_EXPECTED, of one family: `octets` 4 or 16. */
 enum { RIB_EXPECTED = 64 };
-void rib_expect(const struct rib_reader *r, uint32_t peer, const uint8_t *const *addr, unsigned n);
+struct rib_expected {
+    const uint8_t *addr;
+    bool note;
+};
+void rib_expect(const struct rib_reader *r, uint32_t peer, unsigned octets, const struct rib_expected *e,
+                unsigned n);
 
 /* Calls fn for the routes of the same table whose prefixes are shorter than that of the key and cover it, the
  * longest first, until it returns false; all paths of each. Asks for one length after the other: not for

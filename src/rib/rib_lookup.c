@@ -86,12 +86,10 @@ static uint64_t match(const struct rib_reader *r, struct table *t, const uint8_t
 {
     if (v4 && !t->trie.wide) {
         const struct fast *f = atomic_load_explicit(&t->fast, memory_order_acquire);
-        uint32_t found = f ? fast_match(f, octets) : (uint32_t)FAST_DEEP << FAST_SHIFT;
-        *bits = found >> FAST_SHIFT;
-        if (*bits < FAST_DEEP)
-            return found & FAST_ID_MAX;
-        if (*bits == FAST_NOTHING)
-            return 0;
+        const struct fast_found found = f ? fast_match(f, octets) : (struct fast_found){ FAST_DEEP, 0 };
+        *bits = found.bits;
+        if (found.id || found.bits == FAST_NOTHING)
+            return found.id;
         if (!f && !atomic_load_explicit(&t->wanted, memory_order_relaxed)) {
             atomic_store_explicit(&t->wanted, true, memory_order_relaxed);
             atomic_store_explicit(&r->rib->wanting, true, memory_order_relaxed);
@@ -142,50 +140,99 @@ void rib_covering(const struct rib *rib, uint32_t peer, const struct rib_key *ke
     }
 }
 
-/* Where the result of an address stands; NULL: not in a block. */
-static const uint32_t *expect_value(const struct fast *f, const uint8_t *addr)
+/* --- what will be looked up soon */
+
+struct expecting {
+    const struct rib *rib;
+    const struct rib_expected *e;
+    unsigned n;
+    uint32_t id[RIB_EXPECTED]; /* of the set that was found; 0: none, or asked for in vain */
+};
+
+/* Places, then blocks, then values or leaves; each for all before the next. */
+static void expect_fast(struct expecting *x, const struct fast *f)
 {
-    const uint64_t place =
-        atomic_load_explicit(&f->place[(unsigned)addr[0] << 8 | addr[1]], memory_order_acquire);
-    if (place & (FAST_SAME | FAST_STALE))
-        return NULL;
-    const struct fast_block *b = (const struct fast_block *)(uintptr_t)place;
-    const unsigned w = addr[2] >> 6;
-    return &b->value[b->rank[w] + ones(b->begins[w] & (~UINT64_C(0) >> (63 - (addr[2] & 63)))) - 1];
+    const struct fast_block *block[RIB_EXPECTED];
+    const struct fast_leaf *leaf[RIB_EXPECTED];
+    uint32_t found[RIB_EXPECTED];
+    for (unsigned i = 0; i < x->n; i++)
+        __builtin_prefetch((const void *)(uintptr_t)fast_place(f, x->e[i].addr));
+    for (unsigned i = 0; i < x->n; i++) {
+        const uint64_t place = atomic_load_explicit(fast_place(f, x->e[i].addr), memory_order_acquire);
+        block[i] = place & (FAST_SAME | FAST_STALE) ? NULL : fast_block(place);
+        found[i] = place & FAST_STALE ? (uint32_t)FAST_DEEP << FAST_SHIFT : (uint32_t)(place >> 32);
+        if (block[i])
+            __builtin_prefetch(block[i]);
+        if (block[i] && place & FAST_LONG)
+            __builtin_prefetch((const uint8_t *)block[i] + FAST_LINE);
+    }
+    for (unsigned i = 0; i < x->n; i++) {
+        if (block[i])
+            found[i] = fast_in_block(block[i], x->e[i].addr);
+        leaf[i] = block[i] ? fast_leaf_of(block[i], found[i]) : NULL;
+        x->id[i] = fast_result(found[i]).id;
+        if (x->id[i])
+            rib_attrs_prefetch(x->rib->pool, x->id[i]);
+        if (leaf[i])
+            __builtin_prefetch(leaf[i]);
+    }
+    for (unsigned i = 0; i < x->n; i++) {
+        if (!leaf[i])
+            continue;
+        x->id[i] = fast_in_leaf(leaf[i], x->e[i].addr).id;
+        if (x->id[i])
+            rib_attrs_prefetch(x->rib->pool, x->id[i]);
+    }
 }
 
-static void expect_blocks(const struct fast *f, const uint8_t *const *addr, unsigned n)
+static void expect_trie(struct expecting *x, const struct trie *t, unsigned octets)
 {
-    for (unsigned i = 0; i < n; i++)
-        __builtin_prefetch((const void *)&f->place[(unsigned)addr[i][0] << 8 | addr[i][1]]);
-    for (unsigned i = 0; i < n; i++) {
-        const uint64_t place =
-            atomic_load_explicit(&f->place[(unsigned)addr[i][0] << 8 | addr[i][1]], memory_order_acquire);
-        if (!(place & (FAST_SAME | FAST_STALE)))
-            __builtin_prefetch((const void *)(uintptr_t)place);
+    const uint8_t *addr[RIB_EXPECTED] = { NULL };
+    uint64_t value[RIB_EXPECTED] = { 0 };
+    for (unsigned i = 0; i < x->n; i++)
+        addr[i] = x->e[i].addr;
+    trie_match_many(t, addr, octets, x->n, value);
+    for (unsigned i = 0; i < x->n; i++) {
+        x->id[i] = t->wide ? 0 : (uint32_t)value[i];
+        if (x->id[i])
+            rib_attrs_prefetch(x->rib->pool, x->id[i]);
+    }
+}
+
+/* Notes; where there are none yet, the sets that they will be made of. */
+static void expect_notes(const struct expecting *x)
+{
+    const struct rib_pool *pool = x->rib->pool;
+    uint32_t missing[RIB_EXPECTED];
+    unsigned n = 0;
+    for (unsigned i = 0; i < x->n; i++) {
+        const uint32_t id = x->id[i];
+        const char *note = id && x->e[i].note ? rib_attrs_note(pool, id) : NULL;
+        if (note) {
+            __builtin_prefetch(note);
+            __builtin_prefetch(note + FAST_LINE);
+        } else if (id && (x->e[i].note || !rib_attrs_word(pool, id))) {
+            rib_attrs_prefetch_set(pool, id, RIB_ATTRS_FIRST);
+            missing[n++] = id;
+        }
     }
     for (unsigned i = 0; i < n; i++)
-        __builtin_prefetch(expect_value(f, addr[i]));
+        rib_attrs_prefetch_set(pool, missing[i], RIB_ATTRS_SECOND);
 }
 
-void rib_expect(const struct rib_reader *r, uint32_t peer, const uint8_t *const *addr, unsigned n)
+void rib_expect(const struct rib_reader *r, uint32_t peer, unsigned octets, const struct rib_expected *e,
+                unsigned n)
 {
     const struct view *v = view_of(r->rib, peer);
-    const struct table *t = v ? atomic_load_explicit(&v->quick[0], memory_order_acquire) : NULL;
+    const int quick = quick_place(octets == 4 ? RIB_IPV4 : RIB_IPV6, RIB_UNICAST, false, false);
+    const struct table *t = v ? atomic_load_explicit(&v->quick[quick], memory_order_acquire) : NULL;
     const struct fast *f = t ? atomic_load_explicit(&t->fast, memory_order_acquire) : NULL;
-    uint32_t id[RIB_EXPECTED];
-    if (!f || n > RIB_EXPECTED)
+    struct expecting x = { .rib = r->rib, .e = e, .n = n };
+    if (!t || n == 0 || n > RIB_EXPECTED)
         return;
-    expect_blocks(f, addr, n);
-    for (unsigned i = 0; i < n; i++) {
-        const uint32_t found = fast_match(f, addr[i]);
-        id[i] = found >> FAST_SHIFT < FAST_DEEP ? found & FAST_ID_MAX : 0;
-        if (id[i])
-            rib_attrs_prefetch(r->rib->pool, id[i]);
-    }
-    for (unsigned i = 0; i < n; i++) {
-        const char *note = id[i] ? rib_attrs_note(r->rib->pool, id[i]) : NULL;
-        for (unsigned k = 0; note && k < 3; k++)
-            __builtin_prefetch(note + 64 * k);
-    }
+    if (f)
+        expect_fast(&x, f);
+    else
+        expect_trie(&x, &t->trie, octets);
+    expect_notes(&x);
 }

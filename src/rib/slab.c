@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include "base/pages.h"
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 #else
@@ -18,7 +18,7 @@ enum {
     CHUNK = 1 << 16,
     HUGE_PAGE = 1 << 21,
     REGION = 2 * HUGE_PAGE,
-    FEW_REGIONS = 2, /* before huge pages are asked for: who has little should take little */
+    FEW_CHUNKS = 16, /* before huge pages are asked for: who has little should take little */
     IDLE_MAX = 16,
     HEADER = 64,
 };
@@ -96,7 +96,7 @@ static int map_region(struct slab *s)
     r->next = s->regions;
     s->regions = r;
     uintptr_t at = ((uintptr_t)r->mapped + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
-    if (++s->region_count > FEW_REGIONS)
+    if (s->region_count++)
         madvise((void *)at, REGION, MADV_HUGEPAGE); /* lookups go all over it; refused: no harm */
     /* Only the first is linked: each links the next when it is taken, so that none is touched before its
      * time. */
@@ -125,6 +125,8 @@ static struct slab_chunk *take_chunk(struct slab *s)
         follower->class = c->class - 1;
         follower->next = s->away;
         s->away = follower;
+        if (s->region_count == 1 && c->class == REGION / CHUNK - FEW_CHUNKS)
+            pages_make_huge((uint8_t *)c - (FEW_CHUNKS - 1) * CHUNK, REGION);
     }
     s->held += CHUNK;
     return c;

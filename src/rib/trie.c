@@ -236,6 +236,96 @@ void trie_expect(const struct trie *t, const uint8_t *const *addr, unsigned n)
     }
 }
 
+/* --- matching many */
+
+/* One of many on its way. */
+struct walker {
+    const struct trie_node *way[TRIE_DEPTH];
+    const uint8_t *addr;
+    const void *ahead; /* a link to the next node, NULL: the end */
+    unsigned deep;
+};
+
+enum { LINES_OF_NODE = 2 }; /* what a search reads first, in nearly all of them */
+
+static inline void fetch_node(const struct trie_node *n)
+{
+    for (unsigned i = 0; i < LINES_OF_NODE; i++)
+        __builtin_prefetch((const uint8_t *)n + 64 * i);
+}
+
+/* In a node that is there: which link leads on. */
+static inline void step_in(struct walker *w, struct trie_node *n, unsigned octets)
+{
+    w->ahead = NULL;
+    if (!n || n->depth >= octets ||
+        (n->skip && memcmp(skipped(n), w->addr + n->depth - n->skip, n->skip) != 0))
+        return;
+    struct shape s = shape_of(n);
+    bool there;
+    w->way[w->deep++] = n;
+    const unsigned kid = kid_place(n, &s, w->addr[n->depth], &there);
+    if (!there)
+        return;
+    w->ahead = &links_of(n, &s)[kid];
+    __builtin_prefetch(w->ahead);
+}
+
+/* Up again, to the first value; it is fetched only. */
+static inline const void *value_of(struct walker *w)
+{
+    while (w->deep-- > 0) {
+        const struct trie_node *n = w->way[w->deep];
+        struct shape s = shape_of(n);
+        unsigned l;
+        const int place = n->routes ? longest(n, &s, w->addr[n->depth], &l) : -1;
+        if (place < 0)
+            continue;
+        const void *value = at(n, s.values + value_size(n->flags) * (unsigned)place);
+        __builtin_prefetch(value);
+        return value;
+    }
+    return NULL;
+}
+
+void trie_match_many(const struct trie *t, const uint8_t *const *addr, unsigned octets, unsigned n,
+                     uint64_t *value)
+{
+    struct walker w[TRIE_MANY];
+    struct trie_node *node[TRIE_MANY], *root = follow(&t->root);
+    const void *at_value[TRIE_MANY];
+    unsigned going[TRIE_MANY], left = n;
+    for (unsigned i = 0; i < n; i++) {
+        w[i].addr = addr[i];
+        w[i].deep = 0;
+        node[i] = root;
+        going[i] = i;
+    }
+    while (left) {
+        unsigned on = 0;
+        for (unsigned i = 0; i < left; i++) {
+            const unsigned k = going[i];
+            step_in(&w[k], node[k], octets);
+            if (w[k].ahead)
+                going[on++] = k;
+        }
+        left = on;
+        for (unsigned i = 0; i < left; i++) {
+            const unsigned k = going[i];
+            node[k] = follow((trie_link *)(uintptr_t)w[k].ahead);
+            fetch_node(node[k]);
+        }
+    }
+    for (unsigned i = 0; i < n; i++)
+        at_value[i] = value_of(&w[i]);
+    for (unsigned i = 0; i < n; i++)
+        value[i] =
+            !at_value[i] ? 0
+            : t->wide
+                ? atomic_load_explicit((_Atomic uint64_t *)(uintptr_t)at_value[i], memory_order_acquire)
+                : atomic_load_explicit((_Atomic uint32_t *)(uintptr_t)at_value[i], memory_order_acquire);
+}
+
 /* --- putting */
 
 /* A node with one route, `from` octets of whose address are given by the way to it. */

@@ -7,7 +7,7 @@
 #include "bgp/text.h"
 #include "config/mapfile.h"
 
-enum { AS_SET = 1, AS_SEQUENCE, AS_CONFED_SEQUENCE, AS_CONFED_SET, TEXT_MAX = 1 << 18 };
+enum { AS_SET = 1, AS_SEQUENCE, AS_CONFED_SEQUENCE, AS_CONFED_SET };
 
 /* --- configuration */
 
@@ -155,9 +155,9 @@ static void numbers_of_communities(const struct patterns *p, const struct strbuf
     }
 }
 
-typedef void put_text(struct strbuf *s, struct rib_octets o);
+typedef void text_fn(struct strbuf *s, struct rib_octets o);
 
-static void put_communities(const struct facts_conf *fc, enum fact_text which, put_text *put,
+static void put_communities(const struct facts_conf *fc, enum fact_text which, text_fn *put,
                             struct rib_octets o, struct strbuf *s, struct facts *x)
 {
     const size_t from = s->len;
@@ -170,40 +170,69 @@ static void put_communities(const struct facts_conf *fc, enum fact_text which, p
     keep_only(&fc->keep[which], s, from);
 }
 
-static struct facts *make(const struct facts_conf *fc, struct rib_pool *pool, const struct rib_attrs *a)
+/* Texts that nobody asks for are made where AS numbers come out of them, and not kept. */
+static void put_text(const struct facts_conf *fc, enum fact_text which, const struct rib_attrs *a,
+                     struct strbuf *s, struct facts *x)
 {
-    struct facts x = { .med = a->med, .local_pref = a->local_pref, .next_hop = a->next_hop };
-    size_t from[FACT_TEXTS + 1] = { 0 };
-    struct strbuf s;
-    strbuf_init(&s, TEXT_MAX);
-    numbers_of_path(fc, a->as_path, &x);
-    put_path(fc, a->as_path, &s);
-    from[TEXT_COMMS] = s.len;
-    put_communities(fc, TEXT_COMMS, bgp_text_comms, a->comms, &s, &x);
-    from[TEXT_EXT_COMMS] = s.len;
-    put_communities(fc, TEXT_EXT_COMMS, bgp_text_ext_comms, a->ext_comms, &s, &x);
-    from[TEXT_LRG_COMMS] = s.len;
-    put_communities(fc, TEXT_LRG_COMMS, bgp_text_lrg_comms, a->lrg_comms, &s, &x);
-    from[FACT_TEXTS] = s.len;
-    struct facts *made = rib_attrs_note_new(pool, sizeof(*made) + s.len);
-    if (made) {
-        char *text = (char *)(made + 1);
-        *made = x;
-        memcpy(text, s.p ? s.p : "", s.len);
-        for (unsigned i = 0; i < FACT_TEXTS; i++)
-            made->text[i] = (struct var){ text + from[i], (uint32_t)(from[i + 1] - from[i]) };
-    }
-    strbuf_free(&s);
-    return made;
+    const size_t from = s->len;
+    const bool asked = x->texts >> which & 1;
+    if (which == TEXT_AS_PATH && asked)
+        put_path(fc, a->as_path, s);
+    else if (which == TEXT_COMMS && (asked || fc->to_asn[which].n))
+        put_communities(fc, which, bgp_text_comms, a->comms, s, x);
+    else if (which == TEXT_EXT_COMMS && asked)
+        put_communities(fc, which, bgp_text_ext_comms, a->ext_comms, s, x);
+    else if (which == TEXT_LRG_COMMS && (asked || fc->to_asn[which].n))
+        put_communities(fc, which, bgp_text_lrg_comms, a->lrg_comms, s, x);
+    if (!asked || s->len - from > UINT16_MAX)
+        s->len = asked ? from + UINT16_MAX : from;
+    x->len[which] = (uint16_t)(s->len - from);
 }
 
-const struct facts *facts_of(const struct facts_conf *fc, struct rib_pool *pool, uint32_t attrs)
+/* What a set says: numbers into *x, texts into s. */
+static void work_out(const struct facts_conf *fc, uint8_t texts, const struct rib_attrs *a, struct strbuf *s,
+                     struct facts *x)
 {
-    struct facts *known = rib_attrs_note(pool, attrs);
-    if (__builtin_expect(known != NULL, 1))
-        return known;
+    *x = (struct facts){ .med = a->med, .local_pref = a->local_pref, .texts = texts };
+    strbuf_clear(s);
+    numbers_of_path(fc, a->as_path, x);
+    for (unsigned i = 0; i < FACT_TEXTS; i++)
+        put_text(fc, (enum fact_text)i, a, s, x);
+}
+
+const struct facts *facts_of(const struct facts_conf *fc, uint8_t texts, struct rib_pool *pool,
+                             uint32_t attrs, struct strbuf *work)
+{
+    struct facts *known = rib_attrs_note(pool, attrs), x;
     struct rib_attrs a;
+    if (__builtin_expect(known && (known->texts & texts) == texts, 1))
+        return known;
     rib_attrs_get(pool, attrs, &a);
-    struct facts *made = make(fc, pool, &a);
-    return made ? rib_attrs_set_note(pool, attrs, made) : NULL;
+    work_out(fc, known ? known->texts | texts : texts, &a, work, &x);
+    const bool v4 = addr_is_v4(&a.next_hop);
+    x.hop_len = v4 ? 4 : 16;
+    struct facts *made = rib_attrs_note_new(pool, sizeof(*made) + x.hop_len + work->len, known);
+    if (!made)
+        return NULL;
+    *made = x;
+    memcpy(made->rest, a.next_hop.b + (v4 ? 12 : 0), x.hop_len);
+    if (work->len)
+        memcpy(made->rest + x.hop_len, work->p, work->len);
+    return rib_attrs_set_note(pool, attrs, made);
+}
+
+/* Kept with its bits turned over, so that no AS number at all is no 0. */
+struct as_numbers facts_numbers(const struct facts_conf *fc, struct rib_pool *pool, uint32_t attrs,
+                                struct strbuf *work)
+{
+    uint64_t word = rib_attrs_word(pool, attrs);
+    if (__builtin_expect(!word, 0)) {
+        struct rib_attrs a;
+        struct facts x;
+        rib_attrs_get(pool, attrs, &a);
+        work_out(fc, 0, &a, work, &x);
+        word = ~((uint64_t)x.peer_as << 32 | x.origin_as);
+        rib_attrs_set_word(pool, attrs, word);
+    }
+    return (struct as_numbers){ (uint32_t)~word, (uint32_t)(~word >> 32) };
 }

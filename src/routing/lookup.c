@@ -160,14 +160,19 @@ static void follow_next_hops(struct lookup *l, struct lookup_source *s, const st
     }
 }
 
-void lookup_expect(struct lookup *l, const uint8_t *const *addr, unsigned n)
+void lookup_expect(struct lookup *l, const struct agent *a, unsigned octets, const struct rib_expected *e,
+                   unsigned n)
 {
-    if (!l->n || !l->last_peer)
+    uint32_t peer = l->last_peer;
+    if (!l->n)
         return;
     lookup_online(l);
-    for (unsigned at = 0; at < n; at += RIB_EXPECTED)
-        rib_expect(l->source[0].reader, l->last_peer, addr + at,
-                   n - at < RIB_EXPECTED ? n - at : RIB_EXPECTED);
+    if (a) {
+        const struct peers_found *p = peers_of(&l->source[0].peers, a);
+        peer = p->n ? p->peer[0] : 0;
+    }
+    if (peer)
+        rib_expect(l->source[0].reader, peer, octets, e, n);
 }
 
 void lookup_find(struct lookup *l, const struct question *q, struct found *r)

@@ -52,7 +52,8 @@ struct found {
     uint32_t peer;
     struct rib_match match;
     struct addr followed; /* the last next hop on the way, not set: the route's own */
-    const struct facts *facts;
+    struct as_numbers as;
+    const struct facts *facts; /* NULL: not asked for */
 };
 
 int lookup_init(struct lookup *l, const struct config *c, struct err *e);
@@ -76,8 +77,10 @@ static inline void lookup_offline(struct lookup *l)
     l->online = false;
 }
 
-/* Addresses that will be looked up soon (rib_expect), among the routes of the peer that was asked last. */
-void lookup_expect(struct lookup *l, const uint8_t *const *addr, unsigned n);
+/* Addresses that will be looked up soon (rib_expect), among the routes of this agent, or (NULL) of the peer
+ * that was asked last. */
+void lookup_expect(struct lookup *l, const struct agent *a, unsigned octets, const struct rib_expected *e,
+                   unsigned n);
 
 void lookup_find(struct lookup *l, const struct question *q, struct found *r);
 

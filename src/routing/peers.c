@@ -59,13 +59,21 @@ static void find(const struct peers *p, const struct agent *a, struct peers_foun
     }
 }
 
+static bool is_of(const struct peers_found *f, const struct agent *a, uint32_t generation)
+{
+    return f->generation == generation + 1 && addr_equal(&f->agent.addr, &a->addr) &&
+           f->agent.port == a->port;
+}
+
 const struct peers_found *peers_of(struct peers *p, const struct agent *a)
 {
     const uint32_t generation = rib_generation(p->rib);
-    struct peers_found *f = &p->slot[(hash_bytes(&a->addr, sizeof(a->addr)) + a->port) % PEERS_SLOTS];
-    if (__builtin_expect(f->generation == generation + 1 && addr_equal(&f->agent.addr, &a->addr) &&
-                             f->agent.port == a->port,
-                         1))
+    if (__builtin_expect(is_of(&p->slot[p->last], a, generation),
+                         1)) /* a datagram's flows have one exporter */
+        return &p->slot[p->last];
+    p->last = (uint32_t)(hash_bytes(&a->addr, sizeof(a->addr)) + a->port) % PEERS_SLOTS;
+    struct peers_found *f = &p->slot[p->last];
+    if (is_of(f, a, generation))
         return f;
     f->agent = *a;
     f->generation = generation + 1; /* 0: never used */

@@ -28,7 +28,8 @@ struct peers {
     const struct rib *rib;
     const struct rib_reader *reader; /* online */
     bool bmp;
-    bool by_id; /* identifiers count */
+    bool by_id;    /* identifiers count */
+    uint32_t last; /* the slot that was asked last */
     struct peers_found slot[PEERS_SLOTS];
 };
 

@@ -39,7 +39,9 @@ struct step {
     bool keep_sampled;     /* what the sample says of its route goes first (sFlow) */
     uint32_t src, dst;     /* what is asked for: SRC_*, DST_* */
     uint32_t src_routes;   /* of src: what takes a lookup */
+    uint8_t texts;         /* of facts: those that are asked for */
     struct facts_conf fc;
+    struct strbuf work; /* texts are written here once */
     struct part part[ROUTE_MAPS];
     struct match_memory *memory;
     struct lookup lookup;
@@ -130,6 +132,7 @@ static int open_step(void **state, const struct config *c, char daemon, const st
         free(s);
         return -1;
     }
+    strbuf_init(&s->work, FACTS_WORK_MAX);
     for (unsigned i = 0; i < ROUTE_MAPS; i++) {
         const struct map_spec spec = spec_of(c, daemon, (enum route_map)i);
         s->part[i].number = spec.path ? maps_find(m, &spec) : -1;
@@ -172,6 +175,28 @@ static uint32_t wanted(const struct fieldset *needs, unsigned field, bool here, 
     return here && fieldset_has(needs, field) ? bit : 0;
 }
 
+static uint8_t wanted_texts(const struct step *s, const struct fieldset *needs)
+{
+    static const struct {
+        unsigned field, text;
+        uint32_t of_src; /* 0: of the destination */
+    } rows[] = {
+        { FIELD_as_path, TEXT_AS_PATH, 0 },
+        { FIELD_std_comm, TEXT_COMMS, 0 },
+        { FIELD_ext_comm, TEXT_EXT_COMMS, 0 },
+        { FIELD_lrg_comm, TEXT_LRG_COMMS, 0 },
+        { FIELD_src_as_path, TEXT_AS_PATH, SRC_AS_PATH },
+        { FIELD_src_std_comm, TEXT_COMMS, SRC_COMMS },
+        { FIELD_src_ext_comm, TEXT_EXT_COMMS, SRC_EXT_COMMS },
+        { FIELD_src_lrg_comm, TEXT_LRG_COMMS, SRC_LRG_COMMS },
+    };
+    uint8_t texts = 0;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (fieldset_has(needs, rows[i].field) && (!rows[i].of_src || (s->src & rows[i].of_src)))
+            texts |= (uint8_t)(1u << rows[i].text);
+    return texts;
+}
+
 static void choose(struct step *s, const struct fieldset *needs)
 {
     const struct routing_keys *k = &s->c->routing;
@@ -200,6 +225,7 @@ static void choose(struct step *s, const struct fieldset *needs)
              wanted(needs, FIELD_dst_roa, true, DST_ROA);
     for (unsigned i = 0; i < sizeof(of_dst) / sizeof(of_dst[0]); i++)
         s->dst |= wanted(needs, of_dst[i], true, DST_FACTS);
+    s->texts = wanted_texts(s, needs);
 }
 
 /* What the maps of the source read may come out of routes as well: so maps first. */
@@ -229,39 +255,62 @@ static void needs_of(void *state, struct fieldset *needs)
 /* --- one flow */
 
 /* Was the route found by a prefix at least as long as that which the flow came with? */
-static bool as_long(const struct found *r, uint8_t mask) { return r->facts && r->match.bits >= mask; }
+static bool as_long(const struct found *r, uint8_t mask) { return r->rib && r->match.bits >= mask; }
 
 /* Without a route: 0.0.0.0/0 or ::/0. */
 static void put_net(const struct found *r, const struct addr *host, struct addr *net, uint8_t *mask)
 {
-    *mask = r->facts ? r->match.bits : 0;
+    *mask = r->rib ? r->match.bits : 0;
     *net = *host;
     addr_mask(net, *mask);
 }
 
-static void put_dst(struct step *s, const struct found *r, struct flow *f)
+static void put_dst_facts(const struct found *r, struct flow *f)
 {
     static const struct facts nothing;
     const struct facts *x = r->facts ? r->facts : &nothing;
+    f->as_path = facts_text(x, TEXT_AS_PATH);
+    f->std_comm = facts_text(x, TEXT_COMMS);
+    f->ext_comm = facts_text(x, TEXT_EXT_COMMS);
+    f->lrg_comm = facts_text(x, TEXT_LRG_COMMS);
+    f->local_pref = x->local_pref;
+    f->med = x->med;
+}
+
+static void put_next_hop(const struct found *r, struct flow *f)
+{
+    f->peer_dst_ip = r->followed;
+    if (r->facts && !addr_is_set(&r->followed))
+        facts_next_hop(r->facts, &f->peer_dst_ip);
+}
+
+static void put_dst(struct step *s, const struct found *r, struct flow *f)
+{
     const bool wins = as_long(r, f->dst_mask);
     if ((s->dst & DST_AS) && (wins || !s->as_longest)) {
-        f->dst_as = x->origin_as;
-        f->peer_dst_as = x->peer_as;
+        f->dst_as = r->as.origin;
+        f->peer_dst_as = r->as.peer;
     }
-    if ((s->dst & DST_FACTS) && (r->facts || !s->keep_sampled)) {
-        f->as_path = x->text[TEXT_AS_PATH];
-        f->std_comm = x->text[TEXT_COMMS];
-        f->ext_comm = x->text[TEXT_EXT_COMMS];
-        f->lrg_comm = x->text[TEXT_LRG_COMMS];
-        f->local_pref = x->local_pref;
-        f->med = x->med;
-    }
+    if ((s->dst & DST_FACTS) && (r->rib || !s->keep_sampled))
+        put_dst_facts(r, f);
     if ((s->dst & DST_NEXT_HOP) && (wins || !s->net_longest))
-        f->peer_dst_ip = addr_is_set(&r->followed) ? r->followed : x->next_hop;
+        put_next_hop(r, f);
     if (s->dst & DST_ROA)
         f->dst_roa = lookup_roa(&s->lookup, r, f, &f->dst_host);
     if ((s->dst & DST_NET) && (wins || !s->net_longest))
         put_net(r, &f->dst_host, &f->dst_net, &f->dst_mask);
+}
+
+static void put_src_texts(const struct step *s, const struct facts *x, struct flow *f)
+{
+    if (s->src & SRC_COMMS)
+        f->src_std_comm = facts_text(x, TEXT_COMMS);
+    if (s->src & SRC_EXT_COMMS)
+        f->src_ext_comm = facts_text(x, TEXT_EXT_COMMS);
+    if (s->src & SRC_LRG_COMMS)
+        f->src_lrg_comm = facts_text(x, TEXT_LRG_COMMS);
+    if (s->src & SRC_AS_PATH)
+        f->src_as_path = facts_text(x, TEXT_AS_PATH);
 }
 
 static void put_src(struct step *s, const struct found *r, struct flow *f)
@@ -271,21 +320,14 @@ static void put_src(struct step *s, const struct found *r, struct flow *f)
     const struct routing_keys *k = &s->c->routing;
     const bool wins = as_long(r, f->src_mask);
     if ((s->src & SRC_AS) && (wins || !s->as_longest))
-        f->src_as = x->origin_as;
+        f->src_as = r->as.origin;
     if ((s->src & SRC_PEER_AS) && (k->peer_src_as == FROM_BGP || (k->peer_src_as == FROM_LONGEST && wins)))
-        f->peer_src_as = x->peer_as;
+        f->peer_src_as = r->as.peer;
     if ((s->src & SRC_LOCAL_PREF) && k->src_local_pref == FROM_BGP)
         f->src_local_pref = x->local_pref;
     if ((s->src & SRC_MED) && k->src_med == FROM_BGP)
         f->src_med = x->med;
-    if (s->src & SRC_COMMS)
-        f->src_std_comm = x->text[TEXT_COMMS];
-    if (s->src & SRC_EXT_COMMS)
-        f->src_ext_comm = x->text[TEXT_EXT_COMMS];
-    if (s->src & SRC_LRG_COMMS)
-        f->src_lrg_comm = x->text[TEXT_LRG_COMMS];
-    if (s->src & SRC_AS_PATH)
-        f->src_as_path = x->text[TEXT_AS_PATH];
+    put_src_texts(s, x, f);
     if (s->src & SRC_ROA)
         f->src_roa = lookup_roa(&s->lookup, r, f, &f->src_host);
     if ((s->src & SRC_NET) && (wins || !s->net_longest))
@@ -296,16 +338,32 @@ static void find(struct step *s, const struct agent *a, const struct flow *f, co
                  bool follow, struct found *r)
 {
     lookup_find(&s->lookup, &(struct question){ .agent = *a, .host = host, .flow = f, .follow = follow }, r);
-    r->facts = NULL;
 }
 
-static void learn(struct step *s, struct found *r)
+/* Where AS numbers alone are asked for, the facts need not be read, nor made. */
+enum { SRC_LIGHT = SRC_AS | SRC_PEER_AS | SRC_NET, DST_LIGHT = DST_AS | DST_NET };
+static bool src_is_light(const struct step *s)
 {
+    return !(s->src & ~(uint32_t)SRC_LIGHT) && s->src == s->src_routes;
+}
+static bool dst_is_light(const struct step *s) { return !(s->dst & ~(uint32_t)DST_LIGHT); }
+
+static void learn(struct step *s, struct found *r, bool light)
+{
+    r->facts = NULL;
+    r->as = (struct as_numbers){ 0, 0 };
     if (!r->rib)
         return;
-    r->facts = facts_of(&s->fc, rib_pool(r->rib), r->match.route.attrs);
-    __builtin_prefetch(r->facts);
-    __builtin_prefetch((const uint8_t *)r->facts + 64);
+    struct rib_pool *pool = rib_pool(r->rib);
+    if (light) {
+        r->as = facts_numbers(&s->fc, pool, r->match.route.attrs, &s->work);
+        return;
+    }
+    r->facts = facts_of(&s->fc, s->texts, pool, r->match.route.attrs, &s->work);
+    if (r->facts)
+        r->as = (struct as_numbers){ r->facts->origin_as, r->facts->peer_as };
+    else
+        r->rib = NULL; /* no memory: as if there were no route */
 }
 
 /* A value of the source that a map says; `bgp` in a row: what its route has. */
@@ -318,7 +376,7 @@ static void put_from_map(struct step *s, enum route_map which, const struct agen
         return;
     if (!*asked) {
         find(s, a, f, &f->src_host, false, src);
-        learn(s, src);
+        learn(s, src, false);
         *asked = true;
     }
     if (src->facts)
@@ -371,9 +429,9 @@ static void run(void *state, struct flow *f)
     if (s->src_routes)
         find(s, &a, f, &f->src_host, false, &src);
     if (s->dst)
-        learn(s, &dst);
+        learn(s, &dst, dst_is_light(s));
     if (s->src_routes)
-        learn(s, &src);
+        learn(s, &src, src_is_light(s));
     if (s->dst)
         put_dst(s, &dst, f);
     put_other_next_hop(s, f);
@@ -383,11 +441,21 @@ static void run(void *state, struct flow *f)
         put_from_maps(s, &a, &src, s->src_routes != 0, f);
 }
 
-static void expect(void *state, const uint8_t *const *addr, unsigned n)
+/* A map that says whose routes are asked reads the flow, which is not known yet: then the last answer has to
+ * do. */
+static void expect(void *state, const struct addr *exporter, unsigned octets, const struct expected *e,
+                   unsigned n)
 {
     struct step *s = state;
-    if (s->dst || s->src_routes)
-        lookup_expect(&s->lookup, addr, n);
+    struct rib_expected asked[RIB_EXPECTED];
+    const struct agent a = { .addr = *exporter };
+    const bool dst_note = !dst_is_light(s), src_note = !src_is_light(s);
+    unsigned k = 0;
+    for (unsigned i = 0; i < n && k < RIB_EXPECTED; i++)
+        if (e[i].is_dst ? s->dst : s->src_routes)
+            asked[k++] = (struct rib_expected){ e[i].addr, e[i].is_dst ? dst_note : src_note };
+    if (k)
+        lookup_expect(&s->lookup, s->part[MAP_AGENT].map ? NULL : &a, octets, asked, k);
 }
 
 static void rest(void *state) { lookup_offline(&((struct step *)state)->lookup); }
@@ -419,6 +487,7 @@ static void close_step(void *state)
     lookup_disconnect(&s->lookup);
     lookup_close(&s->lookup);
     drop_maps(s);
+    strbuf_free(&s->work);
     free(s);
 }
 

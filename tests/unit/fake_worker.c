@@ -58,10 +58,11 @@ void fake_worker_need(struct worker *w, const char *names)
 const struct fieldset *worker_needs(const struct worker *w) { return &w->needs; }
 bool worker_counts_flows(const struct worker *w) { return w->counts_flows; }
 bool worker_looks_up(const struct worker *w) { return w->looks_up; }
-void worker_expect(struct worker *w, const uint8_t *const *addr, unsigned n)
+void worker_expect(struct worker *w, const struct addr *exporter, unsigned octets, const struct expected *e,
+                   unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
-        w->expected += addr[i][3]; /* reads them, for the sanitizers */
+        w->expected += e[i].addr[octets - 1] + exporter->b[0]; /* reads them, for the sanitizers */
 }
 const struct config *worker_config(const struct worker *w) { return &w->c; }
 const struct log *worker_log(const struct worker *w) { return &w->log; }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <string.h>
 #include "rib/rib.h"
+#include "rib/trie.h"
 
 /* --- made-up routes */
 
@@ -436,6 +437,20 @@ static struct rib_key random_in_big_table(void)
     return key4(addr & (uint32_t)(~UINT64_C(0) << (32 - bits)), bits);
 }
 
+/* A hint: nothing is to come of it, whatever the table looks like. */
+static void ask_soon(struct rib_reader *r, uint32_t peer)
+{
+    static uint8_t octet[RIB_EXPECTED][16];
+    struct rib_expected e[RIB_EXPECTED];
+    const unsigned n = rnd(RIB_EXPECTED + 1);
+    for (unsigned i = 0; i < n; i++) {
+        for (unsigned k = 0; k < 16; k++)
+            octet[i][k] = (uint8_t)(k ? rnd(256) : 2 + rnd(3));
+        e[i] = (struct rib_expected){ octet[i], rnd(2) };
+    }
+    rib_expect(r, peer, rnd(2) ? 4 : 16, e, n);
+}
+
 static void the_fast_way_says_what_the_trie_says(void **state)
 {
     (void)state;
@@ -443,7 +458,7 @@ static void the_fast_way_says_what_the_trie_says(void **state)
     struct rib_reader *r = rib_reader_new(rib);
     uint32_t peer = rib_peer_add(rib, &(struct rib_peer_info){ 0 });
     struct rib_counts c;
-    for (uint32_t i = 0; i < 4500; i++)
+    for (uint32_t i = 0; i < 16500; i++)
         put4(rib, peer, 0x03800000u + i * 256, 24, i);
     rib_reader_online(r);
     check_against_finding(rib, r, peer, 0x03800001); /* flows come: it is wanted */
@@ -461,6 +476,8 @@ static void the_fast_way_says_what_the_trie_says(void **state)
                               0x02000000u | rnd(5) << 16 | rnd(2) << 24 | rnd(256) << 8 | rnd(256));
         if (rnd(100) == 0)
             check_against_finding(rib, r, peer, rnd(UINT32_MAX));
+        if (i % 64 == 0)
+            ask_soon(r, 1 + rnd(2));
         rib_reader_quiescent(r);
         if (i < 30000 ? rnd(4) == 0 : rnd(100) == 0)
             rib_tend(rib, rnd(3000));
@@ -472,6 +489,45 @@ static void the_fast_way_says_what_the_trie_says(void **state)
     expect_nothing(rib);
     rib_reader_free(r);
     rib_free(rib);
+}
+
+/* A trie of its own, of narrow or wide values, of which many are asked at once. */
+static void many_are_matched_as_one_by_one(void **state)
+{
+    (void)state;
+    for (unsigned kind = 0; kind < 4; kind++) {
+        const unsigned octets = kind & 1 ? 16 : 4;
+        struct slab slab;
+        struct epoch epoch;
+        struct epoch_queue queue = { 0 };
+        slab_init(&slab);
+        epoch_init(&epoch);
+        struct trie_memory m = { .slab = &slab, .epoch = &epoch, .queue = &queue };
+        struct trie t = { .wide = kind & 2 };
+        const uint8_t *addr[TRIE_MANY];
+        uint8_t octet[TRIE_MANY][16];
+        uint64_t value[TRIE_MANY], old;
+        for (unsigned round = 0; round < 200; round++) {
+            for (unsigned i = 0; i < TRIE_MANY; i++) {
+                for (unsigned k = 0; k < 16; k++)
+                    octet[i][k] = (uint8_t)(rnd(4) ? rnd(3) : rnd(256));
+                addr[i] = octet[i];
+            }
+            for (unsigned i = 0; i < TRIE_MANY; i++) /* half of what is asked is there to be found */
+                trie_put(&t, &m, octet[i], rnd(octets * 8 + 1), 1 + rnd(1000000), &old);
+            const unsigned n = 1 + rnd(TRIE_MANY);
+            for (unsigned i = 0; i < n; i++)
+                octet[i][octets - 1] ^= (uint8_t)(rnd(2) ? rnd(256) : 0);
+            trie_match_many(&t, addr, octets, n, value);
+            for (unsigned i = 0; i < n; i++) {
+                unsigned bits;
+                assert_int_equal(value[i], trie_match(&t, addr[i], octets, &bits));
+            }
+        }
+        free(queue.items);
+        epoch_close(&epoch);
+        slab_clear(&slab);
+    }
 }
 
 static bool in_order(void *arg, const struct rib_key *key, const struct rib_route *route)
@@ -553,14 +609,21 @@ static void sets_are_stored_once_and_go_with_the_last_route(void **state)
     uint32_t a = intern(rib, 1), b = intern(rib, 1), other = intern(rib, 2);
     assert_int_equal(a, b);
     assert_int_not_equal(a, other);
-    char *note = rib_attrs_note_new(pool, 5), *second = rib_attrs_note_new(pool, 5);
+    char *note = rib_attrs_note_new(pool, 5, NULL), *second = rib_attrs_note_new(pool, 5, NULL);
     assert_non_null(note);
     memcpy(note, "text", 5);
     assert_null(rib_attrs_note(pool, a));
+    assert_int_equal((uintptr_t)note % 64, 4); /* its first 60 octets in one line */
     assert_ptr_equal(rib_attrs_set_note(pool, a, note), note);
     assert_ptr_equal(rib_attrs_set_note(pool, a, second), note);
     assert_ptr_equal(rib_attrs_note(pool, a), note);
-    assert_string_equal(note, "text");
+    char *third = rib_attrs_note_new(pool, 70, note);
+    assert_ptr_equal(rib_attrs_set_note(pool, a, third), third);
+    assert_ptr_equal(rib_attrs_note(pool, a), third);
+    assert_string_equal(note, "text"); /* who read it before may go on */
+    assert_int_equal(rib_attrs_word(pool, a), 0);
+    rib_attrs_set_word(pool, a, 7);
+    assert_int_equal(rib_attrs_word(pool, a), 7);
     rib_attrs_put(pool, a);
     rib_attrs_put(pool, b);
     rib_attrs_put(pool, other);
@@ -665,6 +728,7 @@ int main(void)
         cmocka_unit_test(all_kinds_of_routes_against_a_list),
         cmocka_unit_test(all_kinds_of_routes_that_nobody_reads),
         cmocka_unit_test(the_fast_way_says_what_the_trie_says),
+        cmocka_unit_test(many_are_matched_as_one_by_one),
         cmocka_unit_test(a_walk_is_in_order_and_stands_changes),
         cmocka_unit_test(the_wanted_next_hop_chooses_the_path),
         cmocka_unit_test(sets_are_stored_once_and_go_with_the_last_route),

@@ -62,7 +62,7 @@ static void look_up(struct shared *s, struct rib_reader *r, uint64_t *state)
     if (attrs.as_path.len != 6 || attrs.as_path.p[5] != m.bits || (k.has_rd && m.route.labels_len != 3))
         atomic_fetch_add(&s->wrong, 1);
     if (rnd(state, 8) == 0 && !rib_attrs_note(rib_pool(s->rib), m.route.attrs)) {
-        void *mine = rib_attrs_note_new(rib_pool(s->rib), 8);
+        void *mine = rib_attrs_note_new(rib_pool(s->rib), 8, NULL);
         if (mine)
             rib_attrs_set_note(rib_pool(s->rib), m.route.attrs, mine);
         atomic_fetch_add(&s->notes, 1);
@@ -88,6 +88,21 @@ static void *reader(void *arg)
     return NULL;
 }
 
+/* So many routes that a fast way is worth it. */
+static void fill(struct rib *rib, uint32_t peer)
+{
+    enum { MANY = 17000 };
+    for (unsigned i = 0; i < MANY; i++) {
+        struct rib_key k = { .afi = RIB_IPV4, .safi = RIB_UNICAST, .bits = 24 };
+        k.addr[0] = 11;
+        k.addr[1] = (uint8_t)(i >> 8);
+        k.addr[2] = (uint8_t)i;
+        const uint32_t id = intern(rib, &k, i / 100);
+        rib_announce(rib, peer, &k, (struct rib_octets){ NULL, 0 }, id, NULL);
+        rib_attrs_put(rib_pool(rib), id);
+    }
+}
+
 static void write_round(struct rib *rib, uint32_t *peer, uint64_t *state)
 {
     static const uint8_t label[3] = { 1, 2, 1 };
@@ -108,6 +123,7 @@ static void write_round(struct rib *rib, uint32_t *peer, uint64_t *state)
     unsigned which = rnd(state, 3);
     rib_peer_remove(rib, peer[which], NULL, NULL, NULL);
     peer[which] = rib_peer_add(rib, &(struct rib_peer_info){ 0 });
+    fill(rib, peer[which]);
 }
 
 static void readers_see_only_what_is_whole(void **state)

@@ -296,6 +296,86 @@ static void patterns_and_radius_shorten_texts(void **state)
     down(&b);
 }
 
+/* Texts that nobody asks for are not made; who asks later gets them all the same, also of sets that flows met
+ * before. What earlier flows were told stays where it is. */
+static void texts_are_made_when_somebody_asks(void **state)
+{
+    (void)state;
+    struct bench b = bgp();
+    up(&b);
+    struct fieldset path = { 0 }, both = { 0 };
+    fieldset_add(&path, FIELD_as_path);
+    fieldset_add(&both, FIELD_as_path);
+    fieldset_add(&both, FIELD_std_comm);
+    routing_ops.needs(b.state, &path);
+    to(&b, "10.1.2.3");
+    expect_text(&b.f.as_path, "65003");
+    expect_text(&b.f.std_comm, "");
+    const struct var before = b.f.as_path;
+    routing_ops.needs(b.state, &both);
+    to(&b, "10.1.2.3");
+    expect_text(&b.f.as_path, "65003");
+    expect_text(&b.f.std_comm, "64000:7");
+    expect_text(&before, "65003");
+    routing_ops.needs(b.state, &path);
+    to(&b, "10.1.2.3");
+    expect_text(&b.f.std_comm, "64000:7"); /* it is there anyway */
+    down(&b);
+}
+
+/* AS numbers alone come by another way; they are the same, the first time and later. */
+static void numbers_alone_are_the_same_numbers(void **state)
+{
+    (void)state;
+    static const char *const dst[] = { "10.0.0.1", "10.1.2.3",   "10.2.0.1",    "10.3.0.1",    "10.4.0.1",
+                                       "10.5.0.1", "172.16.1.1", "203.0.113.9", "2001:db8::7", "192.0.2.77" };
+    struct fieldset numbers = { 0 };
+    fieldset_add(&numbers, FIELD_src_as);
+    fieldset_add(&numbers, FIELD_dst_as);
+    fieldset_add(&numbers, FIELD_peer_dst_as);
+    for (unsigned conf = 0; conf < 4; conf++)
+        for (unsigned i = 0; i < sizeof(dst) / sizeof(dst[0]); i++) {
+            struct bench light = bgp(), heavy = bgp();
+            light.c.routing.skip_subas = heavy.c.routing.skip_subas = conf & 1;
+            light.c.routing.comm_to_asn = heavy.c.routing.comm_to_asn = conf & 2 ? "64500:" : NULL;
+            up(&light);
+            up(&heavy);
+            routing_ops.needs(light.state, &numbers);
+            for (unsigned again = 0; again < 2; again++) {
+                addr_parse(dst[i], &light.f.src_host);
+                heavy.f.src_host = light.f.src_host;
+                to(&light, dst[i]);
+                to(&heavy, dst[i]);
+                assert_int_equal(light.f.dst_as, heavy.f.dst_as);
+                assert_int_equal(light.f.peer_dst_as, heavy.f.peer_dst_as);
+                assert_int_equal(light.f.src_as, heavy.f.src_as);
+            }
+            down(&light);
+            down(&heavy);
+        }
+}
+
+/* What is told of flows to come changes nothing. */
+static void expecting_changes_no_answer(void **state)
+{
+    (void)state;
+    struct bench b = bgp();
+    up(&b);
+    struct addr dst, unknown;
+    addr_parse("10.1.2.3", &dst);
+    addr_parse("192.0.2.250", &unknown);
+    const struct expected e4[] = { { b.f.src_host.b + 12, false }, { dst.b + 12, true } };
+    const struct expected e6[] = { { dst.b, false }, { dst.b, true } };
+    for (unsigned i = 0; i < 3; i++) {
+        routing_ops.expect(b.state, i ? &b.f.peer_src_ip : &unknown, 4, e4, 2);
+        routing_ops.expect(b.state, &b.f.peer_src_ip, 16, e6, 2);
+        to(&b, "10.1.2.3");
+        expect_text(&b.f.as_path, "65003");
+        assert_int_equal(b.f.dst_as, 65003);
+    }
+    down(&b);
+}
+
 static void the_longest_prefix_counts(void **state)
 {
     (void)state;
@@ -533,6 +613,9 @@ int main(void)
         cmocka_unit_test(a_flow_gets_what_its_exporters_route_has),
         cmocka_unit_test(numbers_come_out_of_paths_of_all_forms),
         cmocka_unit_test(patterns_and_radius_shorten_texts),
+        cmocka_unit_test(texts_are_made_when_somebody_asks),
+        cmocka_unit_test(numbers_alone_are_the_same_numbers),
+        cmocka_unit_test(expecting_changes_no_answer),
         cmocka_unit_test(the_longest_prefix_counts),
         cmocka_unit_test(without_a_route_there_is_nothing),
         cmocka_unit_test(a_peer_is_known_by_its_identifier_too),
