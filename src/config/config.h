@@ -226,7 +226,7 @@ struct config {
     int pcap_direction; /* 0: both, 1: in, 2: out */
     int pcap_ifindex;   /* enum pcap_ifindex */
     int pcap_protocol, pcap_workers;
-    int core_workers;
+    int core_workers, plugin_workers;
     int arista_offset, arista_flag; /* offset 0: no trailer */
     int pipe_size;            /* *_pipe_size: socket or capture buffer in octets, 0: chosen by the suite */
     int classifier_max_flows; /* 0: not set */

@@ -27,10 +27,12 @@ struct chunk {
     uint8_t *p;
     uint32_t used; /* octets */
     uint32_t size;
+    uint32_t first; /* where its first entry is */
 };
 
 struct agg {
     uint16_t times_len; /* octets behind each key: struct agg_times, or 0 */
+    bool unindexed;     /* entries were absorbed that no slot leads to */
     uint64_t *slots;    /* hash << 32 | place; 0: empty */
     uint64_t mask;      /* number of slots - 1 */
     uint64_t count, grow_at;
@@ -73,7 +75,7 @@ static void slots_drop(struct agg *t)
     t->memory -= (t->mask + 1) * sizeof(*t->slots);
 }
 
-static void chunk_add(struct agg *t, uint32_t size)
+static void chunk_put(struct agg *t, struct chunk c)
 {
     if (t->n_chunks == t->cap_chunks) {
         t->cap_chunks = t->cap_chunks ? t->cap_chunks * 2 : 16;
@@ -81,10 +83,14 @@ static void chunk_add(struct agg *t, uint32_t size)
         if (!t->chunks)
             abort();
     }
+    t->chunks[t->n_chunks++] = c;
+}
+
+static void chunk_add(struct agg *t, uint32_t size)
+{
     /* Place 0 means "no entry": the first unit of the first chunk stays unused. */
-    t->chunks[t->n_chunks] =
-        (struct chunk){ .p = map_octets(size), .used = t->n_chunks ? 0 : UNIT, .size = size };
-    t->n_chunks++;
+    const uint32_t first = t->n_chunks ? 0 : UNIT;
+    chunk_put(t, (struct chunk){ .p = map_octets(size), .used = first, .size = size, .first = first });
     t->memory += size;
 }
 
@@ -133,6 +139,7 @@ void agg_clear(struct agg *t)
     chunks_drop(t, 1);
     t->chunks[0].used = UNIT;
     t->count = 0;
+    t->unindexed = false;
 }
 
 static inline struct agg_entry *entry_at(const struct agg *t, uint32_t place)
@@ -277,11 +284,52 @@ static void add_group(struct agg *t, const struct record *const *rec, unsigned n
     }
 }
 
+/* ---- tables put together */
+
+void agg_absorb(struct agg *t, struct agg *more)
+{
+    for (uint32_t i = 0; i < more->n_chunks; i++) {
+        chunk_put(t, more->chunks[i]);
+        t->memory += more->chunks[i].size;
+    }
+    t->count += more->count;
+    t->unindexed |= more->count != 0;
+    more->n_chunks = 0;
+    agg_free(more);
+}
+
+static void index_entry(struct agg *t, const struct agg_entry *e, uint32_t place)
+{
+    const uint32_t hash = key_hash(e->key, e->key_len);
+    uint64_t at = hash & t->mask;
+    while (t->slots[at])
+        at = (at + 1) & t->mask;
+    t->slots[at] = (uint64_t)hash << 32 | place;
+}
+
+static void index_all(struct agg *t)
+{
+    uint64_t n = SLOTS_MIN;
+    while (n / 4 * 3 <= t->count)
+        n *= 2;
+    slots_drop(t);
+    slots_make(t, n);
+    for (uint32_t c = 0; c < t->n_chunks; c++)
+        for (uint32_t off = t->chunks[c].first; off < t->chunks[c].used;) {
+            const struct agg_entry *e = (const struct agg_entry *)(t->chunks[c].p + off);
+            index_entry(t, e, c << CHUNK_SHIFT | off / UNIT);
+            off += (uint32_t)entry_size((uint32_t)e->key_len + e->times_len);
+        }
+    t->unindexed = false;
+}
+
 struct sums agg_add(struct agg *t, const uint8_t *recs, size_t bytes)
 {
     const struct record *group[GROUP];
     struct sums s = { 0 };
     unsigned n = 0;
+    if (__builtin_expect(t->unindexed, 0))
+        index_all(t);
     for (const uint8_t *p = recs, *end = recs + bytes; p < end;) {
         const struct record *r = (const struct record *)p;
         group[n++] = r;
@@ -300,6 +348,8 @@ struct sums agg_add(struct agg *t, const uint8_t *recs, size_t bytes)
 
 void agg_merge(struct agg *t, const struct agg_entry *from)
 {
+    if (__builtin_expect(t->unindexed, 0))
+        index_all(t);
     if (t->count >= t->grow_at)
         slots_grow(t);
     uint32_t hash = key_hash(from->key, from->key_len);
@@ -332,12 +382,12 @@ size_t agg_memory(const struct agg *t) { return t->memory + t->cap_chunks * size
 
 struct agg_entry *agg_next(const struct agg *t, uint64_t *at)
 {
-    if (*at == 0)
-        *at = 1; /* the unit that stays unused */
     for (;;) {
         uint64_t c = *at >> CHUNK_SHIFT, off = (*at & (CHUNK_UNITS - 1)) * UNIT;
         if (c >= t->n_chunks)
             return NULL;
+        if (off < t->chunks[c].first) /* units that stay unused */
+            off = t->chunks[c].first;
         if (off < t->chunks[c].used) {
             struct agg_entry *e = (struct agg_entry *)(t->chunks[c].p + off);
             __builtin_prefetch((const char *)e + WALK); /* past the page's end, where the processor stops */

@@ -40,7 +40,11 @@ struct sums agg_add(struct agg *t, const uint8_t *recs, size_t bytes);
 /* Adds what an entry of another table holds. */
 void agg_merge(struct agg *t, const struct agg_entry *e);
 
-/* The entry of a key, or NULL. */
+/* Takes over all entries of another table, which goes: its keys and t's are known to be different ones. Moves
+ * no entry; who looks up or adds later pays for an index over all of them, who only visits does not. */
+void agg_absorb(struct agg *t, struct agg *more);
+
+/* The entry of a key, or NULL. Not after agg_absorb. */
 struct agg_entry *agg_find(const struct agg *t, const void *key, uint32_t key_len);
 
 uint64_t agg_count(const struct agg *t);

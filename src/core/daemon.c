@@ -48,7 +48,6 @@ struct daemon {
     struct aggregate_spec *aggregates; /* one for each plugin instance */
     struct outlet *outlets; /* those of the first worker, one for each plugin, then those of the next ... */
     unsigned n_outlets;     /* open ones */
-    struct ring **rings;    /* those to the first plugin, one for each worker, then those to the next ... */
     struct maps *maps;
     struct customs *customs; /* aggregate_primitives, or NULL */
     struct worker **workers;
@@ -124,8 +123,14 @@ static int check_plugin(struct daemon *d, unsigned i, struct err *e)
     if (ops->check && ops->check(&d->conf, pc, &d->aggregates[i], e) == -1)
         return -1;
     d->n_relays += ops->datagrams;
-    d->host.plugins[i] =
-        (struct host_plugin){ .ops = ops, .conf = pc, .outlet = &d->outlets[i], .control = -1 };
+    d->host.plugins[i] = (struct host_plugin){
+        .ops = ops, .conf = pc, .outlet = &d->outlets[i], .n_shards = 1, .control = -1
+    };
+    if (ops->take_shard)
+        d->host.plugins[i].n_shards = (unsigned)pc->c.plugin_workers;
+    else if (config_is_set(&d->conf, "plugin_workers", pc->name))
+        fprintf(stderr, "WARN ( %s/%s ): plugin_workers: one thread does what this type of plugin does.\n",
+                pc->name, pc->type);
     return 0;
 }
 
@@ -210,13 +215,12 @@ static int allocate(struct daemon *d, struct err *e)
     w = d->spec->inputs ? w : 0;
     d->n_workers = w;
     d->workers = calloc(w + 1, sizeof(struct worker *));
-    d->rings = calloc((size_t)w * n + 1, sizeof(struct ring *));
     d->aggregates = calloc(n + 1, sizeof(*d->aggregates));
     d->outlets = calloc((size_t)w * n + 1, sizeof(*d->outlets));
     d->host.plugins = calloc(n + 1, sizeof(*d->host.plugins));
     d->host.n = n;
     d->gather = d->host.gather = gather_new(begin_figures, d);
-    return d->gather && d->workers && d->rings && d->aggregates && d->outlets && d->host.plugins
+    return d->gather && d->workers && d->aggregates && d->outlets && d->host.plugins
                ? 0
                : err_sys(e, "no memory");
 }
@@ -327,11 +331,10 @@ static int open_worker(struct daemon *d, unsigned w, struct err *e)
         struct err why = { 0 };
         struct outlet *o = &d->outlets[d->n_outlets];
         const struct plugin_conf *pc = &d->conf.plugins[i];
-        if (outlet_open(o, pc, &d->aggregates[i], &why) == -1) {
+        if (outlet_open(o, pc, &d->aggregates[i], d->host.plugins[i].n_shards, &why) == -1) {
             outlet_close(o);
             return err_set(e, why.code, "plugin '%s-%s': %s", pc->name, pc->type, why.text);
         }
-        d->rings[i * d->n_workers + w] = o->ring;
     }
     d->workers[w] = worker_new(&d->conf.core, &d->log, &d->outlets[w * n], n);
     if (!d->workers[w])
@@ -351,15 +354,27 @@ static int connect_routes(struct daemon *d, struct err *e)
     return 0;
 }
 
+/* A plugin's rings from all workers: those of its shards side by side. */
+static int collect_rings(struct daemon *d, unsigned plugin, struct err *e)
+{
+    struct host_plugin *p = &d->host.plugins[plugin];
+    p->rings = calloc((size_t)d->n_workers * p->n_shards + 1, sizeof(struct ring *));
+    if (!p->rings)
+        return err_sys(e, "no memory for rings");
+    for (unsigned w = 0; w < d->n_workers; w++)
+        for (unsigned i = 0; i < p->n_shards; i++)
+            p->rings[p->n_rings++] = d->outlets[w * d->conf.n_plugins + plugin].rings[i];
+    return 0;
+}
+
 static int open_workers(struct daemon *d, struct err *e)
 {
     for (unsigned w = 0; w < d->n_workers; w++)
         if (open_worker(d, w, e) == -1)
             return -1;
-    for (unsigned i = 0; i < d->conf.n_plugins; i++) {
-        d->host.plugins[i].rings = &d->rings[i * d->n_workers];
-        d->host.plugins[i].n_rings = d->n_workers;
-    }
+    for (unsigned i = 0; i < d->conf.n_plugins; i++)
+        if (collect_rings(d, i, e) == -1)
+            return -1;
     return 0;
 }
 
@@ -813,7 +828,8 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
     free(d.aggregates);
     free(d.outlets);
     free(d.workers);
-    free(d.rings);
+    for (unsigned i = 0; d.host.plugins && i < d.host.n; i++)
+        free(d.host.plugins[i].rings);
     free(d.host.plugins);
     config_free(&d.conf);
     return status;

@@ -49,7 +49,8 @@ struct host_plugin {
     const struct plugin_ops *ops;
     const struct plugin_conf *conf;
     const struct outlet *outlet; /* of the first worker: specification and layout are the same for all */
-    struct ring **rings;         /* one for each worker */
+    unsigned n_shards;           /* threads that take records (plugin_workers) */
+    struct ring **rings;         /* one for each worker and shard: those of a worker side by side */
     unsigned n_rings;
     /* core */
     int control;      /* our end of the control socket, -1: none */

@@ -5,6 +5,7 @@ libcore_a_SOURCES = \
 	src/core/allow.c src/core/allow.h \
 	src/core/build.c src/core/build.h \
 	src/core/collector.c src/core/collector.h \
+	src/core/consumer.c src/core/consumer.h \
 	src/core/datagram.h \
 	src/core/daemon.c src/core/daemon.h \
 	src/core/enrich.c src/core/enrich.h \

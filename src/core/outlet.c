@@ -39,7 +39,24 @@ static size_t ring_octets(const struct config *c, bool datagrams)
     return c->plugin_pipe_size < RING_LEAST ? RING_LEAST : (size_t)c->plugin_pipe_size;
 }
 
-int outlet_open(struct outlet *o, const struct plugin_conf *pc, const struct aggregate_spec *spec,
+/* Several share what one would have. */
+static int open_rings(struct outlet *o, unsigned n, struct err *e)
+{
+    size_t octets = ring_octets(o->c, o->spec.datagrams) / n;
+    if (octets < RING_LEAST)
+        octets = RING_LEAST;
+    o->rings = calloc(n, sizeof(struct ring *));
+    o->scratch = n > 1 ? aligned_alloc(64, RECORD_SIZE_MAX / 64 * 64 + 128) : NULL;
+    if (!o->rings || (n > 1 && !o->scratch))
+        return err_sys(e, "no memory for rings");
+    for (; o->n_rings < n; o->n_rings++)
+        if (!(o->rings[o->n_rings] = ring_new(octets, e)))
+            return -1;
+    o->ring = o->rings[0];
+    return 0;
+}
+
+int outlet_open(struct outlet *o, const struct plugin_conf *pc, const struct aggregate_spec *spec, unsigned n,
                 struct err *e)
 {
     const struct config *c = &pc->c;
@@ -53,8 +70,8 @@ int outlet_open(struct outlet *o, const struct plugin_conf *pc, const struct agg
         return -1;
     o->special = o->filter || o->tag || o->tag2 || o->label || c->sampling_rate > 1 || c->post_tag ||
                  c->post_tag2 || spec->sum != SUM_NONE || spec->headers || spec->datagrams;
-    o->ring = ring_new(ring_octets(c, spec->datagrams), e);
-    return o->ring ? 0 : -1;
+    o->key_less = spec->times ? sizeof(struct record_times) : 0;
+    return open_rings(o, n, e);
 }
 
 void outlet_use_lists(struct outlet *o, const struct view *v)
@@ -72,7 +89,20 @@ void outlet_close(struct outlet *o)
     tag_filter_free(o->tag);
     tag_filter_free(o->tag2);
     label_filter_free(o->label);
-    ring_free(o->ring);
+    for (unsigned i = 0; i < o->n_rings; i++)
+        ring_free(o->rings[i]);
+    free(o->rings);
+    free(o->scratch);
+}
+
+size_t outlet_room(const struct outlet *o)
+{
+    size_t least = ring_room(o->ring);
+    for (unsigned i = 1; i < o->n_rings; i++) {
+        const size_t room = ring_room(o->rings[i]);
+        least = room < least ? room : least;
+    }
+    return least;
 }
 
 void outlet_needs(const struct outlet *o, struct fieldset *needs)
@@ -111,6 +141,16 @@ static void ledger_add(struct ring_ledger *all, const struct ring_ledger *one)
     sums_add(&all->dropped, &one->dropped);
 }
 
+void outlet_ledger(const struct outlet *o, struct ring_ledger *out)
+{
+    *out = (struct ring_ledger){ 0 };
+    for (unsigned i = 0; i < o->n_rings; i++) {
+        struct ring_ledger one;
+        ring_ledger(o->rings[i], &one);
+        ledger_add(out, &one);
+    }
+}
+
 /* A plugin's ledger: the sums over its outlets. */
 struct ledger {
     struct sums accounted, loss[LOSS_MAX];
@@ -124,13 +164,15 @@ static void ledger_sum(struct ledger *sum, const struct outlet *o, unsigned work
     for (unsigned w = 0; w < workers; w++) {
         const struct outlet *of = &o[w * stride];
         struct ring_ledger one;
-        ring_ledger(of->ring, &one);
+        outlet_ledger(of, &one);
         ledger_add(&sum->ring, &one);
         sums_add(&sum->accounted, &of->accounted);
         for (unsigned i = 0; i < LOSS_MAX; i++)
             sums_add(&sum->loss[i], &of->loss[i]);
-        sum->ring_size += ring_size(of->ring);
-        sum->ring_used += ring_backlog(of->ring);
+        for (unsigned i = 0; i < of->n_rings; i++) {
+            sum->ring_size += ring_size(of->rings[i]);
+            sum->ring_used += ring_backlog(of->rings[i]);
+        }
     }
 }
 

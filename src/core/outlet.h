@@ -27,7 +27,11 @@ struct outlet {
     struct tag_filter *tag, *tag2; /* pre_tag_filter, pre_tag2_filter, or NULL */
     struct label_filter *label;    /* pre_tag_label_filter, or NULL */
     const struct view *lists;      /* has ports_file and its kin, or NULL; the worker's */
-    struct ring *ring;
+    struct ring *ring;             /* the only one, or rings[0] */
+    struct ring **rings;           /* one for each thread of the plugin, by the hash of the key; owned */
+    unsigned n_rings;
+    uint32_t key_less;     /* octets of a record's key that do not belong to what is hashed */
+    uint8_t *scratch;      /* of more than one: where records are made */
     bool special;          /* filters, sampling, post_tag or sums: not the straight way */
     bool stalled;          /* was full for too long: it does not hold up the input any more */
     int64_t full_since_us; /* monotonic; 0: it has room */
@@ -39,8 +43,8 @@ struct outlet {
     struct log_limit full_limit;
 };
 
-/* Compiles layout, projection and filters of one plugin instance and makes its ring. -1: e. */
-int outlet_open(struct outlet *o, const struct plugin_conf *pc, const struct aggregate_spec *spec,
+/* Compiles layout, projection and filters of one plugin instance and makes its rings, n of them. -1: e. */
+int outlet_open(struct outlet *o, const struct plugin_conf *pc, const struct aggregate_spec *spec, unsigned n,
                 struct err *e);
 void outlet_close(struct outlet *o);
 
@@ -51,6 +55,13 @@ void outlet_use_lists(struct outlet *o, const struct view *v);
 
 /* Adds what the outlet's filters and projection read to *needs. */
 void outlet_needs(const struct outlet *o, struct fieldset *needs);
+
+/* The least room in any of its rings, octets; and what is asked of that, the size of one. */
+size_t outlet_room(const struct outlet *o);
+static inline size_t outlet_ring_size(const struct outlet *o) { return ring_size(o->ring); }
+
+/* Sums over its rings. */
+void outlet_ledger(const struct outlet *o, struct ring_ledger *out);
 
 /* Logs a plugin's ledger at NOTICE: the sums over the outlets that `workers` workers have to it, o[0],
  * o[stride], o[2 * stride] ... */

@@ -28,9 +28,12 @@ struct plugin {
     struct ring *ring; /* only to confirm sums; the host reads it, and those of further workers */
     uv_loop_t *loop;   /* of this process */
     unsigned instance; /* which one of its type, in the order of the configuration: 0, 1 ... */
-    bool file_input;   /* the daemon reads a capture file: records come as fast as they are taken */
-    void *state;       /* ops->state_size octets, zeroed */
-    int control;       /* socket to the core; the host's */
+    unsigned
+        n_shards; /* threads that take records, each those of its part of the keys; 0 and 1: the loop's */
+    struct consumer *consumers; /* for plugin_shard_call; NULL: there are none yet */
+    bool file_input;            /* the daemon reads a capture file: records come as fast as they are taken */
+    void *state;                /* ops->state_size octets, zeroed */
+    int control;                /* socket to the core; the host's */
 };
 
 /* Asks the core for the figures of the whole daemon; ops->all_figures gets them within a second or so, if at
@@ -60,6 +63,9 @@ struct plugin_ops {
     int (*open)(struct plugin *pl, struct err *e);
     /* Takes n octets of whole records; returns their sums, which tells the ledger that they were taken. */
     struct sums (*take)(struct plugin *pl, uint8_t *recs, size_t bytes);
+    /* The same in a thread of its own for each of pl->n_shards, at once. NULL: the plugin takes all in one
+     * (plugin_workers). */
+    struct sums (*take_shard)(struct plugin *pl, unsigned shard, uint8_t *recs, size_t bytes);
     /* Between two batches and at least each 100 ms: timers of its own can use it. now_us: wall clock. May be
      * NULL. */
     void (*tick)(struct plugin *pl, int64_t now_us);
@@ -79,5 +85,9 @@ struct plugin_ops {
     /* Frees all. Never fails. May be NULL. */
     void (*close)(struct plugin *pl);
 };
+
+/* Runs fn(arg) where shard's records are taken, between two batches, and returns then. From the event loop's
+ * thread (consumer.c). */
+void plugin_shard_call(struct plugin *pl, unsigned shard, void (*fn)(void *arg), void *arg);
 
 #endif

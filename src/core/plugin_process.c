@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A plugin's process: its event loop, the ring's consumer, signals, and the control messages of the core. */
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,27 +10,18 @@
 #include "base/files.h"
 #include "base/msg.h"
 #include "base/title.h"
+#include "core/consumer.h"
 #include "core/host.h"
 #include "core/privs.h"
 #include "core/sandbox.h"
 
 enum {
-    NAP_MS = 100, /* the ring is looked at again after this: large batches find a table's memory warm */
     TICK_MS = 100,
-    ROUNDS = 64,     /* looks at the rings between two turns of the loop */
     GRACE_MS = 1500, /* after SIGINT: the core, if it was meant too, says quit meanwhile */
 };
 
 static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR2 };
 enum { N_SIGNALS = sizeof(signals) / sizeof(signals[0]) };
-
-struct process;
-
-struct ring_watch {
-    uv_poll_t poll;
-    struct process *x;
-    struct ring *ring;
-};
 
 struct process {
     struct plugin pl;
@@ -40,86 +30,14 @@ struct process {
     uv_loop_t loop;
     int control;
     uv_poll_t control_watch;
-    struct ring_watch *rings; /* one for each of p->rings */
-    uv_timer_t nap, tick, grace;
+    struct consumer *consumers; /* one for each shard */
+    uv_timer_t tick, grace;
     uv_signal_t sig[N_SIGNALS];
     struct services *services;
-    bool idle_nap; /* the last look found nothing */
     bool quitting;
     int status;
     char pidfile[512];
 };
-
-static void pump(struct process *x);
-
-/* Takes what is in a ring (some ms of work at most: it is small); false when there was nothing. */
-static bool take_from(struct process *x, struct ring *r)
-{
-    size_t bytes;
-    uint8_t *recs = ring_peek(r, &bytes);
-    if (bytes == 0)
-        return false;
-    struct sums s = x->pl.ops->take(&x->pl, recs, bytes);
-    if (x->pl.c->debug_internal_msg)
-        log_debug(&x->pl.log, "batch received len=%zu records=%" PRIu64, bytes, s.records);
-    ring_release(r, bytes, &s);
-    return true;
-}
-
-static bool take_some(struct process *x)
-{
-    bool some = false;
-    for (unsigned i = 0; i < x->p->n_rings; i++)
-        some |= take_from(x, x->p->rings[i]);
-    return some;
-}
-
-/* False: something arrived meanwhile in one of them. */
-static bool sleep_on_all(struct process *x, enum ring_wake when)
-{
-    bool sleep = true;
-    for (unsigned i = 0; i < x->p->n_rings; i++)
-        sleep &= ring_sleep(x->p->rings[i], when);
-    return sleep;
-}
-
-static void on_nap(uv_timer_t *t) { pump(t->data); }
-
-static void on_ring(uv_poll_t *w, int status, int events)
-{
-    struct ring_watch *rw = w->data;
-    (void)status;
-    (void)events;
-    ring_woken(rw->ring);
-    pump(rw->x);
-}
-
-/* Datagrams do not wait: each batch of the core wakes us, and receivers get small bursts. */
-static void pump_at_once(struct process *x)
-{
-    for (unsigned i = 0; i < ROUNDS; i++)
-        if (!take_some(x) && sleep_on_all(x, RING_WAKE_ANY))
-            return;
-    uv_timer_start(&x->nap, on_nap, 0, 0); /* after a look at signals and timers */
-}
-
-/* While records come the ring is looked at each NAP_MS, or when it is filling up; when none came, the next
- * one wakes us. */
-static void pump(struct process *x)
-{
-    if (x->quitting)
-        return;
-    if (x->pl.ops->datagrams) {
-        pump_at_once(x);
-        return;
-    }
-    bool some = take_some(x);
-    bool sleep = !some && x->idle_nap;
-    x->idle_nap = !some;
-    if (sleep_on_all(x, sleep ? RING_WAKE_ANY : RING_WAKE_FILLING) && sleep)
-        return;
-    uv_timer_start(&x->nap, on_nap, NAP_MS, 0);
-}
 
 static void on_tick(uv_timer_t *t)
 {
@@ -135,8 +53,8 @@ static void quit(struct process *x, int status)
         return;
     x->quitting = true;
     x->status = status;
-    while (take_some(x))
-        ;
+    for (unsigned i = 0; i < x->p->n_shards; i++)
+        consumer_finish(&x->consumers[i]);
     if (x->pl.ops->finish)
         x->pl.ops->finish(&x->pl);
     uv_stop(&x->loop);
@@ -221,33 +139,30 @@ static void on_control(uv_poll_t *w, int status, int events)
     }
 }
 
-static int watch_rings(struct process *x)
+/* One consumer works in the loop, several have threads: then the loop has nothing to do but purges. */
+static int start_consumers(struct process *x, struct err *e)
 {
-    x->rings = calloc(x->p->n_rings, sizeof(*x->rings));
-    if (!x->rings)
-        return -1;
-    for (unsigned i = 0; i < x->p->n_rings; i++) {
-        struct ring_watch *w = &x->rings[i];
-        *w = (struct ring_watch){ .x = x, .ring = x->p->rings[i] };
-        if (uv_poll_init(&x->loop, &w->poll, ring_fd(w->ring)))
+    const unsigned n = x->p->n_shards;
+    x->consumers = calloc(n, sizeof(*x->consumers));
+    if (!x->consumers)
+        return err_sys(e, "no memory");
+    x->pl.consumers = x->consumers;
+    for (unsigned i = 0; i < n; i++)
+        if (consumer_start(&x->consumers[i], &x->pl, i, x->p->rings, x->p->n_rings, n > 1 ? NULL : &x->loop,
+                           e) == -1)
             return -1;
-        w->poll.data = w;
-        uv_poll_start(&w->poll, UV_READABLE, on_ring);
-    }
     return 0;
 }
 
 static int hang_in(struct process *x)
 {
     uv_loop_t *l = &x->loop;
-    if (uv_poll_init(l, &x->control_watch, x->control) || watch_rings(x) == -1)
+    if (uv_poll_init(l, &x->control_watch, x->control))
         return -1;
-    uv_timer_init(l, &x->nap);
     uv_timer_init(l, &x->tick);
     uv_timer_init(l, &x->grace);
-    x->control_watch.data = x->nap.data = x->tick.data = x->grace.data = x;
+    x->control_watch.data = x->tick.data = x->grace.data = x;
     uv_poll_start(&x->control_watch, UV_READABLE, on_control);
-    uv_timer_start(&x->nap, on_nap, 0, 0);
     uv_timer_start(&x->tick, on_tick, TICK_MS, TICK_MS);
     for (unsigned i = 0; i < N_SIGNALS; i++) {
         uv_signal_init(l, &x->sig[i]);
@@ -307,8 +222,8 @@ static int process_open(struct process *x, struct err *e)
     if (pl->ops->open(pl, e) == -1 || privs_drop(x->h->core, kept, e) == -1 || confine(x, e) == -1)
         return -1;
     if (hang_in(x) == -1)
-        return err_set(e, ERR_SYS, "cannot watch the ring");
-    return run_services(x, e);
+        return err_set(e, ERR_SYS, "cannot watch the core");
+    return start_consumers(x, e) == 0 ? run_services(x, e) : -1;
 }
 
 static void close_handle(uv_handle_t *h, void *arg)
@@ -329,7 +244,9 @@ static void process_close(struct process *x)
     services_free(x->services);
     if (x->pidfile[0])
         pidfile_remove(x->pidfile);
-    free(x->rings);
+    for (unsigned i = 0; i < x->p->n_shards; i++)
+        consumer_free(&x->consumers[i]);
+    free(x->consumers);
     free(x->pl.state);
 }
 
@@ -355,6 +272,7 @@ int plugin_process(struct host *h, struct host_plugin *p, int control)
                             .spec = &p->outlet->spec,
                             .layout = &p->outlet->layout,
                             .ring = p->rings[0],
+                            .n_shards = p->n_shards,
                             .loop = &x.loop,
                             .file_input = h->file_input,
                             .control = control };

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 #include "core/datagram.h"
+#include "base/hash.h"
 #include "core/coremaps.h"
 #include "core/custom.h"
 #include "core/enrich.h"
@@ -243,11 +244,32 @@ static void lose(struct outlet *o, enum outlet_loss why, const struct flow *f)
     sums_add(&o->loss[why], &s);
 }
 
+/* To the thread of the plugin whose the key is. Tables use the upper half of the same hash. */
+static void put_by_key(struct outlet *o, const struct flow *f)
+{
+    struct record *rec = (struct record *)o->scratch;
+    projection_run(&o->projection, f, rec);
+    const uint32_t size = record_size(rec);
+    const uint32_t hash = (uint32_t)hash_bytes(rec->key, record_key_len(rec) - o->key_less);
+    struct ring *ring = o->rings[(uint64_t)hash * o->n_rings >> 32];
+    void *at = ring_reserve(ring, size);
+    if (__builtin_expect(!at, 0)) {
+        lose(o, ring_abandoned(ring) ? LOSS_NO_PLUGIN : LOSS_RING_FULL, f);
+        return;
+    }
+    memcpy(at, rec, size);
+    ring_commit(ring, at);
+}
+
 static void put(struct outlet *o, const struct flow *f)
 {
     uint32_t size = projection_size(&o->projection, f);
     if (__builtin_expect(size > RECORD_SIZE_MAX || f->flows > UINT32_MAX, 0)) {
         lose(o, LOSS_TOO_LONG, f);
+        return;
+    }
+    if (__builtin_expect(o->n_rings > 1, 0)) {
+        put_by_key(o, f);
         return;
     }
     struct record *rec = ring_reserve(o->ring, size);
@@ -536,7 +558,7 @@ void worker_split(struct worker *w, const struct split *s)
  * dropped and counted until it has caught up by half. */
 static bool wants_pause(struct worker *w, struct outlet *o)
 {
-    size_t room = ring_room(o->ring), size = ring_size(o->ring);
+    size_t room = outlet_room(o), size = outlet_ring_size(o);
     if (room >= size / 2 || (room >= size / 4 && !o->stalled)) {
         o->full_since_us = 0;
         o->stalled = false;
@@ -557,13 +579,19 @@ static bool wants_pause(struct worker *w, struct outlet *o)
     return false;
 }
 
+static void publish(struct outlet *o)
+{
+    for (unsigned i = 0; i < o->n_rings; i++)
+        ring_publish(o->rings[i]);
+}
+
 bool worker_flush(struct worker *w)
 {
     bool pause = false;
     if (w->routes)
         w->routes->rest(w->route_state);
     for (unsigned i = 0; i < w->n; i++) {
-        ring_publish(w->outlets[i].ring);
+        publish(&w->outlets[i]);
         pause |= wants_pause(w, &w->outlets[i]);
     }
     return pause || worker_all_full(w);
@@ -581,7 +609,7 @@ bool worker_all_full(const struct worker *w)
 
 static bool has_room(const struct outlet *o)
 {
-    return ring_abandoned(o->ring) || ring_room(o->ring) >= ring_size(o->ring) / 2;
+    return ring_abandoned(o->ring) || outlet_room(o) >= outlet_ring_size(o) / 2;
 }
 
 static bool all_have_room(const struct worker *w)
@@ -597,7 +625,7 @@ bool worker_wait_room(struct worker *w)
     if (w->routes)
         w->routes->rest(w->route_state);
     for (unsigned i = 0; i < w->n; i++)
-        ring_publish(w->outlets[i].ring);
+        publish(&w->outlets[i]);
     long nap = NAP_FIRST_NS;
     for (long napped = 0; !all_have_room(w); napped += nap) {
         if (napped >= NAPS_NS)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The purge engine. The event loop's thread fills a table and, when the refresh time has come, puts it into a
- * queue; one writer thread takes tables from there, has the sink write them, and confirms them to the ledger.
- * The queue is short: a table that finds it full is added to the one that came before it, so that a slow sink
- * costs memory for keys, never data. */
+/* The purge engine. The event loop's thread (with plugin_workers several, each its own) fills a table and,
+ * when the refresh time has come, puts it into a queue; one writer thread takes tables from there, has the
+ * sink write them, and confirms them to the ledger. The queue is short: a table that finds it full is added
+ * to the one that came before it, so that a slow sink costs memory for keys, never data. */
 #include "output/purge.h"
 
 #include <errno.h>
@@ -37,17 +37,24 @@ struct job {
     struct job *next;
 };
 
+/* What a thread that takes records works on. */
+struct shard {
+    _Alignas(64) struct agg *table;
+    struct sums sums; /* of what is in the table */
+    struct bins bins;
+    struct prorate prorate;
+};
+
 struct purger {
     struct plugin *pl;
     const struct sink_ops *sink;
     void *sink_state;
     bool wants_empty;
 
+    struct shard *shard;
+    unsigned n_shards;
+
     /* of the event loop's thread */
-    struct agg *table;
-    struct sums sums; /* of what is in the table */
-    struct bins bins;
-    struct prorate prorate;
     bool stitching, prorating; /* records bring their times: for that */
     int64_t delay_bins_s;
     int64_t due_us, trigger_due_us;
@@ -559,26 +566,67 @@ static void hand_over(struct purger *p, struct job *j)
         job_drop(p, dropped, "too much waits for a sink that does not take it");
 }
 
+/* A shard's part of a purge. */
+struct part {
+    struct purger *p;
+    struct shard *s;
+    int64_t now_us, commit_s;
+    bool last;
+    struct agg *table; /* NULL: it had nothing */
+    uint64_t rows;
+    struct sums sums;
+};
+
 /* Moves entries of bins after limit_s to the new table; they are no part of the batch. */
-static void keep_ahead(struct purger *p, struct job *j, int64_t limit_s)
+static void keep_ahead(struct part *x, int64_t limit_s)
 {
     struct sums moved = { 0 };
     struct agg_entry *e;
     uint64_t at = 0;
-    while ((e = agg_next(j->batch.table, &at))) {
+    while ((e = agg_next(x->table, &at))) {
         int64_t bin;
-        memcpy(&bin, e->key + p->pl->layout->bin_off, sizeof(bin));
+        memcpy(&bin, e->key + x->p->pl->layout->bin_off, sizeof(bin));
         if (bin <= limit_s)
             continue;
-        agg_merge(p->table, e);
+        agg_merge(x->s->table, e);
         sums_add(&moved, &(struct sums){ 1, e->packets, e->bytes, e->flows });
         e->mark = MARK_KEPT;
-        j->batch.rows--;
+        x->rows--;
     }
     /* How many records made an entry is not known: one each stays with the entry, the rest goes with the
      * batch. */
-    sums_take_off(&j->sums, &moved);
-    p->sums = moved;
+    sums_take_off(&x->sums, &moved);
+    x->s->sums = moved;
+}
+
+/* In the shard's thread: its table is swapped. */
+static void swap_table(void *arg)
+{
+    struct part *x = arg;
+    struct shard *s = x->s;
+    const bool ahead = !x->last && s->bins.history.n && (s->bins.ahead || x->p->delay_bins_s);
+    if (agg_count(s->table)) {
+        x->table = s->table;
+        x->rows = agg_count(s->table);
+        x->sums = s->sums;
+        s->table = new_table(x->p);
+        s->sums = (struct sums){ 0 };
+        if (ahead)
+            keep_ahead(x, x->commit_s - x->p->delay_bins_s);
+    }
+    const bool still_ahead = agg_count(s->table) != 0;
+    bins_limit(&s->bins, x->now_us);
+    s->bins.ahead = still_ahead;
+}
+
+static void add_part(struct job *j, const struct part *x)
+{
+    if (j->batch.table && x->table)
+        agg_absorb(j->batch.table, x->table);
+    else if (x->table)
+        j->batch.table = x->table;
+    j->batch.rows += x->rows;
+    sums_add(&j->sums, &x->sums);
 }
 
 /* What is left out stays in the sums: it was written as far as the ledger is concerned, and the log tells it.
@@ -602,22 +650,15 @@ static void purge(struct purger *p, int64_t now_us, bool last)
     struct job *j = calloc(1, sizeof(*j));
     if (!j)
         return; /* at the next tick again */
-    int64_t commit_s = bins_commit(&p->bins, now_us);
-    bool ahead = !last && p->bins.history.n && (p->bins.ahead || p->delay_bins_s);
+    /* The limit of the first shard's bins is that of all: they are set together, here. */
+    const int64_t commit_s = bins_commit(&p->shard[0].bins, now_us);
     j->batch =
         (struct batch){ .layout = p->pl->layout, .purge_us = now_us, .last = last, .base_s = commit_s };
-    if (agg_count(p->table)) {
-        j->batch.table = p->table;
-        j->batch.rows = agg_count(p->table);
-        j->sums = p->sums;
-        p->table = new_table(p);
-        p->sums = (struct sums){ 0 };
-        if (ahead)
-            keep_ahead(p, j, commit_s - p->delay_bins_s);
+    for (unsigned i = 0; i < p->n_shards; i++) {
+        struct part x = { .p = p, .s = &p->shard[i], .now_us = now_us, .commit_s = commit_s, .last = last };
+        plugin_shard_call(p->pl, i, swap_table, &x);
+        add_part(j, &x);
     }
-    bool still_ahead = agg_count(p->table) != 0;
-    bins_limit(&p->bins, now_us);
-    p->bins.ahead = still_ahead;
     preprocess(p, j);
     hand_over(p, j);
 }
@@ -659,34 +700,40 @@ static void fill_times(uint8_t *recs, size_t bytes, int64_t now_us)
     }
 }
 
-static struct sums take_prorated(struct purger *p, uint8_t *recs, size_t bytes)
+static struct sums take_prorated(struct purger *p, struct shard *s, uint8_t *recs, size_t bytes)
 {
-    if (prorate_run(&p->prorate, &p->bins, recs, bytes, p->pl->layout->bin_off, clock_wall_us()) == -1)
+    if (prorate_run(&s->prorate, &s->bins, recs, bytes, p->pl->layout->bin_off, clock_wall_us()) == -1)
         abort(); /* as the table does without memory */
-    agg_add(p->table, p->prorate.recs, p->prorate.len);
-    sums_add(&p->sums, &p->prorate.sums);
-    return p->prorate.sums;
+    agg_add(s->table, s->prorate.recs, s->prorate.len);
+    sums_add(&s->sums, &s->prorate.sums);
+    return s->prorate.sums;
+}
+
+struct sums purger_take_shard(struct purger *p, unsigned shard, uint8_t *recs, size_t bytes)
+{
+    struct shard *s = &p->shard[shard];
+    if (p->prorating)
+        return take_prorated(p, s, recs, bytes);
+    if (p->stitching)
+        fill_times(recs, bytes, clock_wall_us());
+    if (s->bins.history.n)
+        bins_stamp(&s->bins, recs, bytes, p->pl->layout->bin_off, clock_wall_us());
+    const struct sums sums = agg_add(s->table, recs, bytes);
+    sums_add(&s->sums, &sums);
+    return sums;
 }
 
 struct sums purger_take(struct purger *p, uint8_t *recs, size_t bytes)
 {
-    if (p->prorating)
-        return take_prorated(p, recs, bytes);
-    if (p->stitching)
-        fill_times(recs, bytes, clock_wall_us());
-    if (p->bins.history.n)
-        bins_stamp(&p->bins, recs, bytes, p->pl->layout->bin_off, clock_wall_us());
-    struct sums s = agg_add(p->table, recs, bytes);
-    sums_add(&p->sums, &s);
-    return s;
+    return purger_take_shard(p, 0, recs, bytes);
 }
 
 static void timers_init(struct purger *p, int64_t now_us)
 {
     const struct config *c = p->pl->c;
     int64_t history_s = c->history.n ? span_seconds(c->history) : 0;
-    if (p->pl->layout->bin_off != LAYOUT_NO_BIN)
-        bins_init(&p->bins, c->history, c->history_roundoff, c->history_offset, c->timestamps_utc,
+    for (unsigned i = 0; i < p->n_shards && p->pl->layout->bin_off != LAYOUT_NO_BIN; i++)
+        bins_init(&p->shard[i].bins, c->history, c->history_roundoff, c->history_offset, c->timestamps_utc,
                   now_us / US_PER_S);
     p->delay_bins_s = history_s ? c->startup_delay / history_s * history_s : 0;
     p->due_us =
@@ -717,21 +764,26 @@ static void open_spool(struct purger *p)
 int purger_open_at(struct purger **out, struct plugin *pl, const struct sink_ops *sink, int64_t now_us,
                    struct err *e)
 {
+    const unsigned n = pl->n_shards ? pl->n_shards : 1;
     struct purger *p = calloc(1, sizeof(*p));
     void *state = calloc(1, sink->state_size ? sink->state_size : 1);
-    if (!p || !state) {
+    struct shard *shard = aligned_alloc(_Alignof(struct shard), n * sizeof(*shard));
+    if (!p || !state || !shard) {
         free(p);
         free(state);
+        free(shard);
         return err_set(e, ERR_SYS, "out of memory");
     }
-    *p = (struct purger){ .pl = pl, .sink = sink, .sink_state = state };
+    memset(shard, 0, n * sizeof(*shard));
+    *p = (struct purger){ .pl = pl, .sink = sink, .sink_state = state, .shard = shard, .n_shards = n };
     pthread_mutex_init(&p->lock, NULL);
     cond_init(&p->work);
     p->waiting_max = pl->c->max_writers > 0 ? (unsigned)pl->c->max_writers : QUEUE_DEFAULT;
     const bool times = pl->spec && pl->spec->times;
     p->stitching = times && pl->c->stitching;
     p->prorating = times && !pl->c->stitching;
-    p->table = new_table(p);
+    for (unsigned i = 0; i < p->n_shards; i++)
+        p->shard[i].table = new_table(p);
     timers_init(p, now_us);
     if (sink->open && sink->open(state, pl, e) == -1) {
         p->sink = NULL;
@@ -775,10 +827,25 @@ void purger_stats(const struct purger *p)
 
 static uint64_t load(atomic_uint_fast64_t *v) { return atomic_load_explicit(v, memory_order_relaxed); }
 
+struct table_size {
+    const struct shard *s;
+    uint64_t entries, octets; /* of this shard and those before it */
+};
+
+static void add_table_size(void *arg)
+{
+    struct table_size *x = arg;
+    x->entries += agg_count(x->s->table);
+    x->octets += agg_memory(x->s->table);
+}
+
 void purger_figures(struct purger *p, struct figures *f)
 {
-    figures_put(f, FIG_TABLE_ENTRIES, agg_count(p->table));
-    figures_put(f, FIG_TABLE_BYTES, agg_memory(p->table));
+    struct table_size size = { .s = p->shard };
+    for (unsigned i = 0; i < p->n_shards; i++, size.s++)
+        plugin_shard_call(p->pl, i, add_table_size, &size);
+    figures_put(f, FIG_TABLE_ENTRIES, size.entries);
+    figures_put(f, FIG_TABLE_BYTES, size.octets);
     figures_put_of(f, FIG_PURGES, "result", "ok", load(&p->written_ok));
     figures_put_of(f, FIG_PURGES, "result", "refused", load(&p->refused));
     figures_put(f, FIG_PURGE_ROWS, load(&p->rows));
@@ -814,8 +881,11 @@ void purger_close(struct purger *p)
     preprocess_free(p->preprocess);
     if (p->sink && p->sink->close)
         p->sink->close(p->sink_state);
-    agg_free(p->table);
-    prorate_free(&p->prorate);
+    for (unsigned i = 0; i < p->n_shards; i++) {
+        agg_free(p->shard[i].table);
+        prorate_free(&p->shard[i].prorate);
+    }
+    free(p->shard);
     pthread_cond_destroy(&p->work);
     pthread_mutex_destroy(&p->lock);
     free(p->sink_state);

@@ -96,6 +96,8 @@ int purger_open(struct purger **out, struct plugin *pl, const struct sink_ops *s
 int purger_open_at(struct purger **out, struct plugin *pl, const struct sink_ops *sink, int64_t now_us,
                    struct err *e);
 struct sums purger_take(struct purger *p, uint8_t *recs, size_t bytes);
+/* The same in one of the threads that the plugin has (plugin.n_shards), each with a table of its own. */
+struct sums purger_take_shard(struct purger *p, unsigned shard, uint8_t *recs, size_t bytes);
 void purger_tick(struct purger *p, int64_t now_us);
 void purger_stats(const struct purger *p);
 void purger_figures(struct purger *p, struct figures *f);

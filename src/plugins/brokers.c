@@ -22,6 +22,11 @@ static struct sums broker_take(struct plugin *pl, uint8_t *recs, size_t bytes)
     return purger_take(purger_of(pl), recs, bytes);
 }
 
+static struct sums broker_take_shard(struct plugin *pl, unsigned shard, uint8_t *recs, size_t bytes)
+{
+    return purger_take_shard(purger_of(pl), shard, recs, bytes);
+}
+
 static void broker_tick(struct plugin *pl, int64_t now_us) { purger_tick(purger_of(pl), now_us); }
 
 static void broker_figures(struct plugin *pl, struct figures *f) { purger_figures(purger_of(pl), f); }
@@ -54,6 +59,7 @@ static void broker_close(struct plugin *pl) { purger_close(purger_of(pl)); }
         .check = name_##_check,                                                                              \
         .open = name_##_open,                                                                                \
         .take = broker_take,                                                                                 \
+        .take_shard = broker_take_shard,                                                                     \
         .tick = broker_tick,                                                                                 \
         .finish = broker_finish,                                                                             \
         .figures = broker_figures,                                                                           \

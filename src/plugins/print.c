@@ -64,6 +64,11 @@ static struct sums print_take(struct plugin *pl, uint8_t *recs, size_t bytes)
     return purger_take(((struct print *)pl->state)->purger, recs, bytes);
 }
 
+static struct sums print_take_shard(struct plugin *pl, unsigned shard, uint8_t *recs, size_t bytes)
+{
+    return purger_take_shard(((struct print *)pl->state)->purger, shard, recs, bytes);
+}
+
 static void print_tick(struct plugin *pl, int64_t now_us)
 {
     purger_tick(((struct print *)pl->state)->purger, now_us);
@@ -86,6 +91,7 @@ const struct plugin_ops plugin_print = {
     .check = print_check,
     .open = print_open,
     .take = print_take,
+    .take_shard = print_take_shard,
     .tick = print_tick,
     .finish = print_finish,
     .figures = print_figures,

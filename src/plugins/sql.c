@@ -21,6 +21,11 @@ static struct sums sql_take(struct plugin *pl, uint8_t *recs, size_t bytes)
     return purger_take(purger_of(pl), recs, bytes);
 }
 
+static struct sums sql_take_shard(struct plugin *pl, unsigned shard, uint8_t *recs, size_t bytes)
+{
+    return purger_take_shard(purger_of(pl), shard, recs, bytes);
+}
+
 static void sql_tick(struct plugin *pl, int64_t now_us) { purger_tick(purger_of(pl), now_us); }
 
 static void sql_figures(struct plugin *pl, struct figures *f) { purger_figures(purger_of(pl), f); }
@@ -50,6 +55,7 @@ static void sql_close(struct plugin *pl) { purger_close(purger_of(pl)); }
         .check = name_##_check,                                                                              \
         .open = name_##_open,                                                                                \
         .take = sql_take,                                                                                    \
+        .take_shard = sql_take_shard,                                                                        \
         .tick = sql_tick,                                                                                    \
         .finish = sql_finish,                                                                                \
         .figures = sql_figures,                                                                              \

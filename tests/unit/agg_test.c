@@ -116,6 +116,67 @@ static void an_entry_is_small(void **state)
     agg_free(t);
 }
 
+static void add_ids(struct agg *t, uint64_t from, uint64_t to)
+{
+    _Alignas(8) uint8_t rec[sizeof(struct record) + KEY];
+    for (uint64_t id = from; id < to; id++) {
+        make(rec, id, KEY);
+        agg_add(t, rec, sizeof(rec));
+    }
+}
+
+/* Tables of several threads, as one: visited whole; and, when more comes, every key still stands there once.
+ */
+static void tables_are_put_together(void **state)
+{
+    (void)state;
+    enum { KEYS = 70000, PARTS = 3 };
+    struct agg *t = agg_new(), *other = agg_new();
+    add_ids(t, 0, KEYS);
+    agg_absorb(t, agg_new());
+    for (uint64_t i = 1; i < PARTS; i++) {
+        struct agg *more = agg_new();
+        add_ids(more, i * KEYS, (i + 1) * KEYS);
+        agg_absorb(t, more);
+    }
+    assert_int_equal(agg_count(t), PARTS * KEYS);
+    assert_in_range(agg_memory(t), PARTS * KEYS * (sizeof(struct agg_entry) + KEY), 64 << 20);
+    uint64_t at = 0, seen = 0;
+    for (const struct agg_entry *e; (e = agg_next(t, &at)); seen++)
+        assert_int_equal(e->bytes, seen);
+    assert_int_equal(seen, PARTS * KEYS);
+    add_ids(other, 0, PARTS * KEYS + 5);
+    at = 0;
+    for (const struct agg_entry *e; (e = agg_next(other, &at));)
+        agg_merge(t, e);
+    assert_int_equal(agg_count(t), PARTS * KEYS + 5);
+    add_ids(t, KEYS, KEYS + 1);
+    uint8_t key[KEY] = { 0 };
+    uint64_t wanted = KEYS;
+    memcpy(key, &wanted, 8);
+    assert_int_equal(agg_find(t, key, KEY)->packets, 3);
+    agg_clear(t);
+    assert_int_equal(agg_count(t), 0);
+    agg_free(t);
+    agg_free(other);
+}
+
+/* What is added last stands in what was absorbed. */
+static void an_absorbed_table_grows(void **state)
+{
+    (void)state;
+    struct agg *t = agg_new(), *more = agg_new();
+    add_ids(more, 10, 20);
+    agg_absorb(t, more);
+    add_ids(t, 0, 20);
+    assert_int_equal(agg_count(t), 20);
+    uint64_t at = 0, sum = 0;
+    for (const struct agg_entry *e; (e = agg_next(t, &at));)
+        sum += e->packets;
+    assert_int_equal(sum, 30);
+    agg_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +184,8 @@ int main(void)
         cmocka_unit_test(keys_of_any_length_differ),
         cmocka_unit_test(a_visit_goes_on_while_entries_come),
         cmocka_unit_test(an_entry_is_small),
+        cmocka_unit_test(tables_are_put_together),
+        cmocka_unit_test(an_absorbed_table_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,7 +66,7 @@ static void add(struct bench *b, const struct config *c)
     snprintf(pc->name, sizeof(pc->name), "p%u", b->n);
     pc->c = *c;
     assert_int_equal(aggregate_parse("tag, tag2, label, tos", 'N', &spec, &dropped, &e), 0);
-    assert_int_equal(outlet_open(&b->out[b->n++], pc, &spec, &e), 0);
+    assert_int_equal(outlet_open(&b->out[b->n++], pc, &spec, 1, &e), 0);
 }
 
 static void go(struct bench *b)

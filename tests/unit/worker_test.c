@@ -23,7 +23,7 @@ struct bench {
     unsigned n;
 };
 
-static void add(struct bench *b, const char *list, const struct config *c)
+static void add_sharded(struct bench *b, const char *list, const struct config *c, unsigned shards)
 {
     struct aggregate_spec spec;
     struct err e = { 0 };
@@ -33,9 +33,11 @@ static void add(struct bench *b, const char *list, const struct config *c)
     strcpy(pc->name, "test");
     pc->c = *c;
     assert_int_equal(aggregate_parse(list, 'N', &spec, &dropped, &e), 0);
-    if (outlet_open(&b->out[b->n++], pc, &spec, &e) == -1)
+    if (outlet_open(&b->out[b->n++], pc, &spec, shards, &e) == -1)
         fail_msg("%s", e.text);
 }
+
+static void add(struct bench *b, const char *list, const struct config *c) { add_sharded(b, list, c, 1); }
 
 static void go(struct bench *b)
 {
@@ -218,7 +220,7 @@ static struct bench *open_frames(struct bench *b, uint16_t headers, int rate)
     fieldset_add(&spec.set, FIELD_src_host);
     b->conf[0] = (struct plugin_conf){ .type = "sfprobe", .name = "test", .c = { .sampling_rate = rate } };
     b->n = 1;
-    if (outlet_open(&b->out[0], &b->conf[0], &spec, &e) == -1)
+    if (outlet_open(&b->out[0], &b->conf[0], &spec, 1, &e) == -1)
         fail_msg("%s", e.text);
     go(b);
     return b;
@@ -330,7 +332,7 @@ static void add_relay(struct bench *b, const struct config *c)
     strcpy(pc->type, "tee");
     strcpy(pc->name, "test");
     pc->c = *c;
-    if (outlet_open(&b->out[b->n++], pc, &spec, &e) == -1)
+    if (outlet_open(&b->out[b->n++], pc, &spec, 1, &e) == -1)
         fail_msg("%s", e.text);
 }
 
@@ -434,6 +436,72 @@ static void a_ring_full_of_datagrams(void **state)
     done(&b);
 }
 
+/* Each key has one ring, whatever its counters and times; rings have about as many keys; sums are those of
+ * all. */
+static void keys_are_spread_over_rings(void **state)
+{
+    enum { SHARDS = 4, KEYS = 4000 };
+    static uint8_t ring_of[65536];
+    struct bench b = { .n = 0 };
+    struct sums all = { 0 };
+    struct ring_ledger led;
+    (void)state;
+    add_sharded(&b, "src_host, dst_port", &(struct config){ .sampling_rate = 0 }, SHARDS);
+    go(&b);
+    for (unsigned i = 0; i < 3 * KEYS; i++) {
+        struct flow f = flow((uint16_t)(i % KEYS));
+        f.packets = i + 1;
+        f.start_us = i;
+        worker_flow(b.w, &f);
+        if (i % 1000 == 999)
+            worker_flush(b.w);
+    }
+    worker_flush(b.w);
+    for (unsigned k = 0; k < SHARDS; k++) {
+        size_t bytes;
+        unsigned keys = 0;
+        uint8_t *p = ring_peek(b.out[0].rings[k], &bytes);
+        for (size_t at = 0; at < bytes; at += record_size((struct record *)(p + at))) {
+            const struct record *r = (const struct record *)(p + at);
+            const unsigned key = (unsigned)(r->packets - 1) % KEYS;
+            assert_true(!ring_of[key] || ring_of[key] == k + 1);
+            keys += !ring_of[key];
+            ring_of[key] = (uint8_t)(k + 1);
+            sums_add(&all, &(struct sums){ 1, r->packets, r->bytes, r->flows });
+        }
+        assert_in_range(keys, KEYS / SHARDS * 8 / 10, KEYS / SHARDS * 12 / 10);
+    }
+    outlet_ledger(&b.out[0], &led);
+    assert_int_equal(all.records, 3 * KEYS);
+    assert_int_equal(all.packets, 3 * KEYS * (3 * KEYS + 1) / 2);
+    assert_int_equal(led.handed.packets, all.packets);
+    done(&b);
+}
+
+/* One full ring asks for a pause, and what does not fit is counted. */
+static void one_full_ring_is_enough(void **state)
+{
+    struct bench b = { .n = 0 };
+    struct ring_ledger led;
+    struct flow f = flow(7);
+    (void)state;
+    add_sharded(&b, "src_host, dst_port", &(struct config){ .sampling_rate = 0 }, 3);
+    go(&b);
+    bool pause = false;
+    unsigned n = 0;
+    for (; b.out[0].loss[LOSS_RING_FULL].records == 0; n++) {
+        worker_flow(b.w, &f);
+        if (n % 100 == 99)
+            pause |= worker_flush(b.w);
+    }
+    assert_true(pause);
+    worker_flush(b.w);
+    outlet_ledger(&b.out[0], &led);
+    assert_int_equal(led.handed.records + 1, n);
+    assert_int_equal(b.out[0].accounted.records, n);
+    done(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -448,6 +516,8 @@ int main(void)
         cmocka_unit_test(datagrams_of_any_length),
         cmocka_unit_test(parts_of_datagrams),
         cmocka_unit_test(a_ring_full_of_datagrams),
+        cmocka_unit_test(keys_are_spread_over_rings),
+        cmocka_unit_test(one_full_ring_is_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
