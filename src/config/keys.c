@@ -20,7 +20,8 @@ WORDS(facility, { "auth", 0, NULL }, { "mail", 0, NULL }, { "daemon", 0, NULL },
 WORDS(print_output, { "formatted", PRINT_FORMATTED, NULL }, { "csv", PRINT_CSV, NULL },
       { "json", PRINT_JSON, NULL }, { "event_formatted", PRINT_EVENT_FORMATTED, NULL },
       { "event_csv", PRINT_EVENT_CSV, NULL }, { "avro", PRINT_AVRO, NULL }, { "avro_bin", PRINT_AVRO, NULL },
-      { "avro_json", PRINT_AVRO_JSON, NULL }, { "custom", PRINT_CUSTOM, "brokers" });
+      { "avro_json", PRINT_AVRO_JSON, NULL },
+      { "custom", PRINT_CUSTOM, "libraries of others are not loaded" });
 /* The longest match of all is, with no other source built in, that of the flow and of networks_file. */
 WORDS(as, { "netflow", SOURCE_FLOW, NULL }, { "sflow", SOURCE_FLOW, NULL },
       { "longest", SOURCE_LONGEST, NULL }, { "fallback", SOURCE_LONGEST, NULL },

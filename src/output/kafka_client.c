@@ -148,16 +148,14 @@ static int set_defaults(rd_kafka_conf_t *conf, struct err *e)
     return kafka_conf_set(conf, "message.timeout.ms", "0", e);
 }
 
-/* What comes in purges fills batches by itself: librdkafka need not look often for what waits. It makes
- * requests of all that is there, since it turns in circles while something waits to become one. Of messages
- * of many rows it takes the address instead of the octets. What has no topic comes back soon: it is tried
- * again. */
+/* What comes in purges fills batches by itself: librdkafka need not look often for what waits. Of messages of
+ * many rows it takes the address instead of the octets. What has no topic comes back soon: it is tried again.
+ */
 static int set_for_purges(rd_kafka_conf_t *conf, struct err *e)
 {
     static const struct {
         const char *key, *value;
     } settings[] = { { "linger.ms", "50" },
-                     { "queue.buffering.backpressure.threshold", "32" },
                      { "message.copy.max.bytes", "1024" },
                      { "topic.metadata.propagation.max.ms", "2000" } };
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)

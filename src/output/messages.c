@@ -629,8 +629,10 @@ static int check_body(const struct config_set *set, const struct plugin_conf *pc
     char key[64], at[256];
     snprintf(key, sizeof(key), "%s_output", type);
     if (!body)
-        return err_set(e, ERR_UNSUPPORTED, "%s: %s: not supported by this build: use json",
-                       config_where(set, key, pc->name, at, sizeof(at)), key);
+        return err_set(
+            e, ERR_UNSUPPORTED,
+            "%s: %s: custom: libraries of others are not loaded: use json, avro, avro_json or protobuf",
+            config_where(set, key, pc->name, at, sizeof(at)), key);
     return body->check ? body->check(set, pc, e) : 0;
 }
 

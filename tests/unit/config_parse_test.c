@@ -91,8 +91,8 @@ static const struct {
       ":2] print_output: bad value 'xml': allowed: formatted, csv, json, event_formatted, event_csv, "
       "avro, avro_bin or avro_json",
       ENDS },
-    { "plugins: print\nprint_output: custom\n", "", "known, but not supported by this build (brokers)",
-      ENDS },
+    { "plugins: print\nprint_output: custom\n", "",
+      "known, but not supported by this build (libraries of others are not loaded)", ENDS },
     { "plugins: print\ndebug:\n", "", ":2] debug: no value is given", ENDS },
     { "plugins: print\ndebug: true ! really\n", "", "comments stand on lines of their own", ENDS },
     { "plugins: print\nprint_output[x]: xml\n", "", "bad value 'xml'", ENDS },

@@ -95,7 +95,7 @@ static void test_meaning(void **state)
     assert_string_equal(value_of("print_output_separator", "\\s").s, " ");
     assert_string_equal(value_of("syslog", "LOCAL7").s, "local7");
     assert_int_equal(value_of("print_output", "CSV").i, PRINT_CSV);
-    assert_string_equal(value_of("print_output", "custom").area, "brokers");
+    assert_string_equal(value_of("print_output", "custom").area, "libraries of others are not loaded");
     assert_int_equal(value_of("nfacctd_as", "sflow").i, SOURCE_FLOW);
     assert_int_equal(value_of("nfprobe_version", "9").i, 9);
     assert_int_equal(value_of("files_uid", "root").i, 0);
