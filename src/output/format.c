@@ -12,6 +12,23 @@ static const struct format_ops *const ops_of[] = {
     [FORMAT_AVRO_JSON] = &format_avro_json, [FORMAT_PROTO] = &format_proto,
 };
 
+char *format_keep(struct strbuf *s, size_t *len)
+{
+    char *p = s->failed ? NULL : malloc(s->len + 1);
+    *len = p ? s->len : 0;
+    if (*len)
+        memcpy(p, s->p, *len);
+    strbuf_free(s);
+    return p;
+}
+
+char *binary_double(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
+{
+    (void)c, (void)f;
+    memcpy(p, v, sizeof(double));
+    return p + sizeof(double);
+}
+
 const uint8_t *fcol_bytes(struct fcol *c, const struct format *f, const struct row *r, uint32_t *len)
 {
     if (c->var && c->where == IN_KEY)

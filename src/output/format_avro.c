@@ -203,35 +203,7 @@ void format_schema(const struct format *f, struct strbuf *out)
 
 /* ---- values */
 
-#define LOAD_AND_PUT(type)                                                                                   \
-    type n;                                                                                                  \
-    (void)c, (void)f;                                                                                        \
-    memcpy(&n, v, sizeof(n));                                                                                \
-    return avro_put_long(p, n)
-
-static char *avro_u8(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
-{
-    LOAD_AND_PUT(uint8_t);
-}
-static char *avro_u16(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
-{
-    LOAD_AND_PUT(uint16_t);
-}
-static char *avro_u32(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
-{
-    LOAD_AND_PUT(uint32_t);
-}
-static char *avro_u64(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
-{
-    LOAD_AND_PUT(uint64_t);
-}
-
-static char *avro_double(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
-{
-    (void)c, (void)f;
-    memcpy(p, v, sizeof(double)); /* little endian, as in memory (HACKING.md) */
-    return p + sizeof(double);
-}
+NUMBER_PUTS(avro, avro_put_long)
 
 static char *avro_flags(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
 {
@@ -377,7 +349,7 @@ static void binary_kind(const struct format_style *st, struct fcol *c)
         c->put = number[kind], c->max = AVRO_LONG_MAX;
         break;
     case AVRO_DOUBLE:
-        c->put = avro_double, c->max = sizeof(double);
+        c->put = binary_double, c->max = sizeof(double);
         break;
     case AVRO_ARRAY:
     case AVRO_MAP:
@@ -420,11 +392,7 @@ static bool avro_tail(struct format *f, const char *writer_id)
     strbuf_init(&s, 4096);
     if (writer_id)
         avro_string(&s, writer_id, strlen(writer_id));
-    f->tail_len = s.failed ? 0 : s.len;
-    f->tail = s.failed ? NULL : malloc(s.len + 1);
-    if (f->tail && s.len)
-        memcpy(f->tail, s.p, s.len);
-    strbuf_free(&s);
+    f->tail = format_keep(&s, &f->tail_len);
     return f->tail != NULL;
 }
 

@@ -66,16 +66,9 @@ static void avro_json_row(struct format *f, const struct row *r, struct strbuf *
         skip = 0;
         if (c->put) {
             p = c->put(c, f, fcol_value(c, f, r), p);
-        } else {
-            uint32_t len;
-            const uint8_t *v = fcol_bytes(c, f, r, &len);
-            out->len = (size_t)(p - out->p);
-            c->put_var(f, v, len, out);
-            if (out->failed || !strbuf_room(out, f->row_max)) {
-                out->len = start;
-                return;
-            }
-            p = out->p + out->len;
+        } else if (!(p = put_any(c, f, r, p, out))) {
+            out->len = start;
+            return;
         }
         if (c->quoted)
             *p++ = '"';

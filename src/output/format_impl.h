@@ -163,6 +163,41 @@ static inline const uint8_t *fcol_value(struct fcol *c, const struct format *f, 
 /* The octets of a value for put_var. */
 const uint8_t *fcol_bytes(struct fcol *c, const struct format *f, const struct row *r, uint32_t *len);
 
+/* Writes a value of any size; p is where the row has got to, and the result is. NULL: there is no room, the
+ * row is given up. */
+static inline char *put_any(struct fcol *c, const struct format *f, const struct row *r, char *p,
+                            struct strbuf *out)
+{
+    uint32_t len;
+    const uint8_t *v = fcol_bytes(c, f, r, &len);
+    out->len = (size_t)(p - out->p);
+    c->put_var(f, v, len, out);
+    return out->failed || !strbuf_room(out, f->row_max) ? NULL : out->p + out->len;
+}
+
+/* The octets of s in memory of their own, and their number; NULL and 0 when there is none left. Frees s. */
+char *format_keep(struct strbuf *s, size_t *len);
+
+/* ---- binary formats (format_avro.c, format_proto.c) */
+
+/* Makes the put_fns prefix_u8 to prefix_u64; put(p, n) writes a number at p and returns its end. */
+#define NUMBER_PUT(prefix, bits, put)                                                                        \
+    static char *prefix##_u##bits(struct fcol *c, const struct format *f, const uint8_t *v, char *p)         \
+    {                                                                                                        \
+        uint##bits##_t n;                                                                                    \
+        (void)c, (void)f;                                                                                    \
+        memcpy(&n, v, sizeof(n));                                                                            \
+        return put(p, n);                                                                                    \
+    }
+#define NUMBER_PUTS(prefix, put)                                                                             \
+    NUMBER_PUT(prefix, 8, put)                                                                               \
+    NUMBER_PUT(prefix, 16, put)                                                                              \
+    NUMBER_PUT(prefix, 32, put)                                                                              \
+    NUMBER_PUT(prefix, 64, put)
+
+/* Eight octets, little endian, as in memory (HACKING.md). */
+put_fn binary_double;
+
 /* Decimal, inlined for the small numbers that rows are full of. */
 static inline char *put_u64(char *p, uint64_t v)
 {

@@ -334,17 +334,6 @@ static void json_column(struct format *f, const struct column *column)
     json_prefix(c, name);
 }
 
-/* Text in memory of its own; NULL (an empty text) when there is none left. */
-static char *keep(struct strbuf *s, size_t *len)
-{
-    char *p = s->failed ? NULL : malloc(s->len);
-    *len = p ? s->len : 0;
-    if (p)
-        memcpy(p, s->p, s->len);
-    strbuf_free(s);
-    return p;
-}
-
 bool json_tail(struct format *f, const char *writer_id)
 {
     struct strbuf s;
@@ -355,7 +344,7 @@ bool json_tail(struct format *f, const char *writer_id)
         json_string(&s, writer_id, strlen(writer_id));
     }
     strbuf_lit(&s, "}\n");
-    f->tail = keep(&s, &f->tail_len);
+    f->tail = format_keep(&s, &f->tail_len);
     return f->tail != NULL;
 }
 
@@ -369,7 +358,7 @@ int json_ends(struct format *f)
         json_string(&s, f->st.event_type, strlen(f->st.event_type));
     }
     f->skip = f->st.event_type ? 0 : 2;
-    f->head = keep(&s, &f->head_len);
+    f->head = format_keep(&s, &f->head_len);
     return json_tail(f, f->st.writer_id) && f->head ? 0 : -1;
 }
 
@@ -427,16 +416,9 @@ static void json_row(struct format *f, const struct row *r, struct strbuf *out)
         skip = 0;
         if (__builtin_expect(c->put != NULL, 1)) {
             p = c->put(c, f, fcol_value(c, f, r), p);
-        } else {
-            uint32_t len;
-            const uint8_t *v = fcol_bytes(c, f, r, &len);
-            out->len = (size_t)(p - out->p);
-            c->put_var(f, v, len, out);
-            if (out->failed || !strbuf_room(out, f->row_max)) {
-                out->len = start;
-                return;
-            }
-            p = out->p + out->len;
+        } else if (!(p = put_any(c, f, r, p, out))) {
+            out->len = start;
+            return;
         }
         if (c->quoted)
             *p++ = '"';

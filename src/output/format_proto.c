@@ -22,35 +22,7 @@ static const uint8_t numbers[FIELD_MAX] = {
 
 /* ---- values */
 
-#define LOAD_AND_PUT(type)                                                                                   \
-    type n;                                                                                                  \
-    (void)c, (void)f;                                                                                        \
-    memcpy(&n, v, sizeof(n));                                                                                \
-    return proto_put(p, n)
-
-static char *proto_u8(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
-{
-    LOAD_AND_PUT(uint8_t);
-}
-static char *proto_u16(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
-{
-    LOAD_AND_PUT(uint16_t);
-}
-static char *proto_u32(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
-{
-    LOAD_AND_PUT(uint32_t);
-}
-static char *proto_u64(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
-{
-    LOAD_AND_PUT(uint64_t);
-}
-
-static char *proto_double(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
-{
-    (void)c, (void)f;
-    memcpy(p, v, sizeof(double)); /* little endian, as in memory */
-    return p + sizeof(double);
-}
+NUMBER_PUTS(proto, proto_put)
 
 static void put_words(unsigned number, const uint8_t *v, uint32_t len, struct strbuf *out)
 {
@@ -159,7 +131,7 @@ static void column_kind(struct fcol *c)
     if (number[fd->kind]) {
         c->put = number[fd->kind], c->type = AS_NUMBER, c->max = PROTO_VARINT_MAX;
     } else if (fd->kind == FK_COORDS) {
-        c->put = proto_double, c->type = AS_DOUBLE, c->max = sizeof(double);
+        c->put = binary_double, c->type = AS_DOUBLE, c->max = sizeof(double);
     } else if (fd->flags & F_CUSTOM) {
         c->type = AS_ENTRY;
     } else if (list[fd->kind]) {
@@ -211,11 +183,7 @@ static bool proto_tail(struct format *f, const char *writer_id)
     strbuf_init(&s, 4096);
     if (writer_id)
         proto_text(&s, PROTO_writer_id, writer_id, strlen(writer_id));
-    f->tail_len = s.failed ? 0 : s.len;
-    f->tail = s.failed ? NULL : malloc(s.len + 1);
-    if (f->tail && s.len)
-        memcpy(f->tail, s.p, s.len);
-    strbuf_free(&s);
+    f->tail = format_keep(&s, &f->tail_len);
     return f->tail != NULL;
 }
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Fuzz targets of src/telemetry.
-TELEMETRY_FUZZ_LIBS = $(FUZZ_LIBS) libtelemetry.a liboutput.a libformat.a libcore.a libconfig.a libbase.a -lm $(DAEMON_LIBS)
+TELEMETRY_FUZZ_LIBS = $(FUZZ_LIBS) libtelemetry.a libqueue.a liboutput.a libformat.a libcore.a libconfig.a libbase.a -lm $(DAEMON_LIBS)
 check_PROGRAMS += tests/fuzz/fuzz_tele_framing tests/fuzz/fuzz_tele_gpb tests/fuzz/fuzz_tele_cbor tests/fuzz/fuzz_tele_notif
 TESTS += tests/fuzz/fuzz_tele_framing tests/fuzz/fuzz_tele_gpb tests/fuzz/fuzz_tele_cbor tests/fuzz/fuzz_tele_notif
 tests_fuzz_fuzz_tele_framing_SOURCES = tests/fuzz/fuzz_tele_framing.c

@@ -33,7 +33,7 @@ MAY_INCLUDE = {
     "routing": {"base", "config", "core", "rib", "rpki", "bgp", "bmp"},
     "bmp": {"base", "config", "core", "packet", "rib", "rpki", "bgp", "output"},
     "queue": {"base", "config", "core", "packet", "output"},
-    "telemetry": {"base", "config", "core", "output"},
+    "telemetry": {"base", "config", "core", "output", "queue"},
     "pmtelemetryd": {"core", "output", "telemetry", "http"},
     "http": {"base", "config", "core"},
     "plugins": {"base", "config", "core", "packet", "netflow", "sflow", "output", "http"},

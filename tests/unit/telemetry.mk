@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Unit tests of src/telemetry.
-TELEMETRY_TEST_LIBS = libtelemetry.a liboutput.a libformat.a libcore.a libconfig.a libbase.a -lm $(TEST_LIBS)
+TELEMETRY_TEST_LIBS = libtelemetry.a libqueue.a liboutput.a libformat.a libcore.a libconfig.a libbase.a -lm $(TEST_LIBS)
 TELEMETRY_TESTS = tests/unit/tele_framing_test tests/unit/tele_cbor_test tests/unit/tele_gpb_test tests/unit/tele_notif_test
 check_PROGRAMS += $(TELEMETRY_TESTS)
 TESTS += $(TELEMETRY_TESTS)

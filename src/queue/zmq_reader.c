@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The socket that all inputs from ZeroMQ have in common. */
+#include "queue/zmq_reader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int set(const struct zmq_reader *r, int option, int value)
+{
+    return zmq_setsockopt(r->socket, option, &value, sizeof(value));
+}
+
+int zmq_reader_open(struct zmq_reader *r, const char *address, const struct log *log, struct err *e)
+{
+    r->log = log;
+    snprintf(r->where, sizeof(r->where), "%s%s", strstr(address, "://") ? "" : "tcp://", address);
+    r->context = zmq_ctx_new();
+    r->socket = r->context ? zmq_socket(r->context, ZMQ_PULL) : NULL;
+    if (r->socket && set(r, ZMQ_RCVHWM, ZMQ_READER_MARK) == 0 && set(r, ZMQ_LINGER, 0) == 0 &&
+        set(r, ZMQ_IPV6, 1) == 0 && zmq_connect(r->socket, r->where) == 0)
+        return 0;
+    return err_set(e, ERR_CONFIG, "ZeroMQ cannot read from %s: %s", r->where, zmq_strerror(zmq_errno()));
+}
+
+static void on_again(uv_timer_t *t)
+{
+    const struct zmq_reader *r = t->data;
+    r->ready(r->arg);
+}
+
+static void on_readable(uv_poll_t *p, int status, int events)
+{
+    const struct zmq_reader *r = p->data;
+    (void)status, (void)events;
+    r->ready(r->arg);
+}
+
+int zmq_reader_start(struct zmq_reader *r, uv_loop_t *loop, void (*ready)(void *arg), void *arg,
+                     struct err *e)
+{
+    int fd = -1;
+    size_t size = sizeof(fd);
+    if (zmq_getsockopt(r->socket, ZMQ_FD, &fd, &size) == -1 || uv_poll_init(loop, &r->poll, fd) != 0 ||
+        uv_timer_init(loop, &r->again) != 0)
+        return err_set(e, ERR_SYS, "cannot watch the queue of %s", r->where);
+    r->poll.data = r->again.data = r;
+    r->ready = ready;
+    r->arg = arg;
+    r->started = true;
+    uv_poll_start(&r->poll, UV_READABLE, on_readable);
+    zmq_reader_again(r, 0);
+    return 0;
+}
+
+bool zmq_reader_next(struct zmq_reader *r, zmq_msg_t *m)
+{
+    zmq_msg_init(m);
+    if (zmq_msg_recv(m, r->socket, ZMQ_DONTWAIT) != -1)
+        return true;
+    const int why = zmq_errno();
+    if (why != EAGAIN && why != EINTR)
+        log_limited(r->log, &r->say_error, LOG_LV_ERROR, "ZeroMQ %s: %s", r->where, zmq_strerror(why));
+    return false;
+}
+
+void zmq_reader_again(struct zmq_reader *r, unsigned ms) { uv_timer_start(&r->again, on_again, ms, 0); }
+
+void zmq_reader_stop(struct zmq_reader *r)
+{
+    if (!r->started)
+        return;
+    uv_poll_stop(&r->poll);
+    uv_timer_stop(&r->again);
+    zmq_disconnect(r->socket, r->where);
+}
+
+void zmq_reader_close(struct zmq_reader *r)
+{
+    if (r->socket)
+        zmq_close(r->socket);
+    if (r->context)
+        zmq_ctx_term(r->context);
+}
