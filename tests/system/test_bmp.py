@@ -7,6 +7,7 @@ import signal
 import socket
 import struct
 import threading
+import time
 
 import bgp
 import bmp
@@ -153,6 +154,39 @@ def test_who_may(run):
     d.stop()
 
 
+def test_md5(run):
+    """Keys of TCP: a router without the right one does not get through; a file that is read anew."""
+    run.need_root()
+    run.write("keys", "127.0.0.9,wrong\n127.0.0.10,other\n")
+    d, port = pmbmpd(run, "bmp_daemon_md5_file: @DIR@/keys")
+
+    def connect(source, password):
+        """TCP_MD5SIG (14): struct tcp_md5sig of linux/tcp.h."""
+        s = socket.socket()
+        s.settimeout(1)
+        s.bind((source, 0))
+        if password:
+            address = struct.pack("=H", socket.AF_INET) + struct.pack("!H", port) + socket.inet_aton("127.0.0.1")
+            s.setsockopt(socket.IPPROTO_TCP, 14, address.ljust(128, b"\0") + struct.pack("=BBHi", 0, 0, len(password), 0) + password.ljust(80, b"\0"))
+        try:
+            s.connect(("127.0.0.1", port))
+        except OSError:
+            s.close()
+            return None
+        return s
+
+    assert not connect("127.0.0.9", None) and not connect("127.0.0.9", b"s3cret")
+    run.write("keys", "127.0.0.8/31,s3cret\n")
+    d.send_signal(signal.SIGUSR2)
+    d.wait_log("bmp_daemon_md5_file: 1 keys loaded")
+    router = connect("127.0.0.9", b"s3cret")
+    router.sendall(bmp.init() + bmp.peer_up())
+    assert wait_lines(run, 3)[0]["bmp_router"] == "127.0.0.9"
+    assert connect("127.0.0.10", None), "who has no key any more"
+    router.close()
+    d.stop()
+
+
 def test_proxy(run):
     """The PROXY protocol tells who the router is."""
     allow = run.write("allow", "192.0.2.0/24\n2001:db8::/32\n")
@@ -270,6 +304,62 @@ def test_configuration(run):
         d, _ = pmbmpd(run, text, ready=False)
         assert d.wait() == 1
         assert d.said(what), d.text()
+
+
+def test_peer_down(run):
+    """A peer with many routes goes: what other routers say meanwhile is told meanwhile."""
+    d, port = pmbmpd(run, log="log-$bmp_router")
+    n, head = 50000, bmp.peer()
+    one, other = bmp.Router(port, "127.0.0.8", bmp.init() + bmp.peer_up()), bmp.Router(port, "127.0.0.9", bmp.init() + bmp.peer_up())
+    one.say(*(bmp.routes(head, announce=[f"10.{i >> 8 & 255}.{i & 255}.{k}/32" for k in range(250)]) for i in range(n // 250)))
+    first, second = run.dir / "log-127_0_0_8", run.dir / "log-127_0_0_9"
+
+    def count(path, kind):
+        return int(run.call("grep", "-c", f'"log_type": "{kind}"', path, expect=None) or 0) if path.exists() else 0
+
+    run.wait(lambda: count(first, "update") == n, "the table", 60)
+    one.say(bmp.peer_down())
+    for i in range(200):
+        other.say(bmp.routes(head, announce=[f"192.0.2.{i}/32"]))
+        time.sleep(0.001)
+    run.wait(lambda: count(first, "delete") == n, "all routes to be gone", 60)
+    run.wait(lambda: count(second, "update") == 200, "the other one's routes", 60)
+    end = json.loads(first.read_text().splitlines()[-1])
+    down = next(r for r in map(json.loads, (line for line in first.read_text().splitlines() if '"peer_down"' in line)))
+    between = [r for r in map(json.loads, second.read_text().splitlines()) if down["seq"] < r["seq"] < end["seq"]]
+    assert end["log_type"] == "delete" and between, "nobody waits for deletions"
+    d.send_signal(signal.SIGUSR1)
+    d.wait_log(r"sessions=2 refused=0 routes=200 ")
+    d.stop()
+
+
+def test_garbage(run):
+    """A router out of step, after messages that were good, loses its session with a clear word; what it had said is undone, others stay."""
+    d, port = pmbmpd(run)
+    good = bmp.Router(port, "127.0.0.8", bmp.init() + bmp.peer_up() + bmp.routes(announce=["192.0.2.0/24"]))
+    faults = {  # what comes, and whether the session ends of it
+        "127.0.1.1": (b"GET / HTTP/1.1\r\n\r\n", r"\[127\.0\.1\.1\] packet discarded: .*version", True),
+        "127.0.1.2": (b"\x03\xff\xff\xff\xff\0", r"\[127\.0\.1\.2\] packet discarded: .*length", True),
+        "127.0.1.3": (bmp.message(0, bmp.peer()[:20]), r"\[127\.0\.1\.3\] packet discarded: ", False),
+        "127.0.1.4": (bmp.message(0, bmp.peer() + bmp.bgp(2, b"\xff" * 10)), r"\[127\.0\.1\.4\] UPDATE of peer 192\.0\.2\.1: ", False)}
+    for source, (octets, said, ends) in faults.items():
+        router = bmp.Router(port, source, bmp.init() + bmp.peer_up() + bmp.routes(announce=["198.51.100.0/24"]) + octets)
+        d.wait_log(said)
+        if ends:
+            d.wait_log(rf"\[{source}\] session closed: what came is no BMP")
+            assert router.refused()
+        else:
+            router.say(bmp.routes(announce=["203.0.113.0/24"]))
+            run.wait(lambda source=source: any(r.get("ip_prefix") == "203.0.113.0/24" and r["bmp_router"] == source for r in lines(run)), "the next message")
+            router.close()
+    run.wait(lambda: sum(r["event_type"] == "log_close" for r in lines(run)) == 4, "the ends of the sessions")
+    for source in faults:
+        own = [(r["log_type"], r["ip_prefix"]) for r in lines(run) if r["bmp_router"] == source and "log_type" in r]
+        assert sorted(p for t, p in own if t == "update") == sorted(p for t, p in own if t == "delete"), own
+    good.say(bmp.routes(announce=["192.0.2.128/25"]))
+    run.wait(lambda: any(r.get("ip_prefix") == "192.0.2.128/25" for r in lines(run)), "the good one to go on")
+    good.close()
+    d.stop()
 
 
 def test_flows(run):

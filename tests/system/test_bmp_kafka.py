@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""BMP to Kafka and to a file at once: a broker that is away for a while slows routers down, and nothing is lost."""
+import re
+import signal
+import threading
+
+import bmp
+import servers
+from test_bmp import pmbmpd
+
+COUNT, EACH = 150000, 250
+
+
+def test_broker_away(run):
+    cluster = servers.kafka(run, "routes")
+    d, port = pmbmpd(run, f"""
+        bmp_daemon_msglog_kafka_topic: routes
+        bmp_daemon_msglog_kafka_broker_host: {cluster.broker}""")
+    head, sent = bmp.peer(), threading.Event()
+    router = bmp.Router(port, first=bmp.init() + bmp.peer_up())
+    run.wait(lambda: len(cluster.rows("routes")) == 3, "the first messages", 30)
+    cluster.freeze()
+
+    def send():
+        for i in range(0, COUNT, EACH):
+            router.say(bmp.routes(head, announce=[f"10.{k >> 16 & 255}.{k >> 8 & 255}.{k & 255}/32" for k in range(i, i + EACH)]))
+        sent.set()
+
+    threading.Thread(target=send).start()
+
+    def announced():
+        d.send_signal(signal.SIGUSR1)
+        return [int(n) for n in re.findall(r"router=127\.0\.0\.1:\d+ octets=\d+ .*announced=(\d+)", d.text())]
+
+    def stuck():
+        found = announced()
+        return len(found) > 2 and found[-1] == found[-2] == found[-3] > 0
+
+    run.wait(stuck, "the station to stop reading", 20)
+    assert announced()[-1] < COUNT, "more is kept than there is room for"
+    cluster.start()
+    run.wait(sent.is_set, "the router to have sent all", 60)
+    run.wait(lambda: announced()[-1] == COUNT, "all to be read", 60)
+    d.stop()
+    assert not d.said(r"lost=[1-9]") and not d.said("messages more are lost"), d.text()
+    told = [line for line in (run.dir / "log.json").read_text().splitlines() if '"update"' in line]
+    assert len(told) == COUNT
+    assert sorted(line for line in cluster.read("routes") if '"update"' in line) == sorted(told), "the same lines in both"
