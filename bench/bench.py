@@ -30,6 +30,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/system"))
 
 import harness  # noqa: E402
+import report  # noqa: E402
 import servers  # noqa: E402
 
 KEY = "src_host,dst_host,src_port,dst_port,proto"
@@ -38,13 +39,18 @@ RATIOS = [
     ("nf9-1k", "cpu_per_M", "pmacct", 5),
     ("nf9-100k", "cpu_per_M", "pmacct", 8),
     ("nf9-100k-json", "cpu_per_M", "pmacct", 10),
+    ("nf9-100k-untuned", "cpu_per_M", "pmacct", 10),
+    ("nf9-100k-1000x", "cpu_per_M", "pmacct", 9),
     ("nf9-1M", "cpu_per_M", "pmacct", 6),
+    ("nf9-zipf1M", "cpu_per_M", "pmacct", 7),
     ("nf5-100k", "cpu_per_M", "pmacct", 8),
+    ("nf5-100k", "cpu_per_M", "nfdump", 1),
     ("ipfix-100k", "cpu_per_M", "pmacct", 6),
     ("sflow-100k", "cpu_per_M", "pmacct", 4),
     ("sflow-100k", "cpu_per_M", "nfdump", 1),
     ("pcap-print-100k", "cpu_per_Mpkt", "pmacct", 12),
     ("pcap-print-100k", "wall_s", "pmacct", 40),
+    ("pcap-memory-100k", "cpu_per_Mpkt", "pmacct", 12),
     ("pcap-nfprobe-100k", "cpu_per_Mpkt", "pmacct", 20),
     ("pcap-nfprobe-100k", "cpu_per_Mpkt", "softflowd", 4),
     ("pcap-mix-1M", "cpu_per_Mpkt", "pmacct", 12),
@@ -53,7 +59,15 @@ RATIOS = [
     ("memory-1M", "ingest_cpu_per_M", "pmacct", 10),
     ("memory-1M", "dump_cpu_s", "pmacct", 6),
     ("memory-1M", "lookup_ms", "pmacct", 20),
+    ("bgp-1x1M", "cpu_per_M", "pmacct", 10),
+    ("bgp-1x1M", "cpu_per_M", "bird", 1),
+    ("bgp-4x250k", "cpu_per_M", "pmacct", 8),
+    ("bgp-4x250k", "cpu_per_M", "bird", 1),
+    ("bmp-msglog", "cpu_per_M", "pmacct", 12),
+    ("enrich-1M", "cpu_per_M", "pmacct", 25),
     ("export-sqlite3", "purge_cpu_per_M", "pmacct", 5),
+    ("export-pgsql", "both_cpu_per_M", "pmacct", 10),
+    ("export-pgsql-copy", "purge_cpu_per_M", "pmacct", 5),
     ("export-kafka", "purge_cpu_per_M", "pmacct", 4),
     ("export-kafka-batch", "purge_cpu_per_M", "pmacct", 15),
     ("maxrate-nf9-100k", "max_rate", "null", 0.9),
@@ -68,8 +82,8 @@ RATIOS = [
 ]
 # row, figure, the most (or for rates: the least) that ours may be
 LIMITS = [("nf9-1M", "rss_MiB", 200), ("memory-1M", "bytes_per_entry", 140), ("maxrate-nf9-100k", "max_rate", 3e6),
+          ("bgp-1x1M", "bytes_per_route", 100), ("bgp-4x250k", "bytes_per_route", 60), ("bmp-msglog", "routes_per_s", 1e6),
           ("overload", "goodput", 0.95), ("live", "two_workers", 1.10), ("maps", "growth", 1.5), ("networks", "ready_s", 3), ("networks", "lookup_ns", 60)]
-HIGHER_IS_BETTER = {"max_rate", "goodput"}
 
 
 def shared():
@@ -116,40 +130,8 @@ def run_shared(options, folder, work, peers):
         words += ["--row", row]
     status = subprocess.run(words).returncode
     runs = [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
-    summarise(runs)
     subprocess.run([sys.executable, tools / "bench/bench.py", "--table", results])
-    return status or not runs
-
-
-def summarise(runs):
-    """For each target: the medians, the median of the ratios within each repeat, and whether it was reached."""
-    def values(row, peer, figure):
-        return {r["repeat"]: r["result"][figure] for r in runs
-                if r["row"] == row and r["peer"] == peer and r["result"].get(figure) is not None}
-
-    def median(v):
-        return f"{statistics.median(v.values()):.4g}" if v else "-"
-
-    print(f"\n{'row':20} {'figure':18} {'peer':10} {'its':>10} {'ours':>10} {'ratio':>8} {'target':>8}")
-    rows = {r["row"] for r in runs}
-    for row, figure, peer, target in RATIOS:
-        ours, theirs = values(row, "new", figure), values(row, peer, figure)
-        if row not in rows or not ours:
-            continue
-        pairs = [(ours[i], theirs[i]) for i in ours if theirs.get(i)]
-        ratios = [o / t if figure in HIGHER_IS_BETTER else t / o for o, t in pairs if o and t]
-        ratio = statistics.median(ratios) if ratios else None
-        verdict = "" if ratio is None else "reached" if ratio >= target else "MISSED"
-        print(f"{row:20} {figure:18} {peer:10} {median(theirs):>10} {median(ours):>10} {f'{ratio:.2f}x' if ratio else '-':>8} "
-              f"{f'{target}x':>8} {verdict}")
-    for row, figure, limit in LIMITS:
-        ours = values(row, "new", figure)
-        if row in rows and ours:
-            value = statistics.median(ours.values())
-            good = value >= limit if figure in HIGHER_IS_BETTER else value <= limit
-            print(f"{row:20} {figure:18} {'limit':10} {limit:>10.4g} {value:>10.4g} {'':>8} {'':>8} {'reached' if good else 'MISSED'}")
-    lost = [f"{r['row']} #{r['repeat']}" for r in runs if r["peer"] == "new" and abs(r["result"].get("loss") or 0) > 1e-9]
-    print(f"lost something: {', '.join(lost)}" if lost else "nothing lost by this build")
+    return status or not runs, runs
 
 
 # --- with the project's own generator
@@ -686,8 +668,7 @@ def run_own(options, peers):
                 print(f"{row} {peer} #{repeat}: " + " ".join(f"{k}={v:.4g}" for k, v in result.items() if v is not None), flush=True)
                 bad += peer == "new" and abs(result["loss"]) > 1e-9
                 runs.append({"row": row, "peer": peer, "repeat": repeat, "ratio": figure, "result": result})
-    summarise(runs)
-    return bad or not runs
+    return bad or not runs, runs
 
 
 def main():
@@ -696,6 +677,7 @@ def main():
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--own", action="store_true", help="the project's own generator even where the reference material is")
     parser.add_argument("--quick", action="store_true", help="a small load once, without Debian's pmacct: does it work, is anything lost?")
+    parser.add_argument("--save", action="store_true", help="put the table and the plot into bench/results, in the place of what was stored of these rows")
     parser.add_argument("rows", nargs="*", metavar="ROW", default=[])
     options = parser.parse_args()
     options.build = options.build.resolve()
@@ -712,13 +694,15 @@ def main():
             print("Debian's pmacct cannot be had: figures of this build alone, no ratios", file=sys.stderr)
     folder = None if options.own else shared()
     options.rows = options.rows or (list(dict.fromkeys([*(r[0] for r in RATIOS), *sorted(ONLY_OWN)])) if folder else list(OWN))
-    if not folder:
-        return run_own(options, peers)
-    own = [row for row in options.rows if row in ONLY_OWN]
-    options.rows = [row for row in options.rows if row not in ONLY_OWN]
-    status = run_shared(options, folder, work, peers) if options.rows else 0
+    own = [row for row in options.rows if not folder or row in ONLY_OWN]
+    options.rows = [row for row in options.rows if row not in own]
+    status, runs = run_shared(options, folder, work, peers) if options.rows else (0, [])
     options.rows = own
-    return status | (run_own(options, peers) if own else 0)
+    if own:
+        bad, more = run_own(options, peers)
+        status, runs = status or bad, runs + more
+    report.finish(runs, RATIOS, LIMITS, ROOT / "bench/results", options.save)
+    return status
 
 
 if __name__ == "__main__":
