@@ -62,7 +62,7 @@ static void free_now(struct trie_memory *m, void *p, size_t size) { slab_free(m-
 
 static void free_later(struct trie_memory *m, void *p, size_t size)
 {
-    epoch_retire(m->epoch, m->queue, p, (uint32_t)size, 0);
+    epoch_retire(m->epoch, m->queue, p, (uint32_t)size, FAST_WAITS);
 }
 
 /* A block with its leaves. */

@@ -60,6 +60,9 @@ struct fast *fast_new(void);
 /* Frees all of it; no reader sees it any more. */
 void fast_free(struct fast *f, struct trie_memory *m);
 
+/* Blocks come from the slab of m, and wait in its queue as items of this kind. */
+enum { FAST_WAITS = 3 };
+
 /* Octets that it takes without its blocks. */
 enum { FAST_OCTETS = sizeof(struct fast) + FAST_PLACES * sizeof(uint64_t) };
 

@@ -15,6 +15,7 @@ struct rib *rib_new(void)
     memset(rib, 0, sizeof(*rib));
     epoch_init(&rib->epoch);
     slab_init(&rib->routes_slab);
+    slab_init(&rib->fast_slab);
     slab_init(&rib->sets_slab);
     rib->memory =
         (struct trie_memory){ .slab = &rib->routes_slab, .epoch = &rib->epoch, .queue = &rib->queue };
@@ -31,11 +32,17 @@ void rib_set_unread(struct rib *rib) { rib->memory.unread = true; }
 
 struct rib_pool *rib_pool(struct rib *rib) { return rib->pool; }
 
+static struct trie_memory memory_of_fast(struct rib *rib)
+{
+    return (struct trie_memory){ .slab = &rib->fast_slab, .epoch = &rib->epoch, .queue = &rib->queue };
+}
+
 static void free_fast(struct rib *rib, struct table *t)
 {
+    struct trie_memory m = memory_of_fast(rib);
     struct fast *f = atomic_load_explicit(&t->fast, memory_order_relaxed);
     if (f) {
-        fast_free(f, &rib->memory);
+        fast_free(f, &m);
         rib->fast_ways--;
     }
     for (struct table **at = &rib->stale; t->is_stale && *at; at = &(*at)->next_stale)
@@ -70,7 +77,7 @@ void rib_free(struct rib *rib)
         else if (item.kind == WAIT_VIEW)
             free_view(rib, item.p);
         else
-            slab_free(&rib->routes_slab, item.p, item.size);
+            slab_free(item.kind == WAIT_FAST ? &rib->fast_slab : &rib->routes_slab, item.p, item.size);
     }
     while (rib->dying) {
         struct view *v = rib->dying;
@@ -86,6 +93,7 @@ void rib_free(struct rib *rib)
     free(rib->queue.items);
     pool_free(rib->pool);
     slab_clear(&rib->routes_slab);
+    slab_clear(&rib->fast_slab);
     slab_clear(&rib->sets_slab);
     epoch_close(&rib->epoch);
     free(rib);
@@ -279,6 +287,8 @@ static bool free_waiting(struct rib *rib, uint64_t safe, unsigned n)
         n--;
         if (item.kind == WAIT_PIECE)
             slab_free(&rib->routes_slab, item.p, item.size);
+        else if (item.kind == WAIT_FAST)
+            slab_free(&rib->fast_slab, item.p, item.size);
         else if (item.kind == WAIT_MALLOC)
             free(item.p);
         else {
@@ -598,12 +608,12 @@ static void make_fast(struct rib *rib)
 /* Returns whether places are left that are stale. */
 static bool tend_fast(struct rib *rib, unsigned n)
 {
+    struct trie_memory m = memory_of_fast(rib);
     if (atomic_load_explicit(&rib->wanting, memory_order_relaxed) &&
         atomic_exchange_explicit(&rib->wanting, false, memory_order_relaxed))
         make_fast(rib);
     struct table *t = rib->stale;
-    if (t &&
-        !fast_tend(atomic_load_explicit(&t->fast, memory_order_relaxed), &t->trie, &rib->memory, 4 * n)) {
+    if (t && !fast_tend(atomic_load_explicit(&t->fast, memory_order_relaxed), &t->trie, &m, 4 * n)) {
         rib->stale = t->next_stale;
         t->is_stale = false;
     }
@@ -640,10 +650,10 @@ void rib_counts(const struct rib *rib, struct rib_counts *c)
         .nodes = rib->memory.nodes,
         .fast_ways = rib->fast_ways,
         .sets = pool_sets(rib->pool),
-        .octets_routes = rib->routes_slab.used,
+        .octets_routes = rib->routes_slab.used + rib->fast_slab.used,
         .octets_sets = rib->sets_slab.used + pool_index_octets(rib->pool),
-        .octets_held = rib->routes_slab.held + rib->sets_slab.held + pool_index_octets(rib->pool) +
-                       rib->fast_ways * FAST_OCTETS,
+        .octets_held = rib->routes_slab.held + rib->fast_slab.held + rib->sets_slab.held +
+                       pool_index_octets(rib->pool) + rib->fast_ways * FAST_OCTETS,
         .waiting = rib->queue.count + pool_waiting(rib->pool),
     };
 }

@@ -142,16 +142,39 @@ struct rib_match {
 bool rib_lookup(const struct rib_reader *r, uint32_t peer, uint8_t safi, const uint8_t *rd,
                 const struct addr *a, const struct addr *want, struct rib_match *m);
 
-/* For who has several addresses to look up soon: fetches what their lookups will read, for all of them side
- * by side, since memory is far away; and of those that say so the notes of what they find. At most
- * RIB_EXPECTED, of one family: `octets` 4 or 16. */
-enum { RIB_EXPECTED = 64 };
+/* For who has several addresses to look up soon, one after the other: what their lookups will read is fetched
+ * while those before them are worked on, since memory is far away; and of those that say so the notes of what
+ * they find. */
+enum { RIB_EXPECTED = 64, RIB_EXPECT_STEPS = 4 };
 struct rib_expected {
     const uint8_t *addr;
     bool note;
 };
-void rib_expect(const struct rib_reader *r, uint32_t peer, unsigned octets, const struct rib_expected *e,
-                unsigned n);
+
+/* Addresses on their way; the caller's, opaque but for n. Valid as long as what the reader has found. */
+struct rib_ahead {
+    const struct rib *rib;
+    const void *way; /* NULL: only fetched, all at once */
+    unsigned n, done[RIB_EXPECT_STEPS];
+    struct rib_ahead_one {
+        const void *at;
+        uint32_t addr, id;
+        uint8_t bits;
+        bool note, missing;
+    } one[RIB_EXPECTED];
+};
+
+/* Begins with n addresses, at most RIB_EXPECTED, of one family (`octets` 4 or 16), among the unicast routes
+ * of a peer. They are copied. */
+void rib_expect(struct rib_ahead *a, const struct rib_reader *r, uint32_t peer, unsigned octets,
+                const struct rib_expected *e, unsigned n);
+
+/* What rib_lookup finds for address number i, and on with those behind it. false: nothing, or not known here:
+ * ask rib_lookup. */
+bool rib_expected_match(struct rib_ahead *a, unsigned i, struct rib_match *m);
+
+/* Has this peer routes with path ids in the table that addresses of so many octets are looked up in? */
+bool rib_has_path_ids(const struct rib_reader *r, uint32_t peer, unsigned octets);
 
 /* Calls fn for the routes of the same table whose prefixes are shorter than that of the key and cover it, the
  * longest first, until it returns false; all paths of each. Asks for one length after the other: not for

@@ -63,12 +63,13 @@ struct views {
     struct view *_Atomic v[];
 };
 
-enum waiting { WAIT_PIECE, WAIT_MALLOC, WAIT_VIEW }; /* kinds of epoch_item */
+enum waiting { WAIT_PIECE, WAIT_MALLOC, WAIT_VIEW, WAIT_FAST = FAST_WAITS }; /* kinds of epoch_item */
 
 struct rib {
     struct epoch epoch;
     struct epoch_queue queue;
     struct slab routes_slab, sets_slab;
+    struct slab fast_slab; /* of its own, so that what lookups read lies close together */
     struct trie_memory memory;
     struct rib_pool *pool;
     struct views *_Atomic views; /* by number */

@@ -142,97 +142,158 @@ void rib_covering(const struct rib *rib, uint32_t peer, const struct rib_key *ke
 
 /* --- what will be looked up soon */
 
-struct expecting {
-    const struct rib *rib;
-    const struct rib_expected *e;
-    unsigned n;
-    uint32_t id[RIB_EXPECTED]; /* of the set that was found; 0: none, or asked for in vain */
-};
-
-/* Places, then blocks, then values or leaves; each for all before the next. */
-static void expect_fast(struct expecting *x, const struct fast *f)
+bool rib_has_path_ids(const struct rib_reader *r, uint32_t peer, unsigned octets)
 {
-    const struct fast_block *block[RIB_EXPECTED];
-    const struct fast_leaf *leaf[RIB_EXPECTED];
-    uint32_t found[RIB_EXPECTED];
-    for (unsigned i = 0; i < x->n; i++)
-        __builtin_prefetch((const void *)(uintptr_t)fast_place(f, x->e[i].addr));
-    for (unsigned i = 0; i < x->n; i++) {
-        const uint64_t place = atomic_load_explicit(fast_place(f, x->e[i].addr), memory_order_acquire);
-        block[i] = place & (FAST_SAME | FAST_STALE) ? NULL : fast_block(place);
-        found[i] = place & FAST_STALE ? (uint32_t)FAST_DEEP << FAST_SHIFT : (uint32_t)(place >> 32);
-        if (block[i])
-            __builtin_prefetch(block[i]);
-        if (block[i] && place & FAST_LONG)
-            __builtin_prefetch((const uint8_t *)block[i] + FAST_LINE);
-    }
-    for (unsigned i = 0; i < x->n; i++) {
-        if (block[i])
-            found[i] = fast_in_block(block[i], x->e[i].addr);
-        leaf[i] = block[i] ? fast_leaf_of(block[i], found[i]) : NULL;
-        x->id[i] = fast_result(found[i]).id;
-        if (x->id[i])
-            rib_attrs_prefetch(x->rib->pool, x->id[i]);
-        if (leaf[i])
-            __builtin_prefetch(leaf[i]);
-    }
-    for (unsigned i = 0; i < x->n; i++) {
-        if (!leaf[i])
-            continue;
-        x->id[i] = fast_in_leaf(leaf[i], x->e[i].addr).id;
-        if (x->id[i])
-            rib_attrs_prefetch(x->rib->pool, x->id[i]);
+    const struct view *v = view_of(r->rib, peer);
+    const int quick = quick_place(octets == 4 ? RIB_IPV4 : RIB_IPV6, RIB_UNICAST, false, true);
+    return v && atomic_load_explicit(&v->quick[quick], memory_order_acquire);
+}
+
+static inline void fetch(const void *p, unsigned lines)
+{
+    for (unsigned i = 0; i < lines; i++)
+        __builtin_prefetch((const uint8_t *)p + (size_t)FAST_LINE * i);
+}
+
+static inline void put_found(struct rib_ahead_one *x, struct fast_found found)
+{
+    x->bits = (uint8_t)found.bits;
+    x->id = found.id;
+    x->at = NULL;
+}
+
+/* Each step reads what the one before has fetched. First from the place to the block, */
+static inline void step_place(const struct rib_ahead *a, struct rib_ahead_one *x)
+{
+    const uint64_t place =
+        atomic_load_explicit(fast_place(a->way, (const uint8_t *)&x->addr), memory_order_acquire);
+    if (place & FAST_STALE)
+        put_found(x, (struct fast_found){ FAST_DEEP, 0 });
+    else if (place & FAST_SAME)
+        put_found(x, fast_result((uint32_t)(place >> 32)));
+    else {
+        x->at = fast_block(place);
+        fetch(x->at, place & FAST_LONG ? 2 : 1);
     }
 }
 
-static void expect_trie(struct expecting *x, const struct trie *t, unsigned octets)
+/* to the set's number, or a leaf, */
+static inline void step_block(const struct rib_ahead *a, struct rib_ahead_one *x)
+{
+    if (x->at) {
+        const uint32_t found = fast_in_block(x->at, (const uint8_t *)&x->addr);
+        const struct fast_leaf *l = fast_leaf_of(x->at, found);
+        put_found(x, fast_result(found));
+        x->at = l;
+        if (l)
+            fetch(l, 2);
+    }
+    if (x->id)
+        rib_attrs_prefetch(a->rib->pool, x->id);
+}
+
+/* to the note, or where there is none yet, the set that it will be made of, */
+static inline void fetch_note(const struct rib_ahead *a, struct rib_ahead_one *x)
+{
+    const void *note = x->note ? rib_attrs_note(a->rib->pool, x->id) : NULL;
+    x->missing = x->note ? !note : !rib_attrs_word(a->rib->pool, x->id);
+    if (note)
+        fetch(note, 2);
+    if (x->missing)
+        rib_attrs_prefetch_set(a->rib->pool, x->id, RIB_ATTRS_FIRST);
+}
+
+static inline void step_set(const struct rib_ahead *a, struct rib_ahead_one *x)
+{
+    if (x->at)
+        put_found(x, fast_in_leaf(x->at, (const uint8_t *)&x->addr));
+    if (x->id)
+        fetch_note(a, x);
+}
+
+static inline void step_last(const struct rib_ahead *a, struct rib_ahead_one *x)
+{
+    if (x->missing)
+        rib_attrs_prefetch_set(a->rib->pool, x->id, RIB_ATTRS_SECOND);
+}
+
+/* How far a step is ahead of the address that is asked for: so long does memory take. */
+enum { AHEAD_PLACE = 28, AHEAD_BLOCK = 20, AHEAD_SET = 12, AHEAD_LAST = 4 };
+
+#define GO_ON(a, number, step, ahead)                                                                        \
+    for (const unsigned end = (a)->n < i + (ahead) ? (a)->n : i + (ahead); (a)->done[number] < end;)         \
+    step(a, &(a)->one[(a)->done[number]++])
+
+static void go_on(struct rib_ahead *a, unsigned i)
+{
+    GO_ON(a, 0, step_place, AHEAD_PLACE);
+    GO_ON(a, 1, step_block, AHEAD_BLOCK);
+    GO_ON(a, 2, step_set, AHEAD_SET);
+    GO_ON(a, 3, step_last, AHEAD_LAST);
+}
+
+bool rib_expected_match(struct rib_ahead *a, unsigned i, struct rib_match *m)
+{
+    if (!a->way || i >= a->n)
+        return false;
+    go_on(a, i);
+    const struct rib_ahead_one *x = &a->one[i];
+    m->bits = x->bits;
+    m->path_id = 0;
+    m->route.attrs = x->id;
+    m->route.labels_len = 0;
+    return x->id;
+}
+
+/* Where there is no fast way, all at once. */
+static void expect_trie(struct rib_ahead *a, const struct trie *t, unsigned octets,
+                        const struct rib_expected *e)
 {
     const uint8_t *addr[RIB_EXPECTED] = { NULL };
     uint64_t value[RIB_EXPECTED] = { 0 };
-    for (unsigned i = 0; i < x->n; i++)
-        addr[i] = x->e[i].addr;
-    trie_match_many(t, addr, octets, x->n, value);
-    for (unsigned i = 0; i < x->n; i++) {
-        x->id[i] = t->wide ? 0 : (uint32_t)value[i];
-        if (x->id[i])
-            rib_attrs_prefetch(x->rib->pool, x->id[i]);
+    for (unsigned i = 0; i < a->n; i++)
+        addr[i] = e[i].addr;
+    trie_match_many(t, addr, octets, a->n, value);
+    for (unsigned i = 0; i < a->n; i++) {
+        struct rib_ahead_one *x = &a->one[i];
+        x->id = t->wide ? 0 : (uint32_t)value[i];
+        x->note = e[i].note;
+        if (x->id)
+            rib_attrs_prefetch(a->rib->pool, x->id);
     }
+    for (unsigned i = 0; i < a->n; i++)
+        if (a->one[i].id)
+            fetch_note(a, &a->one[i]);
 }
 
-/* Notes; where there are none yet, the sets that they will be made of. */
-static void expect_notes(const struct expecting *x)
+static void expect_fast(struct rib_ahead *a, const struct fast *f, const struct rib_expected *e)
 {
-    const struct rib_pool *pool = x->rib->pool;
-    uint32_t missing[RIB_EXPECTED];
-    unsigned n = 0;
-    for (unsigned i = 0; i < x->n; i++) {
-        const uint32_t id = x->id[i];
-        const char *note = id && x->e[i].note ? rib_attrs_note(pool, id) : NULL;
-        if (note) {
-            __builtin_prefetch(note);
-            __builtin_prefetch(note + FAST_LINE);
-        } else if (id && (x->e[i].note || !rib_attrs_word(pool, id))) {
-            rib_attrs_prefetch_set(pool, id, RIB_ATTRS_FIRST);
-            missing[n++] = id;
-        }
+    a->way = f;
+    for (unsigned i = 0; i < a->n; i++) {
+        struct rib_ahead_one *x = &a->one[i];
+        memcpy(&x->addr, e[i].addr, sizeof(x->addr));
+        x->note = e[i].note;
+        x->missing = false;
+        __builtin_prefetch((const void *)(uintptr_t)fast_place(f, e[i].addr));
     }
-    for (unsigned i = 0; i < n; i++)
-        rib_attrs_prefetch_set(pool, missing[i], RIB_ATTRS_SECOND);
+    for (unsigned i = 0; i < RIB_EXPECT_STEPS; i++)
+        a->done[i] = 0;
 }
 
-void rib_expect(const struct rib_reader *r, uint32_t peer, unsigned octets, const struct rib_expected *e,
-                unsigned n)
+void rib_expect(struct rib_ahead *a, const struct rib_reader *r, uint32_t peer, unsigned octets,
+                const struct rib_expected *e, unsigned n)
 {
     const struct view *v = view_of(r->rib, peer);
     const int quick = quick_place(octets == 4 ? RIB_IPV4 : RIB_IPV6, RIB_UNICAST, false, false);
     const struct table *t = v ? atomic_load_explicit(&v->quick[quick], memory_order_acquire) : NULL;
     const struct fast *f = t ? atomic_load_explicit(&t->fast, memory_order_acquire) : NULL;
-    struct expecting x = { .rib = r->rib, .e = e, .n = n };
-    if (!t || n == 0 || n > RIB_EXPECTED)
+    a->rib = r->rib;
+    a->way = NULL;
+    a->n = t && n <= RIB_EXPECTED ? n : 0;
+    if (!a->n)
         return;
     if (f)
-        expect_fast(&x, f);
+        expect_fast(a, f, e);
     else
-        expect_trie(&x, &t->trie, octets);
-    expect_notes(&x);
+        expect_trie(a, &t->trie, octets, e);
 }

@@ -36,6 +36,11 @@ struct lookup {
     unsigned n;
     bool online, by_id;
     uint32_t last_peer; /* of the first source */
+    bool simple;        /* what is ahead answers questions of its agent (IPv4) */
+    struct agent ahead_of;
+    uint32_t ahead_peer;
+    unsigned ahead_at; /* addresses before it were asked for */
+    struct rib_ahead ahead;
     struct follow follow;
     struct roa_view roas;
 };
@@ -74,7 +79,7 @@ static inline void lookup_offline(struct lookup *l)
 {
     for (unsigned i = 0; l->online && i < l->n; i++)
         rib_reader_offline(l->source[i].reader);
-    l->online = false;
+    l->online = l->simple = false;
 }
 
 /* Addresses that will be looked up soon (rib_expect), among the routes of this agent, or (NULL) of the peer
