@@ -12,3 +12,7 @@ check_PROGRAMS += tests/fuzz/fuzz_tagmap
 TESTS += tests/fuzz/fuzz_tagmap
 tests_fuzz_fuzz_tagmap_SOURCES = tests/fuzz/fuzz_tagmap.c
 tests_fuzz_fuzz_tagmap_LDADD = $(FUZZ_LIBS) libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
+check_PROGRAMS += tests/fuzz/fuzz_spool
+TESTS += tests/fuzz/fuzz_spool
+tests_fuzz_fuzz_spool_SOURCES = tests/fuzz/fuzz_spool.c
+tests_fuzz_fuzz_spool_LDADD = $(FUZZ_LIBS) libbase.a $(DAEMON_LIBS)

@@ -10,6 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static void run(const struct tagmap *m, const uint8_t *data, size_t len)
 {
+    static const char comms[] = "65000:1 65000:203";
     struct tagmap_run *r = tagmap_run_new(m);
     struct flow f;
     memset(&f, 0, sizeof(f));
@@ -17,7 +18,9 @@ static void run(const struct tagmap *m, const uint8_t *data, size_t len)
     if (n)
         memcpy(&f, data, n); /* numbers and addresses; what points somewhere stays empty */
     f.in_iface_name = (struct var){ data, len < 16 ? (uint32_t)len : 16 };
-    f.label = (struct var){ 0 };
+    f.std_comm = (struct var){ (const uint8_t *)comms, sizeof(comms) - 1 };
+    f.src_std_comm = (struct var){ data, len < 32 ? (uint32_t)len : 32 };
+    f.label = (struct var){ data, len % 9 };
     for (uint32_t at = 0; r;) {
         at = tagmap_flow(m, r, &f, at);
         if (!at)

@@ -13,7 +13,7 @@ FUZZ_LIBS = $(FUZZ_LDFLAGS)
 else
 FUZZ_LIBS = libfuzzmain.a
 endif
-EXTRA_DIST += tests/fuzz/corpus tests/fuzz/README.md
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/README.md tests/fuzz/ledger.py
 
 include tests/fuzz/bmp.mk
 include tests/fuzz/bgp.mk

@@ -11,3 +11,7 @@ tests_fuzz_fuzz_tele_cbor_SOURCES = tests/fuzz/fuzz_tele_cbor.c
 tests_fuzz_fuzz_tele_cbor_LDADD = $(TELEMETRY_FUZZ_LIBS)
 tests_fuzz_fuzz_tele_notif_SOURCES = tests/fuzz/fuzz_tele_notif.c
 tests_fuzz_fuzz_tele_notif_LDADD = $(TELEMETRY_FUZZ_LIBS)
+check_PROGRAMS += tests/fuzz/fuzz_json_check
+TESTS += tests/fuzz/fuzz_json_check
+tests_fuzz_fuzz_json_check_SOURCES = tests/fuzz/fuzz_json_check.c
+tests_fuzz_fuzz_json_check_LDADD = $(TELEMETRY_FUZZ_LIBS)
