@@ -147,7 +147,7 @@ def test_refused_by_reason(run):
 
 
 def test_many_flows(run):
-    """Everything there, exact, across several purges, at half the rate of the first tenth. `./dev soak` runs it with 100 million."""
+    """Everything there, exact, across several purges, at half the rate of the first tenth. `./dev soak-flows` runs it with 100 million."""
     d, port = run.nfacctd(CONFIG)
     flows = run.options.flows // (10 if run.sanitized else 1)
     first = generate(run, port, "-p", "v9", "-c", str(flows // 10), "-k", "50k", "-C")
