@@ -142,6 +142,8 @@ static int service_open(struct service *s, struct err *e)
     b->c = s->c;
     b->log = &s->log;
     b->rib = rib_new();
+    if (b->rib && s->alone)
+        rib_set_unread(b->rib); /* the looking glass asks in this thread, between two changes */
     b->tags = peertags_new(s->maps, s->c->bgp_tag_map, s->c->pre_tag_label_encode_as_map);
     b->io = (struct bgp_io){ .ops = &bgp_neighbour_ops,
                              .loop = s->loop,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """BMP and the BGP messages in it, as a router sends them (RFC 7854, 4271)."""
 import ipaddress
+import json
 import os
 import socket
 import struct
@@ -140,10 +141,23 @@ def gobgp(run, port):
   [bmp-servers.config]
     address = "127.0.0.1"
     port = {port}
-    route-monitoring-policy = "pre-policy"
+    route-monitoring-policy = "all"
     statistics-timeout = 15
 """)
     return real.Router(run, "gobgp", [program, "-f", conf, "--api-hosts", "127.0.0.1:50051", "-p"], [])
+
+
+def gobgp_table(run):
+    """The router's own table: prefix to path."""
+    rib = json.loads(run.call("gobgp", "-p", 50051, "-j", "global", "rib"))
+    return {prefix: " ".join(str(asn) for a in paths[0]["attrs"] if a["type"] == 2 for part in a["as_paths"] for asn in part["asns"])
+            for prefix, paths in rib.items()}
+
+
+def frr_table(run):
+    vtysh = run.need("vtysh")
+    shown = json.loads(run.call(vtysh, "--vty_socket", run.dir / "frr", "-d", "bgpd", "-c", "show bgp ipv4 unicast json"))
+    return {prefix: paths[0]["path"] for prefix, paths in shown["routes"].items()}
 
 
 def frr(run, port):

@@ -424,7 +424,7 @@ def test_flows(run):
 NETS = [f"198.51.{i}.0/24" for i in range(100, 130)]
 
 
-def real_router(run, router, source, views, path="65001 65200"):
+def real_router(run, router, table, source, views, path="65001 65200"):
     """A real router's view of a neighbour: its routes, what it withdraws, its end. `views` are the RIBs that the router shows."""
     d, port = pmbmpd(run)
     router(run, port)
@@ -444,10 +444,23 @@ def real_router(run, router, source, views, path="65001 65200"):
     speaker.send(bgp.announcements(NETS, attributes))
 
     def told(kind, rib):
-        return sorted(r["ip_prefix"] for r in lines(run) if r.get("log_type") == kind and r["bmp_rib_type"] == rib and r["peer_ip"] == "127.0.0.2")
+        return sorted(r["ip_prefix"] for r in lines(run) if r.get("log_type") == kind and r["bmp_rib_type"] == rib and
+                      r["peer_ip"] == ("0.0.0.0" if rib == "Loc-Rib" else "127.0.0.2"))
 
     for rib in views:
         run.wait(lambda rib=rib: told("update", rib) == NETS, f"all routes of {rib}", 40)
+
+    def known():
+        """Its last view as the log makes it: prefix to path, without what the router puts in front."""
+        routes = {}
+        for r in lines(run):
+            if r.get("bmp_rib_type") == views[-1] and r.get("log_type") == "update":
+                routes[r["ip_prefix"]] = r["as_path"].removeprefix(path.removesuffix("65001 65200"))
+            elif r.get("bmp_rib_type") == views[-1] and r.get("log_type") in ("withdraw", "delete"):
+                routes.pop(r["ip_prefix"], None)
+        return routes
+
+    assert known() == table(run) and len(known()) == len(NETS), "the router's own table"
     row = next(r for r in lines(run) if r.get("ip_prefix") == NETS[0] and r["bmp_rib_type"] == views[0] and r["peer_ip"] == "127.0.0.2")
     assert (row["as_path"], row["bgp_nexthop"], row["med"], row["comms"], row["origin"]) == (path, "192.0.2.1", 5, "65001:7", "i")
     assert (row["peer_asn"], row["bgp_id"]) == (65001, "127.0.0.2")
@@ -455,7 +468,8 @@ def real_router(run, router, source, views, path="65001 65200"):
     assert (up["peer_asn"], up["local_ip"], up["local_port"]) == (65001, source, 1179)
     assert next(r for r in lines(run) if r.get("bmp_msg_type") == "init")["bmp_init_info_sysname"]
     speaker.send(bgp.update(withdrawn=bgp.prefix(NETS[0])))
-    run.wait(lambda: told("withdraw", views[0]) == NETS[:1], "the withdrawal", 40)
+    run.wait(lambda: all(told("withdraw", rib) == NETS[:1] for rib in views), "the withdrawal", 40)
+    assert known() == table(run) and len(known()) == len(NETS) - 1, "the router's own table, after a withdrawal"
     speaker.close()
     for rib in views:
         run.wait(lambda rib=rib: told("delete", rib) == NETS[1:] or told("withdraw", rib) == NETS, f"the end of {rib}", 40)
@@ -465,9 +479,9 @@ def real_router(run, router, source, views, path="65001 65200"):
 
 def test_gobgp(run):
     """GoBGP as the router."""
-    real_router(run, bmp.gobgp, "127.0.0.13", ["Adj-Rib-In Pre-Policy"])
+    real_router(run, bmp.gobgp, bmp.gobgp_table, "127.0.0.13", ["Adj-Rib-In Pre-Policy", "Adj-Rib-In Post-Policy", "Loc-Rib"])
 
 
 def test_frr(run):
     """FRR as the router; it puts its own AS in front of what it received."""
-    real_router(run, bmp.frr, "127.0.0.14", ["Adj-Rib-In Pre-Policy", "Adj-Rib-In Post-Policy"], "65014 65001 65200")
+    real_router(run, bmp.frr, bmp.frr_table, "127.0.0.14", ["Adj-Rib-In Pre-Policy", "Adj-Rib-In Post-Policy"], "65014 65001 65200")
