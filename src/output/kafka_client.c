@@ -148,14 +148,14 @@ static int set_defaults(rd_kafka_conf_t *conf, struct err *e)
     return kafka_conf_set(conf, "message.timeout.ms", "0", e);
 }
 
-/* What comes in purges fills batches by itself: librdkafka need not look often for what waits. Of messages of
- * many rows it takes the address instead of the octets. What has no topic comes back soon: it is tried again.
- */
+/* What comes in purges fills batches by itself, and is flushed: librdkafka need not look for what has waited
+ * long, and would turn in circles when it may not be sent yet. Of messages of many rows it takes the address
+ * instead of the octets. What has no topic comes back soon: it is tried again. */
 static int set_for_purges(rd_kafka_conf_t *conf, struct err *e)
 {
     static const struct {
         const char *key, *value;
-    } settings[] = { { "linger.ms", "50" },
+    } settings[] = { { "linger.ms", "500" },
                      { "message.copy.max.bytes", "1024" },
                      { "topic.metadata.propagation.max.ms", "2000" } };
     for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)

@@ -22,6 +22,7 @@ enum {
     POLL_EVERY = 256, /* messages */
     AHEAD = 4,        /* rows that are fetched into the caches before they are encoded */
     WAIT_MS = 100,
+    QUIET_MS = 20,         /* without any news before the carrier is flushed: what is on its way goes first */
     PATIENCE_S = 3,        /* without any news, where the batch is on disk, or the daemon ends */
     PATIENCE_MEMORY_S = 10 /* where giving up means to send again what may have arrived */
 };
@@ -49,6 +50,7 @@ struct delivery {
     uint64_t row;  /* and has this number in it */
     bool marked;   /* the first marker of the group's destination went out */
     bool alone;    /* the message under way is the only one */
+    bool full;     /* the carrier had no room for the next one */
     uint64_t news; /* reports so far */
     uint64_t under_way;
     uint64_t *again; /* ids of messages to be sent by themselves */
@@ -277,7 +279,8 @@ static uint64_t encode(struct messages *m, const struct group *g, uint64_t first
 /* What send() said of a message that is not under way; 0: go on, 1: wait, -1: the delivery is over. */
 static int not_sent(struct messages *m, enum sent s, uint64_t id, struct err *e)
 {
-    if (s == SENT_NO_ROOM && m->d.under_way)
+    m->d.full = s == SENT_NO_ROOM && m->d.under_way;
+    if (m->d.full)
         return 1;
     if (s == SENT_DOWN)
         return -1;
@@ -504,8 +507,12 @@ static int await(struct messages *m, struct err *e)
     struct delivery *d = &m->d;
     const uint64_t before = d->news;
     const int patience_s = d->b->spool_seq || d->b->last ? PATIENCE_S : PATIENCE_MEMORY_S;
-    if (m->c.ops->wait(m->c.carrier, WAIT_MS, e) == -1)
+    const bool flush = !d->full && m->c.ops->flush;
+    d->full = false;
+    if (m->c.ops->wait(m->c.carrier, flush ? QUIET_MS : WAIT_MS, e) == -1)
         return -1;
+    if (flush && d->news == before && d->under_way)
+        m->c.ops->flush(m->c.carrier, WAIT_MS);
     const int64_t now_us = clock_mono_us();
     if (d->news != before)
         d->news_us = now_us;

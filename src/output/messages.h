@@ -34,6 +34,9 @@ struct carrier_ops {
     /* Calls messages_report for what is known, waits up to ms milliseconds for the first of it. -1: the
      * connection is gone; everything was reported. */
     int (*wait)(void *carrier, int ms, struct err *e);
+    /* Nothing more comes for the time being: sends what waits for company, and waits up to ms milliseconds
+     * for its reports. NULL: nothing does. */
+    void (*flush)(void *carrier, int ms);
     /* Gives up all that is under way, and reports it. */
     void (*forget)(void *carrier);
     /* Goes on by itself when the broker is away: what is under way need not be given up between two tries. */

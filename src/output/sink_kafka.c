@@ -12,8 +12,7 @@
 #include "output/kafka_conf.h"
 #include "output/messages.h"
 
-/* What five requests under way need. librdkafka turns in circles while it has a whole batch that it may not
- * send yet: it gets none. */
+/* What five requests under way need: more would only be memory that is touched. */
 #define QUEUE_KBYTES "5120"
 
 enum { HEADERS_MAX = 16 };
@@ -105,6 +104,12 @@ static int kafka_wait(void *carrier, int ms, struct err *e)
     return 0;
 }
 
+static void kafka_flush(void *carrier, int ms)
+{
+    const struct sink_kafka *s = carrier;
+    (void)kafka_client_flush(s->client, ms);
+}
+
 static void kafka_forget(void *carrier)
 {
     const struct sink_kafka *s = carrier;
@@ -112,7 +117,7 @@ static void kafka_forget(void *carrier)
 }
 
 static const struct carrier_ops carrier = {
-    .send = kafka_send, .wait = kafka_wait, .forget = kafka_forget, .persists = true
+    .send = kafka_send, .wait = kafka_wait, .flush = kafka_flush, .forget = kafka_forget, .persists = true
 };
 
 /* ---- the sink */

@@ -29,7 +29,9 @@ struct fake {
     unsigned fail;    /* so many messages fail */
     unsigned down;    /* so many messages find no connection */
     bool silent;      /* says nothing any more */
-    unsigned forgot, sent;
+    bool shy;         /* sends when it is full or flushed */
+    bool pushed;
+    unsigned forgot, sent, flushed;
     char last[512];
 };
 
@@ -65,7 +67,7 @@ static int fake_wait(void *carrier, int ms, struct err *e)
 {
     struct fake *f = carrier;
     (void)e;
-    if (f->silent || !f->n) {
+    if (f->silent || !f->n || (f->shy && f->n < f->room && !f->pushed)) {
         usleep((useconds_t)ms * 1000);
         return 0;
     }
@@ -80,7 +82,16 @@ static int fake_wait(void *carrier, int ms, struct err *e)
                         "no");
     }
     f->n = 0;
+    f->pushed = false;
     return 0;
+}
+
+static void fake_flush(void *carrier, int ms)
+{
+    struct fake *f = carrier;
+    (void)ms;
+    f->flushed++;
+    f->pushed = true;
 }
 
 static void fake_forget(void *carrier)
@@ -112,7 +123,7 @@ static void rig_open(struct rig *g, const char *key, int multi, bool persists)
         (struct plugin){ .c = &g->c, .layout = &g->made.layout, .name = "k", .ring = ring_new(65536, &g->e) };
     log_init(&g->pl.log, NULL, "k", "kafka", false);
     g->ops = (struct carrier_ops){
-        .send = fake_send, .wait = fake_wait, .forget = fake_forget, .persists = persists
+        .send = fake_send, .wait = fake_wait, .flush = fake_flush, .forget = fake_forget, .persists = persists
     };
     g->f.room = 100;
     const struct messages_conf conf = { .ops = &g->ops, .carrier = &g->f, .name = "t", .key = key };
@@ -276,6 +287,20 @@ static void test_stuck_goes_on(void **state)
     rig_close(&g);
 }
 
+/* What waits for company is flushed when nothing more comes, and not before. */
+static void test_flushes_the_rest(void **state)
+{
+    struct rig g;
+    (void)state;
+    rig_open(&g, NULL, 0, true);
+    fill(&g, 250, 1);
+    g.f.shy = true;
+    assert_int_equal(write_batch(&g), 0);
+    assert_int_equal(g.f.taken, 250);
+    assert_int_equal(g.f.flushed, 1);
+    rig_close(&g);
+}
+
 /* Another batch comes: that one was given up, and so is what the carrier has of it. */
 static void test_stuck_and_gone(void **state)
 {
@@ -338,6 +363,7 @@ int main(void)
         cmocka_unit_test(test_no_connection),
         cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_stuck_goes_on),
+        cmocka_unit_test(test_flushes_the_rest),
         cmocka_unit_test(test_stuck_and_gone),
         cmocka_unit_test(test_texts),
     };
