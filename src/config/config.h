@@ -171,6 +171,7 @@ struct config {
     int sampling_rate;     /* 0: none */
     bool renormalize;      /* *_renormalize */
     bool time_new;         /* *_time_new: bins by arrival */
+    bool peer_as;          /* *_peer_as: AS numbers are those of the neighbouring networks */
 
     /* aggregation and output (print_*, sql_*: names share members) */
     int refresh_time;       /* s */
@@ -286,9 +287,9 @@ struct config {
         *bgp_blackhole_dump_topic;
     bool bgp_lg;
     const char *bgp_lg_ip, *bgp_lg_user, *bgp_lg_passwd, *bgp_xconnect_map;
-    int bgp_lg_port, bgp_lg_threads; /* threads: a hint */
+    int bgp_lg_port;
     const char *bgp_dump_file, *bgp_dump_latest_file;
-    int bgp_dump_output, bgp_dump_refresh_time, bgp_dump_time_slots, bgp_dump_workers;
+    int bgp_dump_output, bgp_dump_refresh_time, bgp_dump_time_slots;
     const char *bgp_dump_mrt_file, *bgp_snapshot_file, *bgp_mrt_file;
     int bgp_snapshot_interval, bgp_snapshot_stale_time;
     struct amqp_keys bgp_dump_amqp;

@@ -100,6 +100,18 @@ static int add_times(const struct plugin_ops *ops, const struct plugin_conf *pc,
     return 0;
 }
 
+/* Where AS numbers come from elsewhere, these say whose they are. */
+static enum peer_as peer_as_of(const struct daemon *d, const struct plugin_conf *pc)
+{
+    const bool collector = d->spec->letter == 'N' || d->spec->letter == 'S';
+    const bool probe = !strcmp(pc->type, "nfprobe") || !strcmp(pc->type, "sfprobe");
+    if (!pc->c.peer_as || (!collector && !probe))
+        return PEER_AS_OWN;
+    if (!collector)
+        return PEER_AS_GIVES;
+    return pc->c.as_source == SOURCE_DEFAULT || pc->c.as_source == SOURCE_FLOW ? PEER_AS_TAKES : PEER_AS_OWN;
+}
+
 static int check_plugin(struct daemon *d, unsigned i, struct err *e)
 {
     const struct plugin_conf *pc = &d->conf.plugins[i];
@@ -122,6 +134,7 @@ static int check_plugin(struct daemon *d, unsigned i, struct err *e)
         return -1;
     if (ops->check && ops->check(&d->conf, pc, &d->aggregates[i], e) == -1)
         return -1;
+    d->aggregates[i].peer_as = (uint8_t)peer_as_of(d, pc);
     d->n_relays += ops->datagrams;
     d->host.plugins[i] = (struct host_plugin){
         .ops = ops, .conf = pc, .outlet = &d->outlets[i], .n_shards = 1, .control = -1

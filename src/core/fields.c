@@ -131,6 +131,19 @@ static bool word_aggregates(const struct word *w)
     return w->kind != WORD_FIELD || !(fields[w->value].flags & F_STITCH);
 }
 
+enum field_id aggregate_source(const struct aggregate_spec *spec, enum field_id column)
+{
+    static const enum field_id pairs[][2] = { { FIELD_peer_src_as, FIELD_src_as },
+                                              { FIELD_peer_dst_as, FIELD_dst_as } };
+    for (unsigned i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+        if (spec->peer_as == PEER_AS_TAKES && column == pairs[i][0])
+            return pairs[i][1];
+        if (spec->peer_as == PEER_AS_GIVES && column == pairs[i][1])
+            return pairs[i][0];
+    }
+    return column;
+}
+
 const struct field *field_find(const char *name, size_t len)
 {
     for (unsigned i = 0; i < N_WORDS; i++) {

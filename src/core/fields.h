@@ -117,6 +117,13 @@ enum { COLUMNS_MAX = FIELD_MAX + CUSTOM_MAX };
 struct customs; /* core/custom.h */
 
 /* A parsed `aggregate`. */
+/* *_peer_as: whose AS numbers stand where. */
+enum peer_as {
+    PEER_AS_OWN,
+    PEER_AS_TAKES, /* collectors: those of flows are the neighbours', peer_src_as and peer_dst_as have them */
+    PEER_AS_GIVES  /* probes: src_as and dst_as have the neighbours' */
+};
+
 struct aggregate_spec {
     struct fieldset set; /* for sums: the source field only */
     const struct customs *customs;
@@ -128,8 +135,12 @@ struct aggregate_spec {
     bool whole_addresses; /* addresses stand in the key with all 16 octets, at fixed places */
     uint16_t headers;     /* octets of each frame that go with its record (struct record_packet); 0: none */
     bool datagrams;       /* no fields: records are what was received (datagram.h) */
+    uint8_t peer_as;      /* enum peer_as */
     bool icmp_as_port;    /* ICMP type and code stand in dst_port, as exporters of flows have it */
 };
+
+/* The field of the flow that a column of this plugin is filled from: its own, but for peer_as. */
+enum field_id aggregate_source(const struct aggregate_spec *spec, enum field_id column);
 
 /* Finds a field by its word (any case); NULL if there is none. */
 const struct field *field_find(const char *name, size_t len);

@@ -107,7 +107,12 @@ size_t outlet_room(const struct outlet *o)
 
 void outlet_needs(const struct outlet *o, struct fieldset *needs)
 {
+    static const enum field_id as_columns[] = { FIELD_src_as, FIELD_dst_as, FIELD_peer_src_as,
+                                                FIELD_peer_dst_as };
     fieldset_or(needs, &o->spec.set);
+    for (unsigned i = 0; i < sizeof(as_columns) / sizeof(as_columns[0]); i++)
+        if (fieldset_has(&o->spec.set, as_columns[i]))
+            fieldset_add(needs, aggregate_source(&o->spec, as_columns[i]));
     if (o->filter)
         filter_needs(needs);
     static const enum field_id sum_reads[] = {

@@ -22,7 +22,9 @@ static void add_column(struct projection *p, const struct layout *l, const struc
                        const struct aggregate_spec *spec, const struct config *c)
 {
     const struct field *f = col->field;
-    struct projection_step tail = { f->off, col->off, col->len };
+    const bool own = f < fields || f >= fields + FIELD_MAX; /* one of the site's */
+    const uint16_t from = own ? f->off : fields[aggregate_source(spec, (enum field_id)(f - fields))].off;
+    struct projection_step tail = { from, col->off, col->len };
     switch ((enum column_place)col->place) {
     case PLACE_ROW:
         return;
@@ -35,7 +37,7 @@ static void add_column(struct projection *p, const struct layout *l, const struc
     case PLACE_FIXED:
         break;
     }
-    add_copy(p, f->off, col->off, col->len);
+    add_copy(p, from, col->off, col->len);
     if (f->kind == FK_RD)
         add_copy(p, offsetof(struct flow, mpls_vpn_rd_origin), l->rd_origin_off, 1);
     if (f->kind == FK_TIME && c->timestamps_secs)

@@ -51,6 +51,36 @@ static const struct record *run(const struct made *m, const struct flow *f, uint
     return (const struct record *)room;
 }
 
+/* peer_as: collectors show the flow's AS numbers as those of the neighbours, probes the other way round. */
+static void as_numbers_change_places(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t peer_as;
+        uint32_t src, dst, peer_src, peer_dst;
+    } rows[] = { { PEER_AS_OWN, 1, 2, 3, 4 }, { PEER_AS_TAKES, 1, 2, 1, 2 }, { PEER_AS_GIVES, 3, 4, 3, 4 } };
+    static const enum field_id column[] = { FIELD_src_as, FIELD_dst_as, FIELD_peer_src_as,
+                                            FIELD_peer_dst_as };
+    _Alignas(8) uint8_t room[ROOM];
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct made m;
+        bool dropped;
+        struct err e = { 0 };
+        struct flow f = { .src_as = 1, .dst_as = 2, .peer_src_as = 3, .peer_dst_as = 4 };
+        const uint32_t want[] = { rows[i].src, rows[i].dst, rows[i].peer_src, rows[i].peer_dst };
+        aggregate_parse("src_as, dst_as, peer_src_as, peer_dst_as", 'N', &m.spec, &dropped, &e);
+        m.spec.peer_as = rows[i].peer_as;
+        layout_make(&m.layout, &m.spec, false);
+        projection_make(&m.projection, &m.layout, &m.spec, &plain);
+        const uint8_t *key = run(&m, &f, room)->key;
+        for (unsigned k = 0; k < 4; k++) {
+            uint32_t got;
+            memcpy(&got, key + layout_find(&m.layout, column[k])->off, sizeof(got));
+            assert_int_equal(got, want[k]);
+        }
+    }
+}
+
 /* Each field alone: its bytes stand at its place and all else of the key is zero. */
 static void each_field_is_copied_exactly(void **state)
 {
@@ -209,9 +239,13 @@ static void no_key_at_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_field_is_copied_exactly),   cmocka_unit_test(many_fields_keep_their_values),
-        cmocka_unit_test(addresses_are_compact),          cmocka_unit_test(equal_flows_have_equal_keys),
-        cmocka_unit_test(values_take_the_form_asked_for), cmocka_unit_test(no_key_at_all),
+        cmocka_unit_test(each_field_is_copied_exactly),
+        cmocka_unit_test(as_numbers_change_places),
+        cmocka_unit_test(many_fields_keep_their_values),
+        cmocka_unit_test(addresses_are_compact),
+        cmocka_unit_test(equal_flows_have_equal_keys),
+        cmocka_unit_test(values_take_the_form_asked_for),
+        cmocka_unit_test(no_key_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
