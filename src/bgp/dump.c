@@ -138,8 +138,7 @@ static void begin_peer(struct bgp_dump *d, struct bgp_peer *p)
 static void end_peer(struct bgp_dump *d)
 {
     struct bgp_peer *p = d->peer;
-    unsigned tables = 0;
-    rib_peer_routes(d->b->rib, p->rib, &tables);
+    const unsigned tables = rib_peer_tables(d->b->rib, p->rib);
     bgp_lines_dump_close(&d->lines, p, d->seq, d->entries, tables);
     put_line(d, p);
     if (d->file && strchr(d->file, '$'))

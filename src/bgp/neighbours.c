@@ -556,7 +556,6 @@ void bgp_neighbours_stats(const struct bgp_service *b)
 {
     static const char *const states[] = { "connect", "opensent", "openconfirm", "established", "closed" };
     char text[ADDR_TEXT];
-    unsigned tables;
     for (const struct bgp_peer *p = b->peers.first; p; p = p->next) {
         const struct bgp_counts *n = &p->s.counts;
         log_notice(b->log,
@@ -566,9 +565,9 @@ void bgp_neighbours_stats(const struct bgp_service *b)
                    " treated_as_withdraw=%" PRIu64 " lost=%" PRIu64 " keepalives_in=%" PRIu64
                    " keepalives_out=%" PRIu64,
                    addr_str(&p->s.addr, text), p->s.name, p->s.as, states[p->s.state + 1],
-                   p->rib ? rib_peer_routes(b->rib, p->rib, &tables) : 0, n->octets_in, n->updates,
-                   p->announced, p->withdrawn, p->unknown_withdrawn, n->discarded, n->treated_as_withdraw,
-                   p->lost, n->keepalives_in, n->keepalives_out);
+                   p->rib ? rib_peer_routes(b->rib, p->rib) : 0, n->octets_in, n->updates, p->announced,
+                   p->withdrawn, p->unknown_withdrawn, n->discarded, n->treated_as_withdraw, p->lost,
+                   n->keepalives_in, n->keepalives_out);
     }
 }
 
@@ -585,12 +584,11 @@ static void put_neighbour(const struct bgp_service *b, const struct bgp_peer *p,
                     { "treated_as_withdraw", n->treated_as_withdraw },
                     { "lost", p->lost } };
     char text[ADDR_TEXT];
-    unsigned tables;
     figures_label(f, "peer", addr_str(&p->s.addr, text));
     figures_label_number(f, "port", p->s.port);
     figures_label_number(f, "asn", p->s.as);
     figures_put(f, FIG_BGP_UP, p->s.state == BGP_ESTABLISHED);
-    figures_put(f, FIG_BGP_ROUTES, p->rib ? rib_peer_routes(b->rib, p->rib, &tables) : 0);
+    figures_put(f, FIG_BGP_ROUTES, p->rib ? rib_peer_routes(b->rib, p->rib) : 0);
     figures_put(f, FIG_BGP_UPDATES, n->updates);
     for (unsigned i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
         figures_put_of(f, FIG_BGP_CHANGES, "what", changes[i].what, changes[i].n);

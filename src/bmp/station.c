@@ -115,10 +115,10 @@ unsigned bmp_router_peers(const struct bmp_router *r) { return r->n_peers; }
 uint64_t bmp_router_routes(const struct bmp_router *r)
 {
     uint64_t n = 0;
-    unsigned at = 0, tables;
+    unsigned at = 0;
     struct bmp_view v;
     while (bmp_router_view(r, &at, &v))
-        n += rib_peer_routes(r->st->c.rib, v.rib_peer, &tables);
+        n += rib_peer_routes(r->st->c.rib, v.rib_peer);
     return n;
 }
 

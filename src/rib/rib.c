@@ -169,13 +169,19 @@ void rib_peer_remove(struct rib *rib, uint32_t peer, rib_route_fn gone, void (*d
     rib->dying = v;
 }
 
-uint64_t rib_peer_routes(const struct rib *rib, uint32_t peer, unsigned *tables)
+uint64_t rib_peer_routes(const struct rib *rib, uint32_t peer)
 {
     const struct view *v = view_of(rib, peer);
-    *tables = 0;
-    for (uint32_t i = 0; v && i < v->tables; i++)
-        *tables += v->list[i]->routes > 0;
     return v ? v->routes : 0;
+}
+
+unsigned rib_peer_tables(const struct rib *rib, uint32_t peer)
+{
+    const struct view *v = view_of(rib, peer);
+    unsigned n = 0;
+    for (uint32_t i = 0; v && i < v->tables; i++)
+        n += v->list[i]->routes > 0;
+    return n;
 }
 
 /* --- tables */

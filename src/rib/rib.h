@@ -68,8 +68,9 @@ typedef bool (*rib_route_fn)(void *arg, const struct rib_key *key, const struct 
  * told each of them; then `done` (or NULL) is called and the number may be given out again. */
 void rib_peer_remove(struct rib *rib, uint32_t peer, rib_route_fn gone, void (*done)(void *arg), void *arg);
 
-/* Routes of a peer, and how many tables have some. */
-uint64_t rib_peer_routes(const struct rib *rib, uint32_t peer, unsigned *tables);
+/* Routes of a peer; 0 for one that is not there. How many tables have some. For the writing thread. */
+uint64_t rib_peer_routes(const struct rib *rib, uint32_t peer);
+unsigned rib_peer_tables(const struct rib *rib, uint32_t peer);
 
 /* --- routes */
 
