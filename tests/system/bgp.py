@@ -201,19 +201,20 @@ neighbor 127.0.0.1 {{
         {"afi": 1, "safi": 133}], env=env)
 
 
-def gobgp(run, port, source="127.0.0.13", api=50051):
+def gobgp_daemon(run, neighbours, families, source="127.0.0.13", api=50051):
+    """A gobgpd, and a function that gives its client words. Neighbours: (address, port, AS). Families: (name, with ADD-PATH)."""
     program, client = run.need("gobgpd"), run.need("gobgp")
-    families = "".join(f'  [[neighbors.afi-safis]]\n    [neighbors.afi-safis.config]\n      afi-safi-name = "{f}"\n'
-                       for f in ("ipv4-unicast", "ipv6-unicast", "l3vpn-ipv4-unicast", "l2vpn-evpn"))
-    conf = run.write("gobgp.toml", f"""
+    asked = "".join(f'  [[neighbors.afi-safis]]\n    [neighbors.afi-safis.config]\n      afi-safi-name = "{f}"\n'
+                    + ("    [neighbors.afi-safis.add-paths.config]\n      send-max = 4\n" if paths else "") for f, paths in families)
+    conf = run.write("gobgp.toml", """
 [global.config]
   as = 65013
   router-id = "10.0.0.13"
   port = -1
-[[neighbors]]
+""" + "".join(f"""[[neighbors]]
   [neighbors.config]
-    neighbor-address = "127.0.0.1"
-    peer-as = 65000
+    neighbor-address = "{address}"
+    peer-as = {asn}
   [neighbors.timers.config]
     connect-retry = 5
     idle-hold-time-after-reset = 1
@@ -223,18 +224,24 @@ def gobgp(run, port, source="127.0.0.13", api=50051):
   [neighbors.ebgp-multihop.config]
     enabled = true
     multihop-ttl = 5
-{families}""")
-    router = Router(run, "gobgp", [program, "-f", conf, "--api-hosts", f"127.0.0.1:{api}", "-p"], [
+{asked}""" for address, port, asn in neighbours))
+    router = Router(run, "gobgp", [program, "-f", conf, "--api-hosts", f"127.0.0.1:{api}", "-p"], [])
+    call = [client, "-u", "127.0.0.1", "-p", str(api)]
+    run.wait(lambda: subprocess.run([*call, "global"], capture_output=True).returncode == 0, "gobgpd to answer", 30)
+    return router, lambda *words: run.call(*call, *words)
+
+
+def gobgp(run, port):
+    router, client = gobgp_daemon(run, [("127.0.0.1", port, 65000)], [(f, False) for f in ("ipv4-unicast", "ipv6-unicast", "l3vpn-ipv4-unicast", "l2vpn-evpn")])
+    router.routes = [
         {"ip_prefix": "198.18.0.0/24", "comms": "65013:1", "lcomms": "65013:1:2", "med": 10, "as_path": "65013"},
         {"ip_prefix": "2001:db8:13::/48"},
         {"ip_prefix": "10.5.0.0/16", "safi": 128, "rd": "0:65013:5", "mpls_label": "500", "ecomms": "RT:65013:5"},
-        {"afi": 25, "safi": 70}])
-    call = [client, "-u", "127.0.0.1", "-p", str(api)]
-    run.wait(lambda: subprocess.run([*call, "global"], capture_output=True).returncode == 0, "gobgpd to answer", 30)
+        {"afi": 25, "safi": 70}]
     for words in ("198.18.0.0/24 community 65013:1 large-community 65013:1:2 med 10 nexthop 192.0.2.13", "-a ipv6 2001:db8:13::/48 nexthop 2001:db8::13",
                   "-a vpnv4 10.5.0.0/16 label 500 rd 65013:5 rt 65013:5 nexthop 192.0.2.13",
                   "-a evpn macadv aa:bb:cc:dd:ee:01 10.0.0.1 etag 1 label 1000 rd 65013:9 rt 65013:9 nexthop 192.0.2.13"):
-        run.call(*call, "global", "rib", "add", *words.split())
+        client("global", "rib", "add", *words.split())
     return router
 
 

@@ -76,9 +76,9 @@ def start_case(name, options, front):
     os.chmod(folder, 0o755)
     words = [sys.executable, __file__, "--one", name, "--folder", folder, "--build", options.build,
              "--mutations", str(options.mutations), "--flows", str(options.flows),
-             "--rounds", str(options.rounds), "--minutes", str(options.minutes), "--seed", str(options.seed)]
+             "--rounds", str(options.rounds), "--minutes", str(options.minutes), "--seed", str(options.seed), "--peers", str(options.peers)]
     began = time.monotonic()
-    limit = getattr(dict(discover())[name], "limit", 120) + options.mutations / 5000 + options.flows / 50000 + options.rounds * 15 + options.minutes * 90
+    limit = getattr(dict(discover())[name], "limit", 120) + options.mutations / 5000 + options.flows / 50000 + options.rounds * 15 + options.minutes * 90 + options.peers
     try:
         done = subprocess.run(front + words + (["--isolated"] if front else []), capture_output=True, text=True,
                               stdin=subprocess.DEVNULL, timeout=limit, errors="replace")
@@ -125,6 +125,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=0.15, help="of the soak")
     parser.add_argument("--rounds", type=int, default=2, help="how often the cases of faults do it")
     parser.add_argument("--seed", type=int, default=1, help="of what they leave to chance")
+    parser.add_argument("--peers", type=int, default=60, help="neighbours that flap at once beside flows, 10,000 routes each")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     parser.add_argument("--isolated", action="store_true", help=argparse.SUPPRESS)

@@ -164,3 +164,56 @@ def test_bgp_table_files_refused(run):
         d = run.daemon("pmbgpd", config=f"bgp_daemon_ip: 127.0.0.1\n{key}: @DIR@/{name}\n")
         assert d.wait() == 1, key
         assert d.said(rf":\d+: {key}: .*name has"), d.text()
+
+
+def test_bgp_table_of_bird(run):
+    """Two thousand routes of BIRD: what the log adds up to is BIRD's own table, after flaps, after BIRD was killed and came back with fewer (graceful
+    restart where it asks for it), and after it let routes change."""
+    run.need_root()
+    d, port = bgp.pmbgpd(run, "bgp_daemon_as: 65000\nbgp_daemon_msglog_file: @DIR@/log\n")
+
+    def routes(count, mark):
+        return "".join(f"route 10.{n >> 8}.{n & 255}.0/24 blackhole {{ bgp_community.add((65011,{mark + n % 50})); bgp_path.prepend({64600 + n % 7}); }};\n"
+                       for n in range(count))
+
+    def own():
+        """BIRD's table as the log writes it: {prefix: (path, communities)}."""
+        table, net = {}, None
+        for line in (bgp.birdc(run, "show", "route", "table", "master4", "all") + bgp.birdc(run, "show", "route", "table", "master6", "all")).splitlines():
+            words = line.split()
+            if words and "/" in words[0] and not line[0].isspace():
+                net = words[0]
+                table[net] = ["65011", ""]
+            elif net and words[:1] == ["BGP.as_path:"]:
+                table[net][0] = " ".join(["65011", *words[1:]]).strip()
+            elif net and words[:1] == ["BGP.community:"]:
+                table[net][1] = " ".join(w.strip("()").replace(",", ":") for w in words[1:])
+        return {net: tuple(v) for net, v in table.items()}
+
+    def told():
+        table = {}
+        for row in lines(run):
+            if row.get("log_type") == "update":
+                table[row["ip_prefix"]] = row["as_path"], row.get("comms", "")
+            elif row.get("log_type") in ("withdraw", "delete"):
+                table.pop(row["ip_prefix"], None)
+        return table
+
+    def compare(what):
+        run.wait(lambda: len(told()) == len(own()) and told() == own(), f"the log to add up to BIRD's table {what}", 60)
+
+    first = bgp.bird(run, port, extra_routes=routes(2000, 100))
+    run.wait(lambda: len(told()) == 2003, "all routes", 60)
+    compare("at first")
+    for _ in range(5):
+        bgp.birdc(run, "restart", "coll")
+    compare("after flaps")
+    first.process.kill()
+    first.process.wait()
+    bgp.bird(run, port, extra_routes=routes(1500, 200))
+    run.wait(lambda: len(told()) == 1503, "the new table", 90)
+    compare("after it was killed")
+    bgp.birdc(run, "disable", "s4")
+    compare("when most of it was taken back")
+    assert len(told()) == 1
+    d.stop()

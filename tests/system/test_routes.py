@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Routes for flows: nfacctd with BGP sessions beside it, and with ROAs from a file and from a real RTR cache."""
 import json
+import re
 import signal
 import threading
 
@@ -123,6 +124,76 @@ def test_routes_import_beside_flows(run):
     rows = run.client_json("-s")
     assert {(r["as_dst"], r["mask_dst"]) for r in rows} <= {(0, 0), *((65100 + t, 24) for t in range(3)), *((65200 + t, 24) for t in range(3))}, rows
     assert run.socket_drops(flows) == 0
+    d.stop()
+
+
+class Traffic(threading.Thread):
+    """Flows of several exporters, again and again until `end`, which returns how many packets were sent."""
+
+    def __init__(self, run, port, sources):
+        super().__init__(daemon=True)
+        self.run_, self.port, self.sources = run, port, sources
+        self.stop, self.fault, self.sent = threading.Event(), None, 0
+        self.start()
+
+    def run(self):
+        flows = [netflow.flow(n, dst=f"{10 + n % 3}.{n % 256}.{n * 7 % 256}.1", packets=1) for n in range(600)]
+        datagrams = list(netflow.export(netflow.IPFIX, flows, NOW))
+        try:
+            while not self.stop.is_set():
+                for source in self.sources:
+                    self.run_.send(self.port, datagrams, source=source)
+                    self.sent += len(flows)
+        except Exception as e:  # told by the main thread
+            self.fault = e
+
+    def end(self):
+        self.stop.set()
+        self.join()
+        if self.fault:
+            raise self.fault
+        return self.sent
+
+
+def test_routes_flapping(run):
+    """Many neighbours come at once, each with 10,000 routes, and go at once, again and again, while flows arrive: none is lost, and memory
+    returns to its level. tests/system/run.py -k routes_flapping --peers 500 is the large one."""
+    peers, routes = (30, 500) if run.sanitized else (run.options.peers, 10000)
+    port = run.port()
+    d, flows = run.nfacctd(f"{PLUGIN}dst_as, dst_mask\nbgp_daemon: true\nbgp_daemon_ip: 127.0.0.1\nbgp_daemon_port: {port}\nnfacctd_as: bgp\nnfacctd_net: bgp\n")
+    d.wait_log("waiting for BGP data")
+    sources = [f"127.1.{n >> 8}.{n & 255}" for n in range(peers)]
+    feeds = [announcements([f"{10 + (k >> 16)}.{k >> 8 & 255}.{k & 255}.0/24" for k in range(routes)], attributes(path=(65001, 65100 + n))) for n in range(4)]
+    traffic = Traffic(run, flows, sources[:3])
+
+    def now(pattern):
+        """A figure of the BGP thread, asked for anew."""
+        seen = len(re.findall(pattern, d.text()))
+        d.send_signal(signal.SIGUSR1)
+        d.wait_log(pattern, count=seen + 1)
+        return int(re.findall(pattern, d.text())[-1])
+
+    def resident():
+        return int([line for line in open(f"/proc/{d.pid}/status") if line.startswith("VmRSS")][0].split()[1])
+
+    levels = []
+    for turn in range(3):
+        speakers = [Speaker(run, port, source).meet(rid=f"10.9.{n >> 8}.{n & 255}") for n, source in enumerate(sources)]
+        for n, s in enumerate(speakers):
+            s.send(feeds[(n + turn) % len(feeds)])
+        run.wait(lambda: now(r"RIB peers=\d+ tables=\d+ routes=(\d+)") == peers * routes, "all routes", 120)
+        full = resident()
+        for s in speakers:
+            s.close()
+        run.wait(lambda: now(r"RIB peers=(\d+)") == 0, "no route", 120)
+        levels.append((resident(), now(r"octets_held=(\d+)")))
+    sent = traffic.end()
+    run.wait(lambda: sum(r["packets"] for r in run.client_json("-s")) == sent, f"{sent} packets in the table", 30)
+    rows = run.client_json("-s")
+    print(f"{peers} neighbours, {routes} routes each, 3 turns: {sent} flows; KiB resident with all routes {full}, then without {levels}")
+    assert {(r["as_dst"], r["mask_dst"]) for r in rows} <= {(0, 0), *((65100 + n, 24) for n in range(4))} and len(rows) > 1, rows
+    assert run.socket_drops(flows) == 0
+    assert run.sanitized or levels[2][0] < levels[0][0] + 16384, (levels, full)  # KiB
     d.stop()
 
 

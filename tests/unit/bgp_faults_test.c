@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include "bgp_rows.h"
 
 static const struct bgp_session_caps plain = { .as4 = true, .families = BGP_ALL_FAMILIES };
@@ -94,6 +95,37 @@ static void malformed_attributes(void **state)
           BGP_WITHDRAW, 4, 15 },
     };
     CHECK(rows, &plain);
+}
+
+/* Each attribute of attrs.def with its optional bit turned, whatever its value: RFC 7606 §3 c. */
+static void wrong_flags_of_each(void **state)
+{
+    (void)state;
+    enum { T = 0x40, O = 0x80, OT = 0xc0 };
+    enum { WITHDRAW = BGP_WITHDRAW, DISCARD = BGP_DISCARD, RESET = BGP_WITHDRAW };
+    static const struct {
+        uint8_t type, flags, action;
+        const char *name;
+    } rows[] = {
+#define ATTR(type, name, flags, check, action, then, from) { type, flags, action, name },
+#include "bgp/attrs.def"
+#undef ATTR
+    };
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        static const char *const mandatory[] = { ORIGIN, PATH, HOP };
+        if (rows[i].type == 14 || rows[i].type == 15) /* with routes of their own: above */
+            continue;
+        char attrs[256] = "";
+        for (unsigned k = 0; k < 3; k++)
+            if (rows[i].type != k + 1)
+                strcat(attrs, mandatory[k]);
+        snprintf(attrs + strlen(attrs), 32, " %02x%02x04 00000000", rows[i].flags ^ O, rows[i].type);
+        const bool gone = rows[i].action == WITHDRAW;
+        struct row row = {
+            rows[i].name, "", attrs, ROUTE, gone ? GONE : FINE, rows[i].action, 4, rows[i].type
+        };
+        check_rows(&row, 1, &plain);
+    }
 }
 
 static void well_formed_attributes(void **state)
@@ -261,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(malformed_attributes),
+        cmocka_unit_test(wrong_flags_of_each),
         cmocka_unit_test(well_formed_attributes),
         cmocka_unit_test(attribute_lists),
         cmocka_unit_test(lengths_of_parts),
