@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bgp_daemon_md5_file, bmp_daemon_md5_file: TCP MD5 keys (RFC 2385), a line `address,password` each; a prefix instead of an
- * address holds for all addresses in it. `!` and `#` start comments. */
+/* bgp_daemon_md5_file, bmp_daemon_md5_file: TCP MD5 keys (RFC 2385), a line `address,password` each; a prefix
+ * instead of an address holds for all addresses in it. `!` and `#` start comments. */
 #ifndef BGP_MD5_H
 #define BGP_MD5_H
 

@@ -46,6 +46,7 @@ static void *on_begin(void *arg, const struct tcp_segment *s)
         return NULL;
     }
     struct bmp_captured *c = calloc(1, sizeof(*c));
+    bmp_sessions_tidy(b);
     if (c && bmp_session_captured(b, &s->from, s->from_port, s->at_us, c))
         return c;
     free(c);

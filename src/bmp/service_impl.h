@@ -98,6 +98,8 @@ void bmp_session_secured(void *bmp, struct tls_stream *tls, int fd, const struct
  * refused. */
 bool bmp_session_captured(struct bmp *b, const struct addr *from, uint16_t port, int64_t at_us,
                           struct bmp_captured *c);
+/* Frees those that ended before they had a router. */
+void bmp_sessions_tidy(struct bmp *b);
 /* Its next octets. False: it has ended. */
 bool bmp_session_octets(struct bmp_session *x, const uint8_t *p, size_t n, int64_t at_us);
 void bmp_session_end(struct bmp_session *x, const char *why);

@@ -158,7 +158,6 @@ static void end_session(struct bmp_session *x, const char *why)
         bmp_tend(b);
     } else {
         x->gone = true;
-        free_when_done(x);
     }
 }
 
@@ -434,6 +433,14 @@ void bmp_session_accepted(void *bmp, int fd, const struct addr *from, uint16_t p
         tls_accept(b->tls, fd, from, port);
     else
         begin(b, NULL, fd, from, port);
+}
+
+void bmp_sessions_tidy(struct bmp *b)
+{
+    for (struct bmp_session *x = b->sessions, *next; x; x = next) {
+        next = x->next;
+        free_when_done(x);
+    }
 }
 
 bool bmp_session_captured(struct bmp *b, const struct addr *from, uint16_t port, int64_t at_us,

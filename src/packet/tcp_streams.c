@@ -349,11 +349,14 @@ void tcp_streams_settle(struct tcp_streams *ts, int64_t at_us)
 void tcp_streams_clear(struct tcp_streams *ts, int64_t at_us)
 {
     for (size_t i = 0; i <= ts->mask; i++)
-        while (ts->slot[i]) {
-            struct stream *x = ts->slot[i];
+        for (struct stream *x = ts->slot[i], *next; x; x = next) {
+            next = x->next;
             tell_end(ts, x, x->first ? TCP_END_GAP : TCP_END_FILE, at_us);
-            take_out(ts, x);
+            forget_waiting(x);
+            free(x);
         }
+    memset(ts->slot, 0, (ts->mask + 1) * sizeof(struct stream *));
+    ts->n = 0;
 }
 
 void tcp_streams_free(struct tcp_streams *ts)
