@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Manual pages and documents that are installed, and what else belongs into the tarball.
 dist_man_MANS += docs/nfacctd.8 docs/sfacctd.8 docs/pmacctd.8 docs/pmbmpd.8 docs/pmtelemetryd.8 docs/pmacct.1
-dist_doc_DATA += README.md ARCHITECTURE.md HACKING.md SECURITY.md LICENSE docs/differences.md docs/maps.md docs/performance.md docs/quickstart.md docs/recipes.md docs/troubleshooting.md docs/tuning.md docs/switching.md
+dist_doc_DATA += README.md ARCHITECTURE.md HACKING.md SECURITY.md LICENSE docs/differences.md docs/maps.md docs/performance.md docs/reliability.md docs/fuzzing.md docs/quickstart.md docs/recipes.md docs/troubleshooting.md docs/tuning.md docs/switching.md
 examplesdir = $(docdir)/examples
 dist_examples_DATA = \
 	examples/nfacctd-memory.conf examples/nfacctd-queue.conf examples/nfacctd-print-json.conf examples/nfacctd-replay.conf examples/nfacctd-sqlite3.conf \

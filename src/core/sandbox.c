@@ -59,21 +59,27 @@ static int allow(scmp_filter_ctx f, const char *name, unsigned n, struct scmp_ar
     return seccomp_rule_add_array(f, SCMP_ACT_ALLOW, nr, n, &arg);
 }
 
+/* A condition on the first argument. */
+static struct scmp_arg_cmp first(enum scmp_compare op, scmp_datum_t a, scmp_datum_t b)
+{
+    return (struct scmp_arg_cmp){ .arg = 0, .op = op, .datum_a = a, .datum_b = b };
+}
+
 static int allow_rows(scmp_filter_ctx f, unsigned kind)
 {
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < sizeof(rows) / sizeof(rows[0]); i++)
         if (rows[i].kinds & kind)
-            rc = allow(f, rows[i].call, 0, SCMP_A0(SCMP_CMP_EQ, 0));
+            rc = allow(f, rows[i].call, 0, first(SCMP_CMP_EQ, 0, 0));
     for (unsigned i = 0; rc == 0 && i < sizeof(families) / sizeof(families[0]); i++)
         if (families[i].kinds & kind)
-            rc = allow(f, "socket", 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i].family));
+            rc = allow(f, "socket", 1, first(SCMP_CMP_EQ, (scmp_datum_t)families[i].family, 0));
     if (rc == 0) /* threads, and the children of the spawner: none in a namespace of its own */
         rc = allow(f, "clone", 1,
-                   SCMP_A0(SCMP_CMP_MASKED_EQ,
-                           CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
-                               CLONE_NEWUTS | CLONE_NEWCGROUP,
-                           0));
+                   first(SCMP_CMP_MASKED_EQ,
+                         CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
+                             CLONE_NEWUTS | CLONE_NEWCGROUP,
+                         0));
     return rc;
 }
 

@@ -146,7 +146,7 @@ input in `tests/fuzz/corpus`, which every `make check` replays.
 | target | executions | hours | coverage | of | last run |
 |---|---|---|---|---|---|
 """
-    for target in sorted(set(runs) | set(shares)):
+    for target in sorted(set(runs) | {t for t in shares if not any(re.sub(r"\d$", "", r) == t for r in runs)}):
         executions, seconds, day = runs[target]
         share = shares.get(target) or shares.get(re.sub(r"\d$", "", target))
         covered = f"{100 * share[1] / share[0]:.1f} %" if share and share[0] else "-"
