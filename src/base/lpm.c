@@ -126,6 +126,84 @@ void lpm_prefetch(const struct lpm *l, const struct addr *a)
         __builtin_prefetch((const uint32_t *)l->refs.p + fan_place(ref) + (k.hi >> (64 - fan_bits(ref))));
 }
 
+/* One of many on its way. */
+struct walker {
+    struct key k;
+    uint32_t ref;
+    unsigned bit;
+    const uint32_t *next;    /* a reference that has been fetched, NULL: none */
+    const struct node *node; /* that has been fetched, NULL: none */
+};
+
+/* From a reference to what has to be read for the next one. false: it is the last. */
+static inline bool fetch_next(const struct lpm *l, struct walker *w)
+{
+    w->next = NULL;
+    w->node = NULL;
+    switch (w->ref >> REF_SHIFT) {
+    case REF_FAN:
+        w->next = (const uint32_t *)l->refs.p + fan_place(w->ref) +
+                  (window_of(&w->k, w->bit) >> (64 - fan_bits(w->ref)));
+        w->bit += fan_bits(w->ref);
+        __builtin_prefetch(w->next);
+        return true;
+    case REF_NODE:
+        w->node = (const struct node *)l->nodes.p + (w->ref & REF_REST);
+        __builtin_prefetch(w->node);
+        return true;
+    case REF_BUCKET:
+        __builtin_prefetch((const struct bucket *)l->buckets.p + (w->ref & REF_REST));
+        return false;
+    default:
+        return false;
+    }
+}
+
+static inline bool walk_on(const struct lpm *l, struct walker *w)
+{
+    if (w->node) {
+        const uint64_t up_to = UINT64_C(2) << (window_of(&w->k, w->bit) >> (64 - STRIDE)); /* 0: all */
+        w->next = (const uint32_t *)l->refs.p + w->node->first +
+                  (unsigned)__builtin_popcountll(w->node->runs & (up_to - 1));
+        w->node = NULL;
+        w->bit += STRIDE;
+        __builtin_prefetch(w->next);
+        return true;
+    }
+    w->ref = *w->next;
+    return fetch_next(l, w);
+}
+
+static uint32_t value_at_end(const struct lpm *l, const struct walker *w)
+{
+    if (w->ref >> REF_SHIFT == REF_VALUE)
+        return w->ref;
+    return bucket_find((const struct bucket *)l->buckets.p + (w->ref & REF_REST), window_of(&w->k, w->bit));
+}
+
+void lpm_find_many(const struct lpm *l, const struct addr *a, unsigned n, uint32_t *value)
+{
+    struct walker w[LPM_MANY];
+    uint8_t going[LPM_MANY];
+    unsigned left = 0;
+    for (unsigned i = 0; i < n; i++) {
+        const bool v4 = addr_is_v4(&a[i]);
+        w[i] = (struct walker){ .k = key_of(&a[i], v4), .ref = v4 ? l->v4 : addr_is_set(&a[i]) ? l->v6 : 0 };
+        going[left] = (uint8_t)i;
+        left += fetch_next(l, &w[i]);
+    }
+    while (left) {
+        unsigned on = 0;
+        for (unsigned i = 0; i < left; i++) {
+            going[on] = going[i];
+            on += walk_on(l, &w[going[i]]);
+        }
+        left = on;
+    }
+    for (unsigned i = 0; i < n; i++)
+        value[i] = value_at_end(l, &w[i]);
+}
+
 /* ---- arrays */
 
 /* Room for `more` further elements, in lines of the cache. */

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 /* n octets, not cleared, on lines of the cache; what is large lies in huge pages where the system has them,
@@ -18,6 +19,20 @@ static inline void *pages_alloc(size_t n)
     if (p && n >= huge)
         madvise(p, n, MADV_HUGEPAGE);
     return p;
+}
+
+/* Moves n octets that nobody adds to any more to where they are read at random: from some size on to huge
+ * pages of their own. `p` comes from malloc() or its kin, as what is returned, which is p itself where there
+ * is no memory. */
+static inline void *pages_settle(void *p, size_t n)
+{
+    const size_t huge = (size_t)2 << 20, many = huge / 8;
+    void *q = p && n >= many ? pages_alloc((n + huge - 1) / huge * huge) : NULL;
+    if (!q)
+        return p;
+    memcpy(q, p, n);
+    free(p);
+    return q;
 }
 
 /* n octets of zeros that take no memory until they are touched, aligned for huge pages, which are not asked

@@ -37,6 +37,7 @@ struct match {
     uint8_t op;   /* enum match_op */
     uint8_t bits; /* MATCH_PREFIX: of 128 */
     bool negated;
+    bool last;     /* of its row (rowmap.c) */
     uint16_t off;  /* of the member in struct flow */
     uint16_t key;  /* row of maps.def */
     uint64_t v[2]; /* the value, in the order of octets that struct flow has */

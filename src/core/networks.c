@@ -22,10 +22,14 @@ struct networks {
 
 /* ---- looking up */
 
+static struct network_hit hit_of(const struct networks *n, uint32_t value)
+{
+    return (struct network_hit){ value ? &n->entry[value >> LEN_BITS] : NULL, value & LEN_MASK };
+}
+
 struct network_hit networks_find(const struct networks *n, const struct addr *a)
 {
-    const uint32_t value = lpm_find(n->lpm, a);
-    return (struct network_hit){ value ? &n->entry[value >> LEN_BITS] : NULL, value & LEN_MASK };
+    return hit_of(n, lpm_find(n->lpm, a));
 }
 
 const struct addr *networks_hop(const struct networks *n, const struct network *net)
@@ -34,6 +38,17 @@ const struct addr *networks_hop(const struct networks *n, const struct network *
 }
 
 void networks_prefetch(const struct networks *n, const struct addr *a) { lpm_prefetch(n->lpm, a); }
+
+_Static_assert((int)NETWORKS_MANY == (int)LPM_MANY, "as many as the trie takes");
+
+void networks_find_many(const struct networks *n, const struct addr *a, unsigned count,
+                        struct network_hit *hit)
+{
+    uint32_t value[NETWORKS_MANY];
+    lpm_find_many(n->lpm, a, count, value);
+    for (unsigned i = 0; i < count; i++)
+        hit[i] = hit_of(n, value[i]);
+}
 
 /* ---- reading */
 

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "base/pages.h"
 
 void rowmap_init(struct rowmap *m) { *m = (struct rowmap){ .of_sender = true }; }
 
@@ -290,12 +291,15 @@ static int by_hash(const void *a, const void *b)
     return (x->row > y->row) - (x->row < y->row);
 }
 
-static void enter(struct rowmap_group *g, const struct hashed *h, uint32_t from, uint32_t n)
+static void enter(const struct rowmap *m, struct rowmap_group *g, const struct hashed *h, uint32_t from,
+                  uint32_t n)
 {
+    const struct rowmap_row *r = &m->row[h[from].row];
     uint32_t i = (uint32_t)h[from].hash & g->mask;
     while (g->slot[i].n)
         i = (i + 1) & g->mask;
-    g->slot[i] = (struct rowmap_slot){ .hash = h[from].hash, .from = from, .n = n };
+    g->slot[i] = n == 1 && r->n ? (struct rowmap_slot){ h[from].hash, h[from].row, ROWMAP_ONE | r->first }
+                                : (struct rowmap_slot){ h[from].hash, from, n };
 }
 
 /* Puts the group's rows (g->row, ascending) in order of their hash and makes the table. */
@@ -317,7 +321,7 @@ static int index_group(const struct rowmap *m, struct rowmap_group *g, struct er
     for (uint32_t from = 0, to; from < g->n_rows; from = to) {
         for (to = from; to < g->n_rows && h[to].hash == h[from].hash; to++)
             g->row[to] = h[to].row;
-        enter(g, h, from, to - from);
+        enter(m, g, h, from, to - from);
     }
     free(h);
     return 0;
@@ -365,6 +369,23 @@ static int fill_groups(struct rowmap *m, struct signatures *kept, uint32_t *caps
     return 0;
 }
 
+/* Each flow meets other rows: what is found of them must not cost a miss of the address as well. */
+static void settle(struct rowmap *m)
+{
+    m->row = pages_settle(m->row, m->n_rows * sizeof(*m->row));
+    m->match = pages_settle(m->match, m->n_matches * sizeof(*m->match));
+    for (uint32_t i = 0; i < m->n_rows; i++)
+        if (m->row[i].n)
+            m->match[m->row[i].first + m->row[i].n - 1].last = true;
+    m->cap_rows = m->n_rows;
+    m->cap_matches = m->n_matches;
+    for (unsigned i = 0; i < m->n_groups; i++) {
+        struct rowmap_group *g = &m->group[i];
+        if (g->slot)
+            g->slot = pages_settle(g->slot, (g->mask + (size_t)1) * sizeof(*g->slot));
+    }
+}
+
 int rowmap_compile(struct rowmap *m, struct err *e)
 {
     struct signatures kept = { 0 };
@@ -376,6 +397,8 @@ int rowmap_compile(struct rowmap *m, struct err *e)
         status = fill_groups(m, &kept, caps, e);
     else if (status == 0)
         status = err_sys(e, "no memory for a map");
+    if (status == 0)
+        settle(m);
     free(caps);
     free(kept.s);
     return status;
@@ -419,6 +442,27 @@ static uint32_t first_of(const struct rowmap *m, const uint32_t *row, uint32_t n
     return best;
 }
 
+static bool one_fits(const struct match *c, const struct flow *f, struct match_memory *mem)
+{
+    for (;; c++) {
+        if (!match_test(c, f, mem))
+            return false;
+        if (c->last)
+            return true;
+    }
+}
+
+/* The same among the rows of a slot. */
+static inline uint32_t first_in(const struct rowmap *m, const struct rowmap_group *g,
+                                const struct rowmap_slot *s, const struct flow *f, uint32_t from,
+                                uint32_t best, struct match_memory *mem)
+{
+    if (!(s->n & ROWMAP_ONE))
+        return first_of(m, &g->row[s->from], s->n, f, from, best, mem);
+    const bool hit = s->from >= from && s->from < best && one_fits(&m->match[s->n & ~ROWMAP_ONE], f, mem);
+    return hit ? s->from : best;
+}
+
 static const struct rowmap_slot *lookup(const struct rowmap_group *g, uint64_t hash)
 {
     for (uint32_t i = (uint32_t)hash & g->mask; g->slot[i].n; i = (i + 1) & g->mask)
@@ -443,7 +487,7 @@ uint32_t rowmap_find(const struct rowmap *m, const struct flow *f, uint32_t from
             continue;
         const struct rowmap_slot *s = lookup(g, hash);
         if (s)
-            best = first_of(m, &g->row[s->from], s->n, f, from, best, mem);
+            best = first_in(m, g, s, f, from, best, mem);
     }
     return best;
 }

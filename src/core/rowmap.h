@@ -22,8 +22,10 @@ struct rowmap_part {
 
 struct rowmap_slot {
     uint64_t hash;
-    uint32_t from, n; /* rows of this hash in group.row, ascending; n 0: free */
+    uint32_t from, n; /* rows of this hash in group.row, ascending; n 0: free. ROWMAP_ONE: `from` is the row
+                         itself, the rest its first condition, so that all of it is found at once */
 };
+#define ROWMAP_ONE UINT32_C(0x80000000)
 
 enum { ROWMAP_PARTS = 8, ROWMAP_GROUPS = 48 };
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/arena.h"
+#include "base/pages.h"
 #include "config/mapfile.h"
 
 /* Actions, by their ids in maps.def; in a map file's rows they are numbered behind the conditions. */
@@ -288,7 +289,7 @@ static int finish(struct loader *l, const char *path, struct err *e)
     struct tagmap *m = l->m;
     if (resolve_all(l, path, e) == -1 || rowmap_compile(&m->rows, e) == -1)
         return -1;
-    m->row = l->row;
+    m->row = pages_settle(l->row, m->rows.n_rows * sizeof(*m->row));
     l->row = NULL;
     sum_needs(m);
     return 0;

@@ -145,6 +145,7 @@ int view_take(struct view *v, struct maps *m)
     fresh.ports = map_in(&fresh, VIEW_PORTS);
     fresh.protos = map_in(&fresh, VIEW_PROTOS);
     fresh.tos = map_in(&fresh, VIEW_TOS);
+    fresh.ahead.n = 0;
     fresh.lists = fresh.ports || fresh.protos || fresh.tos;
     fresh.run = fresh.tags ? tagmap_run_new(fresh.tags) : NULL;
     if (fresh.tags && !fresh.run) {
@@ -217,13 +218,23 @@ static struct addr any_of(const struct addr *a)
     return any;
 }
 
-static struct network_hit find(const struct view *v, const struct addr *host)
+/* Flows come in the order in which they were told, with one or two addresses each. */
+enum { AHEAD_WINDOW = 4 };
+
+static struct network_hit find(struct view *v, const struct addr *host)
 {
     struct addr cut = *host;
+    struct view_ahead *a = &v->ahead;
     if (!v->networks)
         return (struct network_hit){ 0 };
     if (v->sources.mask)
         addr_mask(&cut, v->sources.mask);
+    for (unsigned i = a->at; i < a->at + AHEAD_WINDOW && i < a->n; i++)
+        if (addr_equal(&a->addr[i], &cut)) {
+            a->at = i > a->at ? i - 1 : i;
+            return a->hit[i];
+        }
+    a->at += a->at < a->n;
     return networks_find(v->networks, &cut);
 }
 
@@ -261,7 +272,7 @@ static bool file_wins(const struct view *v, struct network_hit hit, unsigned flo
     return hit.of && (v->sources.no_lpm || hit.len > flow_bits);
 }
 
-static void one_side(const struct view *v, const struct side *s)
+static void one_side(struct view *v, const struct side *s)
 {
     const struct view_sources *from = &v->sources;
     const struct network_hit hit = find(v, s->host);
@@ -282,9 +293,9 @@ static void one_side(const struct view *v, const struct side *s)
         *s->host = *s->net = any_of(s->host);
 }
 
-void view_networks(const struct view *v, struct flow *f)
+void view_networks(struct view *v, struct flow *f)
 {
-    if (v->networks && v->src && v->dst)
+    if (v->networks && v->src && v->dst && !v->ahead.n)
         networks_prefetch(v->networks, &f->dst_host);
     if (v->src)
         one_side(
@@ -292,6 +303,25 @@ void view_networks(const struct view *v, struct flow *f)
     if (v->dst)
         one_side(v, &(struct side){ &f->dst_host, &f->dst_net, &f->dst_mask, &f->dst_as, &f->peer_dst_as,
                                     &f->peer_dst_ip });
+}
+
+void view_expect(struct view *v, unsigned octets, const struct expected *e, unsigned n)
+{
+    struct view_ahead *a = &v->ahead;
+    a->n = a->at = 0;
+    for (unsigned i = 0; i < n && a->n < EXPECTED_MAX; i++) {
+        struct addr *to = &a->addr[a->n];
+        if (!(e[i].is_dst ? v->dst : v->src))
+            continue;
+        if (octets == 4)
+            addr_set_v4(to, e[i].addr);
+        else
+            addr_set_v6(to, e[i].addr);
+        if (v->sources.mask)
+            addr_mask(to, v->sources.mask);
+        a->n++;
+    }
+    networks_find_many(v->networks, a->addr, a->n, a->hit);
 }
 
 /* ---- lists */

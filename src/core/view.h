@@ -10,6 +10,7 @@
 #include "core/networks.h"
 #include "core/numlist.h"
 #include "core/tagmap.h"
+#include "core/worker.h"
 
 enum view_map { VIEW_TAGS, VIEW_NETWORKS, VIEW_PORTS, VIEW_PROTOS, VIEW_TOS, VIEW_MAPS };
 
@@ -26,6 +27,13 @@ struct view_sources {
     bool filter, no_lpm, no_mask_if_zero;
 };
 
+/* What flows to come will find in the networks file; a flow that asks for another address asks the file. */
+struct view_ahead {
+    unsigned n, at; /* those before `at` were asked for */
+    struct addr addr[EXPECTED_MAX];
+    struct network_hit hit[EXPECTED_MAX];
+};
+
 struct view {
     struct view_part part[VIEW_MAPS];
     struct view_sources sources;
@@ -37,6 +45,7 @@ struct view {
     const struct numlist *ports, *protos, *tos;
     bool lists; /* one of the three */
     bool dscp;  /* tos lists DSCP values */
+    struct view_ahead ahead;
 };
 
 /* What a view may change. */
@@ -105,7 +114,11 @@ static inline void view_restore(const struct view *v, const struct view_saved *s
 }
 
 /* AS numbers, networks, masks and next hop out of networks_file and networks_mask. */
-void view_networks(const struct view *v, struct flow *f);
+void view_networks(struct view *v, struct flow *f);
+
+/* Does it look flows up in a networks_file? Then flows to come are looked up together, which costs less. */
+static inline bool view_looks_up(const struct view *v) { return v->networked && v->networks; }
+void view_expect(struct view *v, unsigned octets, const struct expected *e, unsigned n);
 
 /* Tags the flow, from a row on: see tagmap_flow. */
 static inline uint32_t view_tag(const struct view *v, struct flow *f, uint32_t from)

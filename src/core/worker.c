@@ -452,7 +452,7 @@ static void deliver_by_views(struct worker *w, struct flow *f)
     if (w->core.geo)
         coremaps_places(&w->core, f);
     for (unsigned v = 0; v < w->n_views; v++) {
-        const struct view *view = &w->views[v];
+        struct view *view = &w->views[v];
         uint32_t from = 0;
         view_save(view, &saved, f);
         if (view->networked)
@@ -482,13 +482,22 @@ static void take_customs(struct worker *w, struct flow *f)
         customs_clear(w->customs, w->customs_of_packets, f); /* those of the packet before are gone with it */
 }
 
-bool worker_looks_up(const struct worker *w) { return w->routes; }
+bool worker_looks_up(const struct worker *w)
+{
+    bool looks = w->routes;
+    for (unsigned i = 0; i < w->n_views; i++)
+        looks |= view_looks_up(&w->views[i]);
+    return looks;
+}
 
 void worker_expect(struct worker *w, const struct addr *exporter, unsigned octets, const struct expected *e,
                    unsigned n)
 {
     if (w->routes)
         w->routes->expect(w->route_state, exporter, octets, e, n);
+    for (unsigned i = 0; i < w->n_views; i++)
+        if (view_looks_up(&w->views[i]))
+            view_expect(&w->views[i], octets, e, n);
 }
 
 static inline void deliver_to_all(struct worker *w, struct flow *f)

@@ -113,6 +113,16 @@ static void try_shape(const struct shape *s, uint64_t seed)
     memcpy(copy, r, s->n * sizeof(*r));
     struct lpm *l = s->v4 ? lpm_build(copy, s->n, NULL, 0) : lpm_build(NULL, 0, copy, s->n);
     assert_non_null(l);
+    struct addr many[LPM_MANY];
+    uint32_t found[LPM_MANY];
+    for (unsigned i = 0; i < LPM_MANY; i++)
+        to_addr(s->n && i % 4 ? near(s, &r[rnd() % s->n]) : random_bits(s), s->v4, &many[i]);
+    many[LPM_MANY / 2] = (struct addr){ { 0 } };
+    for (unsigned n = 0; n <= LPM_MANY; n += 16) {
+        lpm_find_many(l, many, n, found);
+        for (unsigned i = 0; i < n; i++)
+            assert_int_equal(found[i], lpm_find(l, &many[i]));
+    }
     for (unsigned i = 0; i < (s->n > 10000 ? 300 : 3000); i++) {
         const struct bits k = s->n && i % 4 ? near(s, &r[rnd() % s->n]) : random_bits(s);
         struct addr a;

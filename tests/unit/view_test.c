@@ -286,6 +286,29 @@ static struct flow net_flow(const char *src, const char *dst)
     return f;
 }
 
+/* The same again when both hosts were told beforehand, alone or among others. */
+static void told_beforehand(struct view *v, const struct flow *before, const struct flow *after)
+{
+    static const uint8_t other[16] = { 10, 1, 2, 3 };
+    const bool v4 = addr_is_v4(&before->src_host);
+    const unsigned octets = v4 ? 4 : 16, at = v4 ? 12 : 0;
+    for (unsigned others = 0; view_looks_up(v) && others < 6; others++) {
+        struct expected e[8];
+        unsigned n = 0;
+        for (; n < others; n++)
+            e[n] = (struct expected){ other, n & 1 };
+        e[n++] = (struct expected){ before->src_host.b + at, false };
+        if (addr_is_v4(&before->dst_host) == v4)
+            e[n++] = (struct expected){ before->dst_host.b + at, true };
+        view_expect(v, octets, e, n);
+        for (unsigned again = 0; again < 3; again++) {
+            struct flow f = *before;
+            view_networks(v, &f);
+            assert_memory_equal(&f, after, sizeof(f));
+        }
+    }
+}
+
 /* The flow as a plugin with this configuration sees it, as text. */
 static const char *seen_by(struct config c, char daemon, struct flow f)
 {
@@ -308,6 +331,7 @@ static const char *seen_by(struct config c, char daemon, struct flow f)
     view_save(&v, &saved, &f);
     if (v.networked)
         view_networks(&v, &f);
+    told_beforehand(&v, &before, &f);
     snprintf(text, sizeof(text), "%s %s/%u %u,%u > %s %s/%u %u,%u via %s", addr_str(&f.src_host, a[0]),
              addr_str(&f.src_net, a[1]), f.src_mask, f.peer_src_as, f.src_as, addr_str(&f.dst_host, a[2]),
              addr_str(&f.dst_net, a[3]), f.dst_mask, f.peer_dst_as, f.dst_as, addr_str(&f.peer_dst_ip, a[4]));
