@@ -36,6 +36,27 @@ AC_DEFUN([PM_FEATURE], [
   AM_CONDITIONAL([$3], [test $pm_have = yes])
 ])
 
+# PM_HELPER(SWITCH, PKG, WITH_MACRO, WHAT IT IS FOR): as PM_FEATURE, for a helper program in C++ that alone links PKG: its flags are in
+# <macro without WITH_>_CFLAGS and _LIBS.
+AC_DEFUN([PM_HELPER], [
+  AC_ARG_ENABLE([$1], [AS_HELP_STRING([--enable-$1], [$4 ($2; default: where found, with a C++ compiler)])], [pm_want=$enableval], [pm_want=auto])
+  pm_have=no
+  AS_IF([test "$pm_want" != no], [
+    PKG_CHECK_MODULES(m4_bpatsubst([$3], [^WITH_]), [$2], [
+      AC_LANG_PUSH([C++])
+      pm_save="$CXXFLAGS"; CXXFLAGS="-std=gnu++17"
+      AC_COMPILE_IFELSE([AC_LANG_SOURCE([[#include <string>
+std::string f(); std::string f() { return "x"; }]])], [pm_have=yes], [pm_have=no])
+      CXXFLAGS="$pm_save"
+      AC_LANG_POP([C++])], [pm_have=no])])
+  AS_IF([test "$pm_want" != no && test "$pm_want" != auto && test $pm_have = no],
+        [AC_MSG_ERROR([--enable-$1 was given, but $2 or a C++ compiler was not found])])
+  AS_IF([test $pm_have = yes], [PM_SUMMARY([$1], [yes, $2 $($PKG_CONFIG --modversion $2): $4])],
+        [test "$pm_want" = no], [PM_SUMMARY([$1], [no, switched off])],
+        [PM_SUMMARY([$1], [no, $2 or a C++ compiler not found: $4 is left out])])
+  AM_CONDITIONAL([$3], [test $pm_have = yes])
+])
+
 # PM_FUTURE(SWITCH, PKGS, WHAT): PKGS are alternatives, tried in order; empty: no library belongs to it.
 AC_DEFUN([PM_FUTURE], [
   AC_ARG_ENABLE([$1], [AS_HELP_STRING([--enable-$1], [$3: not in this release, the library is looked for])],

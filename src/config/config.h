@@ -91,7 +91,8 @@ enum tele_decoder {
 };
 enum tele_layout { TELE_LAYOUT_FLAT, TELE_LAYOUT_DRAFT };
 struct telemetry_keys {
-    bool on, ipv6_only, tls, notif_dtls;
+    bool on, ipv6_only, tls, notif_dtls, grpc_tls;
+    int grpc_port; /* 0: none */
     const char *ip, *interface;
     int port_tcp, port_udp; /* 0: none */
     int decoder;            /* enum tele_decoder */

@@ -10,7 +10,8 @@
 #include "telemetry/json_check.h"
 
 /* What a message says that it is. */
-enum tele_encoding { TELE_JSON, TELE_GPB, TELE_CBOR, TELE_XML, TELE_OTHER };
+/* TELE_GPB: Cisco's Telemetry; TELE_GNMI: gnmi.SubscribeResponse. */
+enum tele_encoding { TELE_JSON, TELE_GPB, TELE_CBOR, TELE_XML, TELE_OTHER, TELE_GNMI };
 
 struct tele_message {
     const uint8_t *p;

@@ -9,69 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/base64.h"
-#include "base/cursor.h"
 #include "base/hash.h"
 #include "output/json.h"
+#include "telemetry/pb.h"
 
 enum {
     DEPTH = 32,
-    VARINT_MAX = 10, /* octets */
-    FEW = 8,         /* so many children of a level are compared one by one */
+    FEW = 8, /* so many children of a level are compared one by one */
     NO_ITEM = UINT32_MAX,
 };
-
-/* ---- the wire format */
-
-enum wire { WIRE_VARINT, WIRE_64, WIRE_LEN, WIRE_32 = 5 };
-
-/* One field as it stands on the wire. */
-struct pb_field {
-    uint32_t number;
-    uint8_t wire;     /* enum wire */
-    uint64_t v;       /* of the numeric ones */
-    struct cursor in; /* of WIRE_LEN */
-};
-
-static uint64_t varint(struct cursor *c)
-{
-    uint64_t v = 0;
-    for (unsigned i = 0; i < VARINT_MAX; i++) {
-        const uint8_t b = cursor_u8(c);
-        v |= (uint64_t)(b & 0x7f) << (7 * i);
-        if (!(b & 0x80))
-            return v;
-    }
-    c->bad = true;
-    return 0;
-}
-
-/* False: no more, or c is bad. */
-static bool next_field(struct cursor *c, struct pb_field *f)
-{
-    if (c->bad || !cursor_left(c))
-        return false;
-    const uint64_t key = varint(c);
-    f->number = (uint32_t)(key >> 3);
-    f->wire = key & 7;
-    switch (f->wire) {
-    case WIRE_VARINT:
-        f->v = varint(c);
-        break;
-    case WIRE_64:
-        f->v = __builtin_bswap64(cursor_u64(c));
-        break;
-    case WIRE_32:
-        f->v = __builtin_bswap32(cursor_u32(c));
-        break;
-    case WIRE_LEN:
-        f->in = cursor_sub(c, varint(c));
-        break;
-    default:
-        c->bad = true;
-    }
-    c->bad |= !f->number;
-    return !c->bad;
-}
 
 /* ---- a TelemetryField */
 
@@ -132,7 +78,7 @@ static int read_item(struct cursor body, struct item *it)
 {
     struct pb_field f = { 0 };
     *it = (struct item){ .body = body, .next = NO_ITEM };
-    while (next_field(&body, &f)) {
+    while (pb_next(&body, &f)) {
         if (f.number == FIELD_TIMESTAMP && f.wire == WIRE_VARINT)
             it->timestamp = f.v;
         else if (f.number == FIELD_NAME && f.wire == WIRE_LEN)
@@ -171,7 +117,7 @@ static int push_children(struct gpb *g, struct cursor body, bool *unnamed)
 {
     struct pb_field f = { 0 };
     *unnamed = true;
-    while (next_field(&body, &f)) {
+    while (pb_next(&body, &f)) {
         if (f.number != FIELD_FIELDS || f.wire != WIRE_LEN)
             continue;
         struct item *it = push_item(g);
@@ -448,7 +394,7 @@ static int put_compact_row(struct gpb *g, struct cursor body, struct strbuf *out
     uint64_t at = 0;
     bool first = true;
     (void)g;
-    while (next_field(&body, &f)) {
+    while (pb_next(&body, &f)) {
         if (f.number == TIMESTAMP && f.wire == WIRE_VARINT)
             at = f.v;
         else if (f.number == KEYS && f.wire == WIRE_LEN)
@@ -477,7 +423,7 @@ static int put_rows(struct gpb *g, struct cursor body, uint32_t number,
     struct pb_field f = { 0 };
     bool any = false;
     strbuf_char(out, '[');
-    while (next_field(&body, &f)) {
+    while (pb_next(&body, &f)) {
         if (f.number != number || f.wire != WIRE_LEN)
             continue;
         if (any)
@@ -529,7 +475,7 @@ int gpb_telemetry_json(struct gpb *g, const uint8_t *p, size_t len, struct strbu
     struct pb_field f = { 0 }, seen[N_HEADERS] = { { 0 } };
     bool first = true, rows = false, compact = false;
     g->n_items = 0;
-    while (next_field(&c, &f)) {
+    while (pb_next(&c, &f)) {
         rows |= f.number == DATA_GPBKV && f.wire == WIRE_LEN;
         if (f.number == DATA_GPB && f.wire == WIRE_LEN) {
             compact = true;

@@ -7,6 +7,7 @@
 #include "output/json.h"
 #include "telemetry/cbor.h"
 #include "telemetry/dump.h"
+#include "telemetry/gnmi.h"
 #include "telemetry/layout.h"
 #include "telemetry/telemetry.h"
 
@@ -44,6 +45,18 @@ static const char *payload_gpb(struct telemetry *t, const struct tele_message *m
     return "gpb";
 }
 
+static const char *payload_gnmi(struct telemetry *t, const struct tele_message *m, struct strbuf *out)
+{
+    const size_t before = out->len;
+    if (t->k->decode_gpb) {
+        if (gnmi_json(m->p, m->len, out) == 0)
+            return "json";
+        out->len = before;
+    }
+    quoted_base64(out, m);
+    return "gpb";
+}
+
 static const char *payload_cbor(struct telemetry *t, const struct tele_message *m, struct strbuf *out)
 {
     const size_t before = out->len;
@@ -72,13 +85,14 @@ static const char *payload_other(struct telemetry *t, const struct tele_message 
 static const char *(*const payloads[])(struct telemetry *t, const struct tele_message *m,
                                        struct strbuf *out) = {
     [TELE_JSON] = payload_json, [TELE_GPB] = payload_gpb,     [TELE_CBOR] = payload_cbor,
-    [TELE_XML] = payload_xml,   [TELE_OTHER] = payload_other,
+    [TELE_XML] = payload_xml,   [TELE_OTHER] = payload_other, [TELE_GNMI] = payload_gnmi,
 };
 
 /* What was not what it said is written all the same, in base64. */
 static bool fell_back(const struct tele_message *m, const struct telemetry *t, const char *serialization)
 {
-    return (m->encoding == TELE_GPB && t->k->decode_gpb && serialization[0] == 'g') ||
+    return ((m->encoding == TELE_GPB || m->encoding == TELE_GNMI) && t->k->decode_gpb &&
+            serialization[0] == 'g') ||
            (m->encoding == TELE_CBOR && serialization[0] == 'c');
 }
 

@@ -15,8 +15,8 @@
 enum { TICK_MS = 1000, LINE_MAX_OCTETS = TELE_MESSAGE_MAX * 2 + 65536, POOL_MAX = 64 << 20 };
 static const int64_t STATS_US = 120 * US_PER_S;
 
-static const struct tele_input_ops *const inputs[] = { &tele_tcp,        &tele_udp, &tele_notif,
-                                                       &tele_notif_dtls, &tele_zmq, &tele_kafka };
+static const struct tele_input_ops *const inputs[] = { &tele_tcp,  &tele_udp, &tele_notif, &tele_notif_dtls,
+                                                       &tele_grpc, &tele_zmq, &tele_kafka };
 enum { N_INPUTS = sizeof(inputs) / sizeof(inputs[0]) };
 _Static_assert((int)N_INPUTS <= (int)TELE_INPUTS, "room for all inputs");
 
@@ -51,7 +51,8 @@ static int check(const struct service *s, struct err *e)
     if (framed_inputs(k) && !k->decoder)
         return err_set(e, ERR_CONFIG,
                        "telemetry_daemon_decoder is not specified: one of json, gpb, cisco_v0, cisco_v1");
-    const char *secured = k->tls          ? "telemetry_daemon_tls"
+    const char *secured = k->grpc_tls     ? "telemetry_daemon_grpc_tls"
+                          : k->tls        ? "telemetry_daemon_tls"
                           : k->notif_dtls ? "telemetry_daemon_udp_notif_dtls"
                                           : NULL;
     if (secured && !s->c->tls_path)

@@ -299,7 +299,8 @@ static void on_listener(uv_poll_t *h, int status, int events)
 
 static bool tcp_wanted(const struct telemetry_keys *k)
 {
-    return k->port_tcp || (!k->port_udp && !k->notif_port && !k->zmq_address && !k->kafka_in.topic);
+    return k->port_tcp ||
+           (!k->port_udp && !k->notif_port && !k->grpc_port && !k->zmq_address && !k->kafka_in.topic);
 }
 
 static int open_tls(struct tele_input *in, int port, struct err *e)

@@ -48,7 +48,7 @@ struct tele_peer {
     char *label; /* owned, NULL: none */
 };
 
-enum { TELE_SLOTS = 4096, TELE_INPUTS = 6 };
+enum { TELE_SLOTS = 4096, TELE_INPUTS = 7 };
 
 struct telemetry;
 
@@ -162,6 +162,7 @@ bool tele_room(struct telemetry *t);
 
 /* ---- inputs */
 
-extern const struct tele_input_ops tele_tcp, tele_udp, tele_notif, tele_notif_dtls, tele_zmq, tele_kafka;
+extern const struct tele_input_ops tele_tcp, tele_udp, tele_notif, tele_notif_dtls, tele_grpc, tele_zmq,
+    tele_kafka;
 
 #endif
