@@ -278,6 +278,7 @@ static struct job *spool_get(struct purger *p, uint64_t seq)
 {
     struct job *j = p->held;
     p->held = NULL;
+    spooled_hold(p->spooled, 0);
     if (j && j->batch.spool_seq == seq)
         return j;
     if (j) /* it made room for others */
@@ -297,6 +298,7 @@ static enum wrote spool_write_one(struct purger *p, uint64_t seq)
     const int rc = job_write(p, j);
     if (rc == -1 && !j->batch.partly) {
         p->held = j;
+        spooled_hold(p->spooled, seq);
         return SINK_AWAY;
     }
     if (rc == 0)

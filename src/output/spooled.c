@@ -29,6 +29,7 @@ struct spooled {
     struct plugin *pl;
     struct spool *spool;
     uint64_t max, made_with;
+    uint64_t held;    /* the batch that a sink has refused for now, and may have sent already; 0: none */
     unsigned foreign; /* the first so many files were made with other fields: they stay where they are */
     char dir[512];
 };
@@ -150,14 +151,21 @@ static void drop(struct spooled *s, const struct spool_item *it, const char *why
     spool_remove(s->spool, it->seq);
 }
 
+/* The oldest goes, but for one that may be on its way (it would be counted as lost, and arrive), and the
+ * newest. */
 static void keep_below_max(struct spooled *s)
 {
-    while (spool_octets(s->spool) > s->max && spool_count(s->spool) > 1) {
-        drop(s, spool_at(s->spool, 0), "the spool is full, its oldest purge makes room (spool_max_size)");
-        if (s->foreign)
+    while (spool_octets(s->spool) > s->max) {
+        const size_t i = spool_at(s->spool, 0)->seq == s->held;
+        if (i + 1 >= spool_count(s->spool))
+            return;
+        drop(s, spool_at(s->spool, i), "the spool is full, its oldest purge makes room (spool_max_size)");
+        if (i < s->foreign)
             s->foreign--;
     }
 }
+
+void spooled_hold(struct spooled *s, uint64_t seq) { s->held = seq; }
 
 static int add_entries(struct spooled *s, const struct batch *b, struct err *e)
 {

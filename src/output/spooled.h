@@ -35,6 +35,9 @@ uint64_t spooled_put_off_after(const struct spooled *s, uint64_t after);
 
 /* The sink has it. */
 void spooled_done(struct spooled *s, uint64_t seq);
+/* The sink has refused this one for now and may have sent some of it: it does not make room for others. 0:
+ * there is none. */
+void spooled_hold(struct spooled *s, uint64_t seq);
 
 /* One line on what waits, if something does: when the daemon ends. */
 void spooled_log_rest(const struct spooled *s);
