@@ -23,4 +23,4 @@ bench_source_SOURCES = bench/source.c
 bench_source_LDADD = libbase.a
 bench_telegen_SOURCES = bench/telegen.c
 bench_telegen_LDADD = libbase.a
-EXTRA_DIST += bench/bench.py bench/report.py bench/instructions.py bench/fetch-oracle.sh bench/README.md
+EXTRA_DIST += bench/bench.py bench/model.py bench/report.py bench/instructions.py bench/fetch-oracle.sh bench/README.md

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Manual pages and documents that are installed, and what else belongs into the tarball.
 dist_man_MANS += docs/nfacctd.8 docs/sfacctd.8 docs/pmacctd.8 docs/pmbmpd.8 docs/pmtelemetryd.8 docs/pmacct.1
-dist_doc_DATA += README.md ARCHITECTURE.md HACKING.md SECURITY.md LICENSE docs/differences.md docs/maps.md docs/performance.md docs/reliability.md docs/fuzzing.md docs/quickstart.md docs/recipes.md docs/troubleshooting.md docs/tuning.md docs/switching.md
+dist_doc_DATA += README.md ARCHITECTURE.md HACKING.md SECURITY.md LICENSE docs/differences.md docs/maps.md docs/performance.md docs/reliability.md docs/fuzzing.md docs/quickstart.md docs/recipes.md docs/scaling.md docs/troubleshooting.md docs/tuning.md docs/switching.md
 examplesdir = $(docdir)/examples
 dist_examples_DATA = \
 	examples/nfacctd-memory.conf examples/nfacctd-queue.conf examples/nfacctd-print-json.conf examples/nfacctd-replay.conf examples/nfacctd-sqlite3.conf \
 	examples/nfacctd-pgsql.conf examples/nfacctd-mysql.conf examples/nfacctd-kafka.conf examples/clickhouse.sql \
-	examples/nfacctd-dtls.conf examples/nfacctd-tee.conf examples/nfacctd-tee.receivers \
+	examples/nfacctd-dtls.conf examples/nfacctd-tee.conf examples/nfacctd-tee.receivers examples/nfacctd-balance.conf examples/nfacctd-balance.receivers examples/nfacctd-workers.conf \
 	examples/pmacctd-interfaces.conf examples/pmacctd-interfaces.map examples/pmacctd-nfprobe.conf examples/pmacctd-print.conf examples/pmacctd-sfprobe.conf examples/pmacctd-sqlite3.conf \
 	examples/pmacctd-tunnels.conf \
 	examples/sfacctd-counters.conf examples/sfacctd-memory.conf \

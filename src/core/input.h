@@ -39,6 +39,9 @@ struct decoder_ops {
     int (*begin)(void *const *states, unsigned n, struct err *e);
     /* One datagram; whatever is wrong with it is counted and, rate-limited, logged by the decoder. */
     void (*datagram)(void *state, const struct datagram *d);
+    /* These n datagrams come next: what memory holds of their senders can be fetched for all at once. A hint.
+     * May be NULL. */
+    void (*ahead)(void *state, const struct datagram *d, unsigned n);
     /* Each second or so. True: there is something to do together. May be NULL. */
     bool (*tick)(void *state, int64_t now_us);
     /* After a tick has asked for it. NULL: none does. */

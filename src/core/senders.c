@@ -143,6 +143,14 @@ static int grow(struct senders *ss)
     return 0;
 }
 
+struct sender_limits sender_limits_of(const struct config *c)
+{
+    return (struct sender_limits){
+        .senders = c->exporters_max > 0 ? (uint32_t)c->exporters_max : 1 << 17,
+        .memory = c->exporters_memory > 0 ? (size_t)c->exporters_memory : (size_t)256 << 20,
+    };
+}
+
 int senders_init(struct senders *ss, const struct sender_ops *ops, void *owner,
                  const struct sender_limits *limits, struct err *e)
 {
@@ -198,6 +206,11 @@ static struct sender *add(struct senders *ss, const struct sender_id *id, uint32
     s->seen_added = ++ss->added;
     list_add(&ss->unproven, s);
     return s;
+}
+
+const struct sender *senders_peek(const struct senders *ss, const struct sender_id *id)
+{
+    return ss->slot[place(ss, id, hash_of(id))];
 }
 
 struct sender *senders_find(struct senders *ss, const struct sender_id *id, int64_t now_us, unsigned *evicted)

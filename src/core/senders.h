@@ -12,6 +12,7 @@
 #include "base/addr.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "config/config.h"
 #include "core/figures.h"
 
 struct sender {
@@ -62,6 +63,10 @@ struct senders {
     uint32_t added; /* ever; wraps */
 };
 
+/* As the configuration has them; where it is silent, what a million spoofed senders may take while real sites
+ * stay far below. */
+struct sender_limits sender_limits_of(const struct config *c);
+
 int senders_init(struct senders *ss, const struct sender_ops *ops, void *owner,
                  const struct sender_limits *limits, struct err *e);
 void senders_free(struct senders *ss);
@@ -85,6 +90,9 @@ struct sender *senders_find(struct senders *ss, const struct sender_id *id, int6
 
 /* A session is over: forgets its senders. Looks at all there are. */
 void senders_end_session(struct senders *ss, const struct addr *from, uint32_t session);
+
+/* The sender if it is known, left where it is; for those who look ahead. */
+const struct sender *senders_peek(const struct senders *ss, const struct sender_id *id);
 
 /* To be called after s has learned something: counts its memory anew and lets others go if the sum passes the
  * bound. */

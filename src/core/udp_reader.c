@@ -24,6 +24,7 @@ enum {
     RCVBUF_JOINED = 4 << 20, /* from here on datagrams may come joined */
     BATCH_JOINED = 4,        /* buffers a system call, when they do: some hundred datagrams */
     DROPS_EACH_US = 1000000,
+    GROUP = 32,          /* datagrams that the decoder sees ahead */
     STOP_BATCHES = 4096, /* read at the end, at most */
 };
 
@@ -93,6 +94,27 @@ static void reset_batch(struct udp_reader *r)
     }
 }
 
+/* Datagrams that did not come joined, in groups whose senders' memory is fetched together. */
+static unsigned take_plain(struct udp_reader *r, unsigned n, const struct datagram *like)
+{
+    const struct decoder_ops *dec = r->in->decoder;
+    void *state = r->in->decoder_states[r->number];
+    struct datagram d[GROUP];
+    for (unsigned i = 0, k; i < n; i += k) {
+        for (k = 0; k < GROUP && i + k < n; k++) {
+            d[k] = *like;
+            d[k].p = r->iov[i + k].iov_base;
+            d[k].len = r->msg[i + k].msg_len;
+            addr_from_sockaddr((const struct sockaddr *)&r->from[i + k], &d[k].from, &d[k].port);
+        }
+        if (dec->ahead && k > 1)
+            dec->ahead(state, d, k);
+        for (unsigned j = 0; j < k; j++)
+            dec->datagram(state, &d[j]);
+    }
+    return n;
+}
+
 /* One system call. */
 static struct got read_batch(struct udp_reader *r, int fd)
 {
@@ -109,7 +131,9 @@ static struct got read_batch(struct udp_reader *r, int fd)
     int64_t now = clock_wall_us();
     worker_set_now(r->worker, now);
     struct datagram d = { .at_us = now, .second_hand = fd == r->second_fd };
-    for (int i = 0; i < got.messages; i++)
+    if (!r->joined)
+        got.total = take_plain(r, (unsigned)got.messages, &d);
+    for (int i = 0; r->joined && i < got.messages; i++)
         got.total += take_buffer(r, (unsigned)i, &d);
     r->received += got.total;
     if (r->joined && got.messages)

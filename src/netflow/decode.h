@@ -119,6 +119,9 @@ void split_template(struct netflow *nf, uint16_t id, const uint8_t *rec, size_t 
 /* A whole set to all: options, or data without a template. The cursor is behind the set's header. */
 void split_set(struct netflow *nf, uint16_t id, struct cursor set, unsigned records);
 
+/* decoder_ops.ahead (ahead.c). */
+void netflow_ahead(void *state, const struct datagram *d, unsigned n);
+
 /* The template dump of -d. */
 void dump_template(const struct netflow *nf, const struct tmpl *t);
 

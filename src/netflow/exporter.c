@@ -157,6 +157,23 @@ void exporters_recompile(struct exporters *xs, const struct wants *w, const stru
         tmpl_recompile(&exporter_of(s)->templates, w, options);
 }
 
+uint32_t exporters_expire(struct exporters *xs, unsigned parts, uint32_t now_s, uint32_t after_s)
+{
+    struct senders *ss = &xs->senders;
+    uint32_t all = 0;
+    for (uint32_t n = (ss->cap + parts - 1) / parts; n--; xs->expire_at++) {
+        struct sender *s = ss->slot[xs->expire_at & (ss->cap - 1)];
+        const uint32_t gone = s ? tmpl_expire(&exporter_of(s)->templates, now_s, after_s) : 0;
+        unsigned evicted;
+        if (!gone)
+            continue;
+        exporter_of(s)->count[NF_COUNT_TEMPLATES_EXPIRED] += gone;
+        senders_settle(ss, s, &evicted); /* it takes less: nobody goes */
+        all += gone;
+    }
+    return all;
+}
+
 void exporters_prove(struct exporters *xs, struct exporter *x) { senders_prove(&xs->senders, &x->s); }
 
 const struct option *exporter_option(const struct exporter *x, enum option_kind kind, uint64_t key)

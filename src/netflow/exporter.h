@@ -57,6 +57,7 @@ struct exporters {
     struct senders senders;
     struct agent **agent; /* chains */
     uint32_t n_agents, agents_cap;
+    uint32_t expire_at; /* slot of senders where exporters_expire goes on */
 };
 
 int exporters_init(struct exporters *xs, const struct exporter_limits *limits, struct err *e);
@@ -82,6 +83,10 @@ bool exporters_settle(struct exporters *xs, struct exporter *x, unsigned *evicte
 
 /* Compiles the templates of all exporters again (tmpl_recompile). */
 void exporters_recompile(struct exporters *xs, const struct wants *w, const struct wants *options);
+
+/* Forgets templates that were not sent for `after_s` seconds, of one in `parts` exporters, the next ones at
+ * each call. now_s: monotonic. Returns how many; each counts for its exporter. */
+uint32_t exporters_expire(struct exporters *xs, unsigned parts, uint32_t now_s, uint32_t after_s);
 
 /* x has brought a data record. */
 void exporters_prove(struct exporters *xs, struct exporter *x);

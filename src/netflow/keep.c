@@ -210,6 +210,7 @@ static int learn_kept(struct netflow *nf, const struct kept *k, uint8_t version,
                                            nf->exporters.limits.templates, &evicted, &t, e);
     if (v == TMPL_BAD)
         return -1;
+    t->seen_s = (uint32_t)(nf->clock_us / US_PER_S);
     (void)exporters_settle(&nf->exporters, x, &gone);
     return 0;
 }

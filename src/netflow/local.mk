@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 noinst_LIBRARIES += libnetflow.a
 libnetflow_a_SOURCES = \
-	src/netflow/decode.h \
+	src/netflow/ahead.c src/netflow/decode.h \
 	src/netflow/decode_ipfix.c src/netflow/decode_options.c src/netflow/decode_sets.c \
 	src/netflow/decode_v5.c src/netflow/decode_v9.c \
 	src/netflow/drops.def \

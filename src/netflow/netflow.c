@@ -10,11 +10,7 @@
 #include "netflow/handon.h"
 #include "netflow/keep.h"
 
-/* A million domains or spoofed senders must not take the memory of the collector; real sites stay far below.
- */
-static const struct exporter_limits limits = { .exporters = 1 << 17,
-                                               .templates = 2048,
-                                               .memory = (size_t)256 << 20 };
+enum { TEMPLATES_MAX = 2048 /* of one exporter */ };
 
 /* How far ahead of its header a time may be; more is a clock or an exporter gone wrong. */
 #define FUTURE_US (3600 * US_PER_S)
@@ -292,6 +288,10 @@ static int netflow_open(void *state, struct worker *w, struct err *e)
         if (!nf->allow)
             return -1;
     }
+    const struct sender_limits sl = sender_limits_of(c);
+    const struct exporter_limits limits = { .exporters = sl.senders,
+                                            .templates = TEMPLATES_MAX,
+                                            .memory = sl.memory };
     return exporters_init(&nf->exporters, &limits, e);
 }
 
@@ -333,11 +333,26 @@ static void keep_templates(void *const *states, unsigned n)
         keep_write((struct netflow *const *)states, n);
 }
 
+/* A part of all exporters each second, so that nothing waits for it. */
+static void expire_templates(struct netflow *nf)
+{
+    enum { PARTS_MAX = 16 };
+    const uint32_t now_s = (uint32_t)(nf->clock_us / US_PER_S), after_s = (uint32_t)nf->c->templates_timeout;
+    const unsigned parts = after_s < PARTS_MAX ? after_s : PARTS_MAX;
+    const uint32_t gone = exporters_expire(&nf->exporters, parts, now_s, after_s);
+    nf->keep_changed |= gone != 0;
+    if (gone)
+        log_debug(nf->log, "%u templates forgotten that were not sent again within %d s", gone,
+                  nf->c->templates_timeout);
+}
+
 static bool netflow_tick(void *state, int64_t now_us)
 {
     struct netflow *nf = state;
     (void)now_us;
     nf->clock_us = clock_mono_us();
+    if (nf->c->templates_timeout)
+        expire_templates(nf);
     return nf->c->templates_file && nf->keep_changed && nf->clock_us >= nf->keep_next_us;
 }
 
@@ -373,6 +388,7 @@ const struct decoder_ops netflow_decoder = {
     .open = netflow_open,
     .begin = netflow_begin,
     .datagram = netflow_datagram,
+    .ahead = netflow_ahead,
     .tick = netflow_tick,
     .together = keep_templates,
     .end = keep_templates,

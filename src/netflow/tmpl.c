@@ -242,6 +242,17 @@ void tmpl_recompile(struct tmpl_table *t, const struct wants *w, const struct wa
     }
 }
 
+uint32_t tmpl_expire(struct tmpl_table *t, uint32_t now_s, uint32_t after_s)
+{
+    const uint32_t before = t->n;
+    for (uint32_t i = 0; i < t->cap;)
+        if (t->slot[i] && now_s - t->slot[i]->seen_s > after_s)
+            take_out(t, i); /* another one may have moved here */
+        else
+            i++;
+    return before - t->n;
+}
+
 enum tmpl_verdict tmpl_learn(struct tmpl_table *t, struct tmpl_record *rec, const struct wants *w,
                              unsigned max, bool *evicted, struct tmpl **out, struct err *e)
 {

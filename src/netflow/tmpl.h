@@ -12,7 +12,8 @@ struct tmpl {
     bool system;       /* options about the system as a whole */
     uint16_t n_fields; /* scope fields included */
     uint16_t n_scope;
-    uint64_t used; /* order of last use, of the table's clock */
+    uint32_t seen_s; /* when it was sent last, monotonic; the owner's to set */
+    uint64_t used;   /* order of last use, of the table's clock */
     struct plan *plan;
     uint32_t raw_len;
     uint8_t raw[]; /* field specifiers as they came: a repeated template is known again by them */
@@ -59,6 +60,9 @@ enum tmpl_verdict tmpl_learn(struct tmpl_table *t, struct tmpl_record *rec, cons
                              unsigned max, bool *evicted, struct tmpl **out, struct err *e);
 
 void tmpl_forget(struct tmpl_table *t, uint16_t id);
+
+/* Forgets those that were not sent for after_s seconds; returns how many. */
+uint32_t tmpl_expire(struct tmpl_table *t, uint32_t now_s, uint32_t after_s);
 
 /* Compiles all of t's templates again, since what is wanted has changed: data of templates from w, of options
  * templates from `options`. One for which there is no memory is forgotten until it is sent again. */

@@ -7,7 +7,6 @@
 #include "base/clock.h"
 
 /* A million spoofed agents must not take the memory of the collector; real sites stay far below. */
-static const struct sender_limits limits = { .senders = 1 << 17, .memory = (size_t)256 << 20 };
 
 #define SF_DROP(name, word, text) { word, text },
 static const struct {
@@ -395,6 +394,7 @@ static int sflow_open(void *state, struct worker *w, struct err *e)
     }
     if (open_headers(sf, e) == -1 || open_classifier(sf, e) == -1)
         return -1;
+    const struct sender_limits limits = sender_limits_of(c);
     return senders_init(&sf->agents, &agent_ops, sf, &limits, e);
 }
 

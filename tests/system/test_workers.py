@@ -350,6 +350,109 @@ def test_plugin_workers_kafka(run):
     assert [(r["purged_entries"], r["total_entries"]) for r in rows if r["event_type"] == "purge_close"] == [(900, 900)]
 
 
+def test_many_exporters(run):
+    """Six hundred exporters with three templates each: every record by the template of its own exporter. Beyond a bound those go that are silent."""
+    d, port = run.nfacctd(f"{PRINT}\ncore_workers: 2")
+    now, exporters = int(time.time()), [f"127.3.{n // 200}.{1 + n % 200}" for n in range(600)]
+    orders = [netflow.FIELDS_V4, netflow.FIELDS_V4[::-1], netflow.FIELDS_V4[3:] + netflow.FIELDS_V4[:3]]
+    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in exporters]
+    for s, address in zip(sockets, exporters):
+        s.bind((address, 0))
+
+    def send(make):
+        for n, s in enumerate(sockets):
+            s.sendto(make(n), ("127.0.0.1", port))
+            if n % 50 == 49:
+                run.drained(port)
+        run.drained(port)
+
+    # What an exporter means by 256, 257 and 258 is turned from one to the next.
+    send(lambda n: netflow.message(10, [netflow.template_set(10, 256 + k, orders[(n + k) % 3]) for k in range(3)], now, 0))
+    for k in range(3):
+        send(lambda n: netflow.message(10, [netflow.data_set(256 + k, orders[(n + k) % 3], [netflow.flow(n, packets=n + 1, bytes=100 * n)], now)], now, k))
+    led = quiet(run, d)
+    assert len(led["exporters"]) == 600 and {x["records"] for x in led["exporters"]} == {3} and not sum(x["seq_lost"] for x in led["exporters"])
+    d.stop()
+    assert sums(run.rows("out.json"), "peer_ip_src") == {a: (3 * (n + 1), 300 * n) for n, a in enumerate(exporters)}
+
+    d, port = run.nfacctd(f"{PRINT}\nnfacctd_exporters_max: 100")
+    send(lambda n: netflow.message(10, [netflow.template_set(10, 256, orders[0])], now, 0))
+    led = ledger(run, d, blocks(d))
+    assert len(led["exporters"]) == 100 and d.said("exporters=100 exporters_evicted=500") and d.said(r"WARN .*forgetting those that were silent for longest"), d.text()[-2000:]
+    d.stop()
+    d, port = run.nfacctd(f"{PRINT}\nnfacctd_exporters_memory: 1M")
+    send(lambda n: netflow.message(10, [netflow.template_set(10, 256 + k, orders[k % 3]) for k in range(8)], now, 0))
+    led = ledger(run, d, blocks(d))
+    assert 200 < len(led["exporters"]) < 500, len(led["exporters"])
+    d.stop()
+    for s in sockets:
+        s.close()
+
+
+def test_templates_expire(run):
+    """Templates that are not sent again are forgotten after their time, those that are stay."""
+    d, port = run.nfacctd(f"{PRINT}\nnfacctd_templates_timeout: 2")
+    now = int(time.time())
+    again = [netflow.message(9, [netflow.template_set(9, 300, netflow.FIELDS_V4)], now, 0)]
+    run.send(port, again + [netflow.message(9, [netflow.template_set(9, 301, netflow.FIELDS_V4)], now, 1)])
+
+    def expired():
+        run.send(port, again)
+        return sum(x.get("templates_expired", 0) for x in ledger(run, d, blocks(d))["exporters"])
+
+    assert run.wait(expired, "a template to expire", 60) == 1
+    flow = netflow.flow(1)
+    run.send(port, [netflow.message(9, [netflow.data_set(k, netflow.FIELDS_V4, [flow], now)], now, 2) for k in (300, 301)])
+    led = ledger(run, d, blocks(d))
+    assert [(x["records"], x["unknown_template_sets"]) for x in led["exporters"]] == [(1, 1)], led
+    d.stop()
+
+
+def memory_of(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return int(re.search(r"^VmRSS:\s+(\d+)", f.read(), re.M)[1])
+
+
+def test_distinct_keys(run):
+    """Nothing but new keys, purge after purge: memory is flat, no purge runs into the next. `./dev soak-keys` has a million a minute for an hour."""
+    minutes = run.options.minutes
+    refresh, rate = (60, 17000) if minutes >= 3 else (2, 5000)
+    seconds = int(minutes * 60) if minutes >= 3 else 14
+    d, port = run.nfacctd(f"""
+        plugins: print[p]
+        aggregate[p]: src_host, dst_host, src_port, dst_port, proto
+        print_output[p]: csv
+        print_output_file[p]: @DIR@/out.csv
+        print_refresh_time: {refresh}
+        """)
+    sent, samples = {}, []
+    traffic = threading.Thread(target=lambda: sent.update(generate(run, port, "-p", "v9", "-c", str(rate * seconds), "-k", "100000M", "-r", str(rate), "-x", "8",
+                                                                   seconds=seconds * 2 + 60)))
+    traffic.start()
+    plugin = d.child("Print Plugin")
+    while traffic.is_alive():
+        if len(ends(d)) > len(samples):
+            samples.append((memory_of(d.pid), memory_of(plugin)))
+        traffic.join(refresh / 20)
+    assert check(quiet(run, d), sent) == sent["records"]
+    d.stop(seconds=60)
+    steps = re.findall(r"Purging cache - (START|END) .*?(?:QN: (\d+)/(\d+), ET: (\w+)|$)", d.text(), re.M)
+    assert [s[0] for s in steps] == ["START", "END"] * (len(steps) // 2), "a purge ran into the next"
+    done = [s for s in steps if s[0] == "END"]
+    rows = [int(s[1]) for s in done]
+    # Two records in a purge may have drawn one key.
+    assert all(s[1] == s[2] for s in done) and sent["records"] * 0.999 < sum(rows) <= sent["records"], (sum(rows), sent)
+    took = [int(s[3]) for s in done if s[3] != "X"]
+    assert max(took) < refresh, took
+    half = len(samples) // 2
+    for which, name in enumerate(("core", "plugin")):
+        early, late = max(s[which] for s in samples[1:half + 1]), max(s[which] for s in samples[half:])
+        print(f"{name}: {early} kB at most in the first half, {late} in the second")
+        assert late < early * 1.15 + 2000, (name, samples)
+    print(f"{sent['records']} records, as many keys, {len(done)} purges of {max(rows)} rows at most, {max(took)} s at most")
+
+
+
 def test_one_worker(run):
     """What one worker does is said: capture files, a replicator."""
     sent = netflow.flows(20)

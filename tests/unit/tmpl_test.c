@@ -92,6 +92,28 @@ static void bounded(void **state)
     assert_int_equal(t.memory, 0);
 }
 
+/* Those that were not sent again go, wherever they stand in the table; the others stay findable. */
+static void expiry(void **state)
+{
+    struct tmpl_table t = { 0 };
+    bool evicted;
+    (void)state;
+    assert_int_equal(tmpl_expire(&t, 100, 10), 0);
+    for (uint16_t id = 256; id < 356; id++) {
+        assert_int_equal(learn(&t, id, 4, 1000, &evicted), TMPL_NEW);
+        tmpl_find(&t, id)->seen_s = id % 3 ? 90 : 95;
+    }
+    const size_t memory = t.memory;
+    assert_int_equal(tmpl_expire(&t, 100, 10), 0);
+    assert_int_equal(tmpl_expire(&t, 101, 10), 67);
+    assert_int_equal(t.n, 33);
+    assert_true(t.memory < memory);
+    for (uint16_t id = 256; id < 356; id++)
+        assert_true((tmpl_find(&t, id) != NULL) == (id % 3 == 0));
+    assert_int_equal(tmpl_expire(&t, 106, 10), 33);
+    tmpl_table_free(&t);
+}
+
 static void enterprise_fields(void **state)
 {
     static const uint8_t spec[] = { 0x80, 1, 0,    8, 0,    0,    0xab, 0x62, 0,    8,
@@ -147,8 +169,8 @@ static void v9_scopes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(redefinition),      cmocka_unit_test(collisions), cmocka_unit_test(bounded),
-        cmocka_unit_test(enterprise_fields), cmocka_unit_test(v9_scopes),
+        cmocka_unit_test(redefinition), cmocka_unit_test(collisions),        cmocka_unit_test(bounded),
+        cmocka_unit_test(expiry),       cmocka_unit_test(enterprise_fields), cmocka_unit_test(v9_scopes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
