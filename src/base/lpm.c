@@ -170,6 +170,8 @@ static inline bool walk_on(const struct lpm *l, struct walker *w)
         __builtin_prefetch(w->next);
         return true;
     }
+    if (!w->next)
+        return false;
     w->ref = *w->next;
     return fetch_next(l, w);
 }

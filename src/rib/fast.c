@@ -283,7 +283,7 @@ static uint64_t make_place(struct trie_memory *m, const uint32_t field[QUARTER],
     for (uint64_t left = begins; left; left &= left - 1)
         b->value[at++] = field[__builtin_ctzll(left)];
     if (ls->n)
-        memcpy((uint8_t *)b + fast_leaves_at(runs), ls->leaf, ls->n * sizeof(ls->leaf[0]));
+        memcpy((uint8_t *)b + fast_leaves_at(runs), ls->leaf, ls->n * sizeof(void *));
     return (uintptr_t)b | (size > FAST_LINE ? FAST_LONG : 0);
 }
 
