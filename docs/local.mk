@@ -27,6 +27,8 @@ EXTRA_DIST += docs/pmbgp.1
 endif
 dist_examples_DATA += examples/pmbgpd-tables.conf
 dist_examples_DATA += examples/pmbmpd-files.conf
+dist_doc_DATA += docs/web-api.md
+dist_doc_DATA += docs/live-page-light.png docs/live-page-dark.png
 dist_examples_DATA += examples/prometheus.yml examples/prometheus-alerts.yml examples/prometheus-alerts-test.yml examples/grafana-dashboard.json
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = packaging/completion/pmacct.bash

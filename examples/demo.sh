@@ -155,3 +155,24 @@ printf '%-34s %10s %12s\n' "" packets octets \
 [ "$packets $bytes" = "$table_packets $table_bytes" ] && [ "$packets $bytes" = "$sql_packets $sql_bytes" ] ||
     fail "the counts differ"
 echo "the counts agree"
+
+# The page of a table that counts what this machine itself sends and receives, so that there is something to look at.
+title "the live page"
+page=127.0.0.1:$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+cat >"$dir/live.conf" <<END
+pcap_interface: any
+plugins: memory[live]
+aggregate: src_host, dst_host, src_port, dst_port, proto, flows
+imt_path: $dir/live.sock
+web_listen: $page
+END
+"$build/pmacctd" -f "$dir/live.conf" >"$dir/live.log" 2>&1 &
+pids+=("$!")
+until_true 20 "the live page" curl -sSf "http://$page/"
+curl -sSf "http://$page/api/v1/top?by=dst_port&limit=3" >/dev/null
+echo "This machine's own traffic: http://$page/"
+if [ -t 0 ] && [ -t 1 ]; then
+    read -rp "Look at it in a browser; Enter ends the demo. "
+else
+    echo "(In a terminal the demo stays until Enter is pressed.)"
+fi

@@ -278,6 +278,7 @@ struct config {
     int bgp_table_peer_buckets, bgp_table_per_peer_buckets, bgp_table_attr_hash_buckets,
         bgp_table_per_peer_hash; /* hints */
     const char *metrics_listen, *metrics_token_file;
+    const char *web_listen, *web_token, *web_token_file;
     const char *redis_host, *redis_passwd, *cluster_name, *ha_cluster_name;
     bool ha;
     int redis_db, cluster_id, ha_cluster_id, ha_queue_s, ha_queue_max;

@@ -199,6 +199,17 @@ void format_set_updated(struct format *f, int64_t updated_us)
     f->updated_len = (uint8_t)time_text(updated_us, &f->st.time, false, &tc, f->updated);
 }
 
+void format_only(struct format *f, const struct column *const *columns, unsigned n)
+{
+    for (unsigned i = 0; i < f->n; i++) {
+        bool wanted = false;
+        for (unsigned k = 0; k < n && !wanted; k++)
+            wanted = f->col[i].column == columns[k];
+        if (!wanted)
+            f->col[i].hide = HIDE_ALWAYS;
+    }
+}
+
 bool format_set_writer_id(struct format *f, const char *id)
 {
     const size_t before = f->tail_len;

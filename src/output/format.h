@@ -45,6 +45,9 @@ void format_set_updated(struct format *f, int64_t updated_us);
  * memory. */
 bool format_set_writer_id(struct format *f, const char *id);
 
+/* JSON: from now on rows have only these n columns of the layout, and no counters. */
+void format_only(struct format *f, const struct column *const *columns, unsigned n);
+
 /* The header line of table and csv, with its newline; nothing for JSON. */
 void format_header(struct format *f, struct strbuf *out);
 /* One row, with its newline. */

@@ -2,7 +2,17 @@
 noinst_LIBRARIES += libplugins.a
 libplugins_a_SOURCES =
 libplugins_a_SOURCES += src/plugins/plugins.h src/plugins/memory.c src/plugins/memory.h src/plugins/memory_client.c \
-	src/plugins/memory_query.c src/plugins/memory_query.h
+	src/plugins/memory_query.c src/plugins/memory_query.h \
+	src/plugins/memory_top.c src/plugins/memory_top.h src/plugins/memory_web.c src/plugins/memory_web.h
+# The live page, as octets.
+nodist_libplugins_a_SOURCES = src/web/page.c
+EXTRA_DIST += src/web/page.html
+CLEANFILES += src/web/page.c
+src/web/page.c: $(srcdir)/src/web/page.html
+	@$(MKDIR_P) src/web
+	$(AM_V_GEN){ echo '/* made of page.html */'; echo '#include "plugins/memory_web.h"'; echo 'const unsigned char web_page[] = {'; \
+	  od -An -v -tu1 $(srcdir)/src/web/page.html | sed 's/  */,/g; s/^,//; s/$$/,/'; \
+	  echo '};'; echo 'const unsigned web_page_len = sizeof(web_page);'; } >$@
 libplugins_a_SOURCES += src/plugins/print.c
 libplugins_a_SOURCES += src/plugins/nfprobe.c src/plugins/nfprobe_conf.c src/plugins/nfprobe_conf.h \
 	src/plugins/probe_iface.c src/plugins/probe_iface.h src/plugins/export_udp.c src/plugins/export_udp.h

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "plugins/memory_web.h"
 #include "plugins/plugins.h"
 
 static int memory_check(const struct config_set *set, const struct plugin_conf *pc,
@@ -33,7 +34,7 @@ static int memory_check(const struct config_set *set, const struct plugin_conf *
                            "imt_path[%s]: ...",
                            pc->name, other->name, path, pc->name);
     }
-    return 0;
+    return web_check(set, pc, e);
 }
 
 /* Removes what an earlier run left, which can only be a socket. */
@@ -117,7 +118,7 @@ static int memory_open(struct plugin *pl, struct err *e)
         memory_close(pl);
         return err_set(e, ERR_SYS, "no memory for a table");
     }
-    if (listen_at(m, e) == -1 || watch(m, e) == -1) {
+    if (listen_at(m, e) == -1 || watch(m, e) == -1 || web_open(&m->web, m, e) == -1) {
         memory_close(pl);
         return -1;
     }
@@ -130,13 +131,18 @@ static struct sums memory_take(struct plugin *pl, uint8_t *recs, size_t bytes)
     struct memory *m = pl->state;
     struct sums s = agg_add(m->table->agg, recs, bytes);
     sums_add(&m->held, &s);
+    if (m->web)
+        web_seen(m->web, &s);
     return s;
 }
 
 static void memory_tick(struct plugin *pl, int64_t now_us)
 {
-    (void)now_us;
-    clients_tick(pl->state, clock_mono_us());
+    struct memory *m = pl->state;
+    const int64_t mono_us = clock_mono_us();
+    clients_tick(m, mono_us);
+    if (m->web)
+        web_tick(m->web, now_us, mono_us);
 }
 
 static void memory_figures(struct plugin *pl, struct figures *f)
@@ -147,10 +153,19 @@ static void memory_figures(struct plugin *pl, struct figures *f)
     figures_put(f, FIG_CLIENTS, m->n_clients);
 }
 
+static void memory_all_figures(struct plugin *pl, const struct strbuf *octets)
+{
+    const struct memory *m = pl->state;
+    if (m->web)
+        web_figures(m->web, octets);
+}
+
 static void memory_close(struct plugin *pl)
 {
     struct memory *m = pl->state;
     struct stat st;
+    web_close(m->web);
+    m->web = NULL;
     for (unsigned i = 0; i < MEMORY_CLIENTS_MAX; i++)
         if (m->client[i])
             client_drop(m->client[i]);
@@ -202,5 +217,6 @@ const struct plugin_ops plugin_memory = {
     .take = memory_take,
     .tick = memory_tick,
     .figures = memory_figures,
+    .all_figures = memory_all_figures,
     .close = memory_close,
 };

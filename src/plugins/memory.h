@@ -20,6 +20,7 @@ enum {
 };
 
 struct client;
+struct web;
 
 struct memory {
     struct plugin *pl;
@@ -29,6 +30,7 @@ struct memory {
     unsigned n_clients;
     int64_t erased_us;   /* monotonic time of the last erase, 0: never */
     struct sums held;    /* taken in and not yet confirmed: what an erase gives up */
+    struct web *web;     /* the live page, or NULL */
     int fd;              /* listens; -1 */
     uv_poll_t *listener; /* of its own, since libuv closes it later than the plugin */
     char path[108];

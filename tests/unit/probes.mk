@@ -8,4 +8,4 @@ tests_unit_sflow_encode_test_LDADD = libsflow.a libcore.a libconfig.a libbase.a 
 tests_unit_sfprobe_test_SOURCES = tests/unit/sfprobe_test.c
 tests_unit_sfprobe_test_LDADD = libplugins.a libsflow.a libcore.a libconfig.a libbase.a $(TEST_LIBS)
 tests_unit_probe_iface_test_SOURCES = tests/unit/probe_iface_test.c
-tests_unit_probe_iface_test_LDADD = libplugins.a libcore.a libconfig.a libbase.a $(TEST_LIBS)
+tests_unit_probe_iface_test_LDADD = libplugins.a libhttp.a libformat.a libcore.a libconfig.a libbase.a $(TEST_LIBS)
