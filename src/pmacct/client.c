@@ -7,6 +7,7 @@
 #include "pmacct/link.h"
 #include "pmacct/query.h"
 #include "pmacct/show.h"
+#include "pmacct/top.h"
 
 /* How each mode is asked for. */
 static const enum imt_op ops[] = {
@@ -100,7 +101,7 @@ int client_run(const struct options *o)
     fflush(stdout); /* warnings come before what show writes by itself */
     int rc = queries(o, &w, &q, &e);
     if (rc == 0)
-        rc = converse(&k, o, &q, &e);
+        rc = o->live ? top_run(o, &q, &e) : converse(&k, o, &q, &e);
     if (rc == -1)
         printf("%s\n", e.text);
     fflush(stdout);

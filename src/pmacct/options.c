@@ -4,6 +4,7 @@
 #include "pmacct/options.h"
 
 #include <ctype.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,8 @@ static const char usage[] =
     "  -C            list the classes seen\n"
     "  -U            list custom primitives\n"
     "  -i            show the seconds since the table was last erased\n"
+    "  --top[=S[,N]] show the busiest, anew each S seconds (2), N times; with -c and -M only what matches;\n"
+    "                keys: ? tells them\n"
     "  -e            erase the table; with -s, -N or -M: after showing it\n"
     "\n"
     "Queries:\n"
@@ -155,6 +158,21 @@ static int set_mode(struct options *o, enum mode mode)
     return -1;
 }
 
+enum { FLAG_TOP = 256, EVERY_DEFAULT = 2, EVERY_MAX = 3600 };
+
+static int set_top(struct options *o, const char *arg)
+{
+    char *end = NULL;
+    const long s = arg ? strtol(arg, &end, 10) : EVERY_DEFAULT;
+    const long n = end && *end == ',' ? strtol(end + 1, &end, 10) : 0;
+    if (s < 1 || s > EVERY_MAX || n < 0 || n > 1000000 || (end && *end))
+        return bad_usage("--top takes seconds from 1 to 3600, and how many times: --top=5,10");
+    o->live = true;
+    o->every_s = (int)s;
+    o->times = (unsigned)n;
+    return -1;
+}
+
 static int version(void)
 {
     name_version();
@@ -223,6 +241,8 @@ static int set_flag(struct options *o, int flag, char *arg)
     case '0':
         o->style.time.utc = true;
         break;
+    case FLAG_TOP:
+        return set_top(o, arg);
     case 'V':
         return version();
     case 'h':
@@ -238,7 +258,9 @@ static int set_flag(struct options *o, int flag, char *arg)
 static int check(const struct options *o)
 {
     bool queries = o->mode == MODE_COUNT || o->mode == MODE_MATCH;
-    if (o->mode == MODE_NONE && !o->erase && !o->since)
+    if (o->live && (o->erase || o->reset || o->since || (o->mode != MODE_NONE && o->mode != MODE_MATCH)))
+        return bad_usage("--top goes with -c and -M, -T, -u and -p alone.");
+    if (o->mode == MODE_NONE && !o->erase && !o->since && !o->live)
         return bad_usage("no options specified. Either -s, -e, -t, -M, -N or -C must be supplied. ");
     if (queries && !o->primitives)
         return bad_usage("-N or -M selected but -c has not been specified or is invalid.");
@@ -246,7 +268,7 @@ static int check(const struct options *o)
         return bad_usage("-r selected but either -N or -M has not been specified.");
     if ((o->counter != COUNTER_NONE || o->sum) && o->mode != MODE_COUNT)
         return bad_usage("-n and -S options apply only to -N");
-    if (o->sort != COUNTER_NONE && o->mode != MODE_TABLE && o->mode != MODE_MATCH)
+    if (o->sort != COUNTER_NONE && o->mode != MODE_TABLE && o->mode != MODE_MATCH && !o->live)
         return bad_usage("-T option applies only to -M or -s");
     return -1;
 }
@@ -257,8 +279,12 @@ int options_parse(int argc, char **argv, struct options *o)
         .path = IMT_PATH_DEFAULT,
         .style = { .kind = FORMAT_TABLE, .order = ORDER_CLIENT, .separator = ',', .client = true }
     };
+    static const struct option words[] = { { "top", optional_argument, NULL, FLAG_TOP },
+                                           { "help", no_argument, NULL, 'h' },
+                                           { "version", no_argument, NULL, 'V' },
+                                           { 0 } };
     opterr = 0;
-    for (int flag; (flag = getopt(argc, argv, flags)) != -1;) {
+    for (int flag; (flag = getopt_long(argc, argv, flags, words, NULL)) != -1;) {
         int status = set_flag(o, flag, optarg);
         if (status != -1)
             return status;

@@ -26,6 +26,9 @@ struct options {
     enum counter sort;      /* -T */
     uint64_t top;           /* -T: rows, 0: all */
     bool erase, reset, lock, since, sum;
+    bool live;      /* --top */
+    int every_s;    /* --top: seconds between two looks */
+    unsigned times; /* --top: looks, 0: until q */
     struct format_style style;
 };
 

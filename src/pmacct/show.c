@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "base/hash.h"
 #include "core/custom.h"
 
@@ -16,6 +17,8 @@ enum {
     OUT_MAX = 256 << 20,   /* one row can't be longer */
     BUCKETS_MIN = 1 << 10, /* as the table itself */
     CLASSES_MAX = 4096,
+    QUIET_US = 1000000, /* until progress is told */
+    SAY_EACH_US = 200000,
 };
 
 /* A row that waits for being sorted. */
@@ -35,7 +38,27 @@ struct show {
     struct strbuf hashes;       /* -t: uint32_t each */
     struct class_name *classes; /* -C, sorted */
     unsigned n_classes;
+    uint64_t came;             /* rows */
+    int64_t begun_us, said_us; /* progress on stderr; said_us 0: nothing said */
 };
+
+/* ---- progress: where somebody waits at a terminal for what goes elsewhere */
+
+static void say_progress(struct show *s)
+{
+    const int64_t now = clock_mono_us();
+    if (!s->begun_us || now - s->begun_us < QUIET_US || now - s->said_us < SAY_EACH_US)
+        return;
+    s->said_us = now;
+    fprintf(stderr, "\r%llu entries ...", (unsigned long long)s->came);
+}
+
+static void end_progress(struct show *s)
+{
+    if (s->said_us)
+        fprintf(stderr, "\r%*s\r", 40, "");
+    s->said_us = 0;
+}
 
 /* ---- output */
 
@@ -88,6 +111,8 @@ struct show *show_new(const struct options *o, const struct layout *l)
         show_free(s);
         return NULL;
     }
+    if (isatty(STDERR_FILENO) && (!isatty(STDOUT_FILENO) || o->sort != COUNTER_NONE))
+        s->begun_us = clock_mono_us();
     begin(s);
     return s;
 }
@@ -96,6 +121,7 @@ void show_free(struct show *s)
 {
     if (!s)
         return;
+    end_progress(s);
     format_free(s->format);
     strbuf_free(&s->out);
     strbuf_free(&s->copies);
@@ -218,8 +244,9 @@ int show_message(struct show *s, const struct imt_header *h, struct cursor body,
             count_take(s, count);
     else if (h->type == IMT_ROWS)
         while (imt_row_get(&body, s->l, &row, &key_len))
-            if (row_take(s, &row, key_len, e) == -1)
+            if (s->came++, row_take(s, &row, key_len, e) == -1)
                 return -1;
+    say_progress(s);
     return body.bad ? err_set(e, ERR_FORMAT, "ERROR: the answer makes no sense") : 0;
 }
 
@@ -317,6 +344,7 @@ static void no_table_end(struct show *s, const struct imt_done *d)
 int show_end(struct show *s, const struct imt_done *d, struct err *e)
 {
     const struct options *o = s->o;
+    end_progress(s);
     if (o->sort != COUNTER_NONE && kept_draw(s, e) == -1)
         return -1;
     if (o->mode == MODE_BUCKETS && buckets_print(s, e) == -1)
