@@ -87,16 +87,17 @@ void figures_put_of(struct figures *f, enum figure which, const char *name, cons
     figures_unlabel(f, 1);
 }
 
+/* /proc/self/statm: pages of address space, pages resident ... */
 static uint64_t resident_octets(void)
 {
-    unsigned long long size, resident = 0;
+    char line[128] = "", *at = line;
     FILE *in = fopen("/proc/self/statm", "re");
     if (!in)
         return 0;
-    if (fscanf(in, "%llu %llu", &size, &resident) != 2)
-        resident = 0;
+    if (fgets(line, sizeof(line), in))
+        (void)strtoull(line, &at, 10);
     fclose(in);
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    return strtoull(at, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static uint64_t micros(const struct timeval *t)

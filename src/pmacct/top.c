@@ -361,7 +361,7 @@ static size_t room(const struct top *t)
 
 static void draw_rows(struct top *t, double seconds)
 {
-    unsigned width[COLUMNS_MAX];
+    unsigned width[COLUMNS_MAX] = { 0 };
     struct ranked *r = rank(t);
     const size_t most = room(t), n = t->shown.n;
     if (!r)
