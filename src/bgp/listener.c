@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "bgp/md5.h"
+#include "bgp/tcpao.h"
 
 enum { ACCEPTS = 64 }; /* in one turn of the loop */
 
@@ -15,6 +16,7 @@ struct bgp_listener {
     int fd;
     struct allow *allow;
     struct md5_keys *keys;
+    struct tcpao_keys *ao_keys;
     uv_poll_t poll;
     uv_timer_t pause;
     bool started;
@@ -22,6 +24,17 @@ struct bgp_listener {
     struct bgp_listener_counts counts;
     struct log_limit say_not_allowed, say_accept;
 };
+
+static int open_ao(struct bgp_listener *l, struct err *e)
+{
+    struct err why = { 0 };
+    if (!l->c.ao_file)
+        return 0;
+    l->ao_keys = tcpao_keys_load(l->c.ao_file, &why);
+    if (l->ao_keys && tcpao_keys_set(l->ao_keys, l->fd, NULL, &why) == 0)
+        return 0;
+    return err_set(e, why.code, "%s_tcp_ao_file: %s", l->c.prefix, why.text);
+}
 
 struct bgp_listener *bgp_listener_open(const struct bgp_listener_conf *c, struct err *e)
 {
@@ -35,7 +48,7 @@ struct bgp_listener *bgp_listener_open(const struct bgp_listener_conf *c, struct
     if ((c->allow_file && !(l->allow = allow_load(c->allow_file, e))) ||
         (l->fd = sock_tcp_listen(&c->sock, e)) == -1 ||
         (c->md5_file && !(l->keys = md5_keys_load(c->md5_file, e))) ||
-        (l->keys && md5_keys_set(l->keys, l->fd, NULL, e) == -1)) {
+        (l->keys && md5_keys_set(l->keys, l->fd, NULL, e) == -1) || open_ao(l, e) == -1) {
         bgp_listener_free(l);
         return NULL;
     }
@@ -127,8 +140,25 @@ static void reload_keys(struct bgp_listener *l)
     l->keys = keys;
 }
 
+static void reload_ao(struct bgp_listener *l)
+{
+    struct err e = { 0 };
+    struct tcpao_keys *keys = tcpao_keys_load(l->c.ao_file, &e);
+    if (!keys) {
+        log_warn(l->c.log, "%s_tcp_ao_file: %s; the keys that were there stay", l->c.prefix, e.text);
+        return;
+    }
+    if (tcpao_keys_set(keys, l->fd, l->ao_keys, &e) == -1)
+        log_warn(l->c.log, "%s_tcp_ao_file: %s", l->c.prefix, e.text);
+    log_info(l->c.log, "%s_tcp_ao_file: %u keys loaded", l->c.prefix, tcpao_keys_count(keys));
+    tcpao_keys_free(l->ao_keys);
+    l->ao_keys = keys;
+}
+
 void bgp_listener_reload(struct bgp_listener *l)
 {
+    if (l->c.ao_file)
+        reload_ao(l);
     if (l->c.allow_file)
         allow_reload(&l->allow, l->c.allow_file, l->c.log);
     reload_keys(l);
@@ -153,5 +183,6 @@ void bgp_listener_free(struct bgp_listener *l)
         close(l->fd);
     allow_free(l->allow);
     md5_keys_free(l->keys);
+    tcpao_keys_free(l->ao_keys);
     free(l);
 }

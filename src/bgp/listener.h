@@ -17,6 +17,7 @@ struct bgp_listener_conf {
     struct sock_tcp sock;
     const char *allow_file; /* NULL: everybody may */
     const char *md5_file;   /* NULL: no keys; lines `address,password` */
+    const char *ao_file;    /* NULL: no keys; see tcpao.h */
     unsigned batch;         /* connections taken at a time, then no more for ... 0: no limit */
     int batch_s;            /* ... so many seconds */
     const struct log *log;

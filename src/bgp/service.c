@@ -112,6 +112,7 @@ static int open_listener(struct bgp_service *b, struct err *e)
                                                     .tos = c->bgp_ipprec << 5 },
                                           .allow_file = c->bgp_allow_file,
                                           .md5_file = c->bgp_md5_file,
+                                          .ao_file = c->bgp_ao_file,
                                           .batch = (unsigned)c->bgp_batch,
                                           .batch_s = c->bgp_batch_interval,
                                           .log = b->log,

@@ -271,7 +271,7 @@ struct config {
     /* BGP sessions */
     bool bgp_daemon, bgp_ipv6_only, bgp_add_path_ignore, bgp_disable_router_id_check, bgp_compare_ports,
         bgp_route_refresh, bgp_origin_as_int;
-    const char *bgp_ip, *bgp_interface, *bgp_id, *bgp_allow_file, *bgp_md5_file, *bgp_tag_map,
+    const char *bgp_ip, *bgp_interface, *bgp_id, *bgp_allow_file, *bgp_md5_file, *bgp_ao_file, *bgp_tag_map,
         *bgp_neighbors_file;
     uint64_t bgp_as; /* 0: that of the neighbour */
     int bgp_port, bgp_pipe_size, bgp_max_peers, bgp_ipprec, bgp_batch, bgp_batch_interval;

@@ -80,11 +80,13 @@ def announcements(nets, attrs):
 class Speaker:
     """A session to the daemon: connected at once; `meet` exchanges OPENs."""
 
-    def __init__(self, run, port, source="127.0.0.2", to="127.0.0.1"):
+    def __init__(self, run, port, source="127.0.0.2", to="127.0.0.1", options=(), timeout=20):
         self.run = run
         self.socket = socket.socket(socket.AF_INET6 if ":" in to else socket.AF_INET, socket.SOCK_STREAM)
         self.socket.bind((source, 0))
-        self.socket.settimeout(20 * run.patience)
+        self.socket.settimeout(timeout * run.patience)
+        for option in options:
+            self.socket.setsockopt(*option)
         self.socket.connect((to, port))
         self.source, self.rest, self.opened = source, b"", None
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """pmbgpd: sessions, the message log, dumps, with a speaker made for it and with real ones."""
+import errno
 import signal
 import socket
 import struct
@@ -244,6 +245,49 @@ def test_bgp_md5(run):
     d.wait_log(r"bgp_daemon_md5_file: 2 keys loaded")
     wait_lines(run, 1, seconds=60, ip_prefix="198.51.100.0/24", peer_ip_src="127.0.0.11")
     d.stop()
+
+
+def test_bgp_tcp_ao(run):
+    """TCP-AO: lines that are wrong are named; where the kernel has it, who has the key gets through, who has none or another does not."""
+    for line, said in (("127.0.0.2,1,hmac-sha-1-96", "form address,id,algorithm,password"), ("127.0.0.2,256,hmac-sha-1-96,x", "an id is 0 to 255"),
+                       ("127.0.0.2,1:2:3,hmac-sha-1-96,x", "an id is 0 to 255"), ("127.0.0.2,1,md5,x", "algorithms are hmac-sha-1-96"),
+                       ("ten,1,hmac-sha-1-96,x", "keys:2"), ("127.0.0.2,1,hmac-sha-1-96," + "x" * 81, "1 to 80 octets")):
+        run.write("keys", f"! neighbours\n{line}\n")
+        bad = run.daemon("pmbgpd", config=f"bgp_daemon_ip: 127.0.0.1\nbgp_daemon_port: {run.port(socket.SOCK_STREAM)}\nbgp_daemon_tcp_ao_file: @DIR@/keys\n")
+        assert bad.wait() == 1 and "bgp_daemon_tcp_ao_file: [" in bad.text() and "keys:2]" in bad.text() and said in bad.text(), (line, bad.text())
+    run.write("keys", "127.0.0.2,1:2,hmac-sha-1-96,s3cret\n")
+    with socket.socket() as probe:
+        key = ao_key("127.0.0.1", 2, 1, b"s3cret")
+        try:
+            probe.setsockopt(socket.IPPROTO_TCP, TCP_AO_ADD_KEY, key)
+        except OSError as e:
+            if e.errno != errno.ENOPROTOOPT:
+                raise
+            d = run.daemon("pmbgpd", config=f"bgp_daemon_ip: 127.0.0.1\nbgp_daemon_port: {run.port(socket.SOCK_STREAM)}\nbgp_daemon_tcp_ao_file: @DIR@/keys\n")
+            assert d.wait() == 1 and "this kernel has no TCP-AO" in d.text(), d.text()
+            run.skip("this kernel has no TCP-AO; only the file and the refusal were tested")
+    d, port = bgp.pmbgpd(run, LOG + "bgp_daemon_tcp_ao_file: @DIR@/keys\n")
+    Speaker(run, port, "127.0.0.2", options=[(socket.IPPROTO_TCP, TCP_AO_ADD_KEY, key)]).meet().send(announcements(("10.0.0.0/8",), attributes()))
+    wait_lines(run, 1, log_type="update")
+    for options in ([], [(socket.IPPROTO_TCP, TCP_AO_ADD_KEY, ao_key("127.0.0.1", 2, 1, b"wrong"))]):
+        try:
+            Speaker(run, port, "127.0.0.2", options=options, timeout=3)
+            raise AssertionError("a session without the key")
+        except (TimeoutError, socket.timeout):
+            pass
+    run.write("keys", "127.0.0.0/8,7,aes-128-cmac-96,other\n")
+    d.send_signal(signal.SIGUSR2)
+    d.wait_log("bgp_daemon_tcp_ao_file: 1 keys loaded")
+    d.stop()
+
+
+TCP_AO_ADD_KEY = 38
+
+
+def ao_key(address, send, receive, password, algorithm=b"hmac(sha1)"):
+    """struct tcp_ao_add of the kernel."""
+    where = struct.pack("=HH4s", socket.AF_INET, 0, socket.inet_aton(address)).ljust(128, b"\0")
+    return where + algorithm.ljust(64, b"\0") + struct.pack("=iIHBBBBBB", 0, 0, 0, 32, send, receive, 0, 0, len(password)) + password.ljust(80, b"\0")
 
 
 def test_bgp_bad_configuration(run):
