@@ -17,6 +17,7 @@ int bgp_lines_init(struct bgp_lines *l, const struct config *c, struct rib_pool 
                              .pool = pool,
                              .tags = tags,
                              .style = { .comms_as_array = c->bgp_comms_encode_as_array,
+                                        .comms_as_numbers = c->routing.comms_num,
                                         .as_path_as_array = c->as_path_encode_as_array,
                                         .origin_as_int = c->bgp_origin_as_int },
                              .time_style = { .utc = c->timestamps_utc,

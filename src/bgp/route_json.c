@@ -54,14 +54,15 @@ static void put_comms(struct strbuf *s, const struct rib_attrs *a, const struct 
         uint32_t bit, size;
         size_t member;
         const char *name;
-        octets_fn *text;
-        item_fn *item;
+        octets_fn *text, *text_num;
+        item_fn *item, *item_num;
     } rows[] = {
-        { RIB_COMMS, 4, offsetof(struct rib_attrs, comms), "comms", bgp_text_comms, bgp_text_comm },
+        { RIB_COMMS, 4, offsetof(struct rib_attrs, comms), "comms", bgp_text_comms, bgp_text_comms_num,
+          bgp_text_comm, bgp_text_comm_num },
         { RIB_EXT_COMMS, 8, offsetof(struct rib_attrs, ext_comms), "ecomms", bgp_text_ext_comms,
-          bgp_text_ext_comm },
+          bgp_text_ext_comms_num, bgp_text_ext_comm, bgp_text_ext_comm_num },
         { RIB_LRG_COMMS, 12, offsetof(struct rib_attrs, lrg_comms), "lcomms", bgp_text_lrg_comms,
-          bgp_text_lrg_comm },
+          bgp_text_lrg_comms, bgp_text_lrg_comm, bgp_text_lrg_comm },
     };
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct rib_octets o;
@@ -69,9 +70,10 @@ static void put_comms(struct strbuf *s, const struct rib_attrs *a, const struct 
             continue;
         memcpy(&o, (const char *)a + rows[i].member, sizeof(o));
         if (st->comms_as_array)
-            put_array(s, rows[i].name, rows[i].item, rows[i].size, o);
+            put_array(s, rows[i].name, st->comms_as_numbers ? rows[i].item_num : rows[i].item, rows[i].size,
+                      o);
         else
-            put_octets(s, rows[i].name, rows[i].text, o);
+            put_octets(s, rows[i].name, st->comms_as_numbers ? rows[i].text_num : rows[i].text, o);
     }
 }
 

@@ -14,7 +14,8 @@
 /* The *_encode_as_array keys and their kind. */
 struct bgp_json_style {
     bool comms_as_array, as_path_as_array;
-    bool origin_as_int; /* tmp_bgp_daemon_origin_type_int */
+    bool comms_as_numbers; /* bgp_comms_num */
+    bool origin_as_int;    /* tmp_bgp_daemon_origin_type_int */
 };
 
 /* Members of the attributes, each with a comma before it: bgp_nexthop, as_path, comms, ecomms, lcomms,

@@ -99,6 +99,8 @@ void bgp_text_comm(struct strbuf *s, const uint8_t *p)
         strbuf_str(s, comm_name(v));
 }
 
+void bgp_text_comm_num(struct strbuf *s, const uint8_t *p) { text_pair(s, load_be16(p), load_be16(p + 2)); }
+
 void bgp_text_lrg_comm(struct strbuf *s, const uint8_t *p)
 {
     text_pair(s, load_be32(p), load_be32(p + 4));
@@ -118,6 +120,14 @@ static inline void put_list(struct strbuf *s, struct rib_octets list, uint32_t s
 }
 
 void bgp_text_comms(struct strbuf *s, struct rib_octets comms) { put_list(s, comms, 4, bgp_text_comm); }
+void bgp_text_comms_num(struct strbuf *s, struct rib_octets comms)
+{
+    put_list(s, comms, 4, bgp_text_comm_num);
+}
+void bgp_text_ext_comms_num(struct strbuf *s, struct rib_octets list)
+{
+    put_list(s, list, 8, bgp_text_ext_comm_num);
+}
 void bgp_text_ext_comms(struct strbuf *s, struct rib_octets list) { put_list(s, list, 8, bgp_text_ext_comm); }
 void bgp_text_lrg_comms(struct strbuf *s, struct rib_octets list)
 {

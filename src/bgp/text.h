@@ -25,6 +25,13 @@ void bgp_text_comm(struct strbuf *s, const uint8_t *p);
 void bgp_text_ext_comm(struct strbuf *s, const uint8_t *p);
 void bgp_text_lrg_comm(struct strbuf *s, const uint8_t *p);
 
+/* The same as numbers alone (bgp_comms_num): "65001:100 65535:65281"; type and subtype in front of extended
+ * ones of known kinds, "0:2:64497:42". */
+void bgp_text_comms_num(struct strbuf *s, struct rib_octets comms);
+void bgp_text_ext_comms_num(struct strbuf *s, struct rib_octets ext_comms);
+void bgp_text_comm_num(struct strbuf *s, const uint8_t *p);
+void bgp_text_ext_comm_num(struct strbuf *s, const uint8_t *p);
+
 /* Steps through a path: one AS number of a sequence, or a whole set ("{1,2}"), at a time, for JSON arrays.
  * False at its end. Start with at = 0. */
 bool bgp_text_as_path_part(struct strbuf *s, struct rib_octets path, uint32_t *at);

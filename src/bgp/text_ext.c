@@ -88,7 +88,7 @@ static const struct {
 #undef EXT
 };
 
-void bgp_text_ext_comm(struct strbuf *s, const uint8_t *p)
+static void put_ext_comm(struct strbuf *s, const uint8_t *p, bool numbers)
 {
     enum { NOT_TRANSITIVE = 0x40 };
     uint8_t type = p[0], subtype = p[1];
@@ -97,7 +97,12 @@ void bgp_text_ext_comm(struct strbuf *s, const uint8_t *p)
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]);
          i++) { /* route targets, nearly all there are, come first */
         if (rows[i].subtype == subtype && rows[i].type == type) {
-            strbuf_str(s, rows[i].name);
+            if (numbers)
+                text_pair(s, p[0], subtype);
+            if (numbers && rows[i].put != put_nothing)
+                strbuf_char(s, ':');
+            if (!numbers)
+                strbuf_str(s, rows[i].name);
             rows[i].put(s, p + 2);
             return;
         }
@@ -105,3 +110,6 @@ void bgp_text_ext_comm(struct strbuf *s, const uint8_t *p)
     strbuf_lit(s, "0x");
     text_hex(s, p, 8);
 }
+
+void bgp_text_ext_comm(struct strbuf *s, const uint8_t *p) { put_ext_comm(s, p, false); }
+void bgp_text_ext_comm_num(struct strbuf *s, const uint8_t *p) { put_ext_comm(s, p, true); }

@@ -145,6 +145,7 @@ struct bmp_log_conf bmp_log_conf_of(const struct bmp *b, const struct msglog_con
                                              .epoch = c->timestamps_since_epoch,
                                              .rfc3339 = c->timestamps_rfc3339 },
                                   .routes = { .comms_as_array = c->bgp_comms_encode_as_array,
+                                              .comms_as_numbers = c->routing.comms_num,
                                               .as_path_as_array = c->as_path_encode_as_array },
                                   .label_as_map = c->pre_tag_label_encode_as_map,
                                   .set_pd = c->bmp.set_pd,

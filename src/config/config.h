@@ -46,7 +46,7 @@ enum route_source { FROM_FLOW, FROM_MAP, FROM_BGP, FROM_LONGEST };
 struct routing_keys {
     int aspath_radius; /* 0: all of the path */
     const char *comm_pattern, *ext_comm_pattern, *lrg_comm_pattern, *comm_to_asn, *lrg_comm_to_asn;
-    bool skip_subas;
+    bool skip_subas, comms_num;
     int peer_src_as, src_local_pref, src_med; /* enum route_source */
     int src_comm, src_ext_comm, src_lrg_comm, src_as_path, src_roa;
     const char *agent_map, *peer_src_as_map, *src_local_pref_map, *src_med_map, *peer_dst_ip_map;

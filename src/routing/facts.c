@@ -31,6 +31,7 @@ int facts_conf(struct facts_conf *fc, const struct routing_keys *k, struct err *
     memset(fc, 0, sizeof(*fc));
     fc->radius = (uint32_t)k->aspath_radius;
     fc->skip_subas = k->skip_subas;
+    fc->comms_num = k->comms_num;
     if (k->comm_to_asn && k->lrg_comm_to_asn)
         return err_set(e, ERR_CONFIG,
                        "bgp_stdcomm_pattern_to_asn and bgp_lrgcomm_pattern_to_asn are mutually exclusive");

@@ -55,7 +55,7 @@ struct facts_conf {
     struct patterns keep[FACT_TEXTS]; /* n 0: all */
     struct patterns to_asn[FACT_TEXTS];
     uint32_t radius; /* 0: whole paths */
-    bool skip_subas;
+    bool skip_subas, comms_num;
 };
 
 /* Reads the keys. -1: e. */

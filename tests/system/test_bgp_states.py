@@ -109,3 +109,14 @@ def test_bmp_label_filter(run):
     d.stop()
     bad = run.daemon("pmbmpd", config="bmp_daemon_ip: 127.0.0.1\nbmp_daemon_msglog_label_filter: ,\n")
     assert bad.wait() == 1 and "bmp_daemon_msglog_label_filter: ',' is no list of labels" in bad.text(), bad.text()
+
+
+def test_bgp_comms_num(run):
+    """bgp_comms_num: well-known communities and types of extended ones are numbers."""
+    d, port = bgp.pmbgpd(run, LOG + "bgp_comms_num: true\n")
+    ext = bgp.attribute(0xc0, 16, bytes.fromhex("0002fbf10000002a 4300000000000001 ffff000000000001"))
+    Speaker(run, port).meet().send(announcements(("10.0.0.0/8",), attributes(communities=("65001:7", "65535:65281"), extra=ext)))
+    run.wait(lambda: find(lines(run), log_type="update"), "the route")
+    row = find(lines(run), log_type="update")[0]
+    assert (row["comms"], row["ecomms"].split()[0]) == ("65001:7 65535:65281", "0:2:64497:42"), row
+    d.stop()

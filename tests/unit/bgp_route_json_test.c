@@ -49,7 +49,8 @@ static void attrs(void **state)
         "\"ecomms\": \"RT:64497:42\", \"lcomms\": \"65001:1:2\", \"origin\": \"u\", \"local_pref\": 100, "
         "\"med\": 10, \"aigp\": 1099511627776, \"psid_li\": 3, \"otc\": 65000");
     check_attrs(
-        &a, &(struct bgp_json_style){ true, true, true },
+        &a,
+        &(struct bgp_json_style){ .comms_as_array = true, .as_path_as_array = true, .origin_as_int = true },
         ", \"bgp_nexthop\": \"::ffff:192.0.2.1\", \"as_path\": [\"65001\", \"65536\", \"{1,2}\"], \"comms\": "
         "[\"65001:7\", \"65001:8\"], \"ecomms\": [\"RT:64497:42\"], \"lcomms\": [\"65001:1:2\"], "
         "\"origin\": 2, \"local_pref\": 100, \"med\": 10, \"aigp\": 1099511627776, \"psid_li\": 3, "
