@@ -67,6 +67,8 @@ static void close_stream(struct tele_input *in, struct stream **at, const char *
 {
     struct grpc_state *st = in->state;
     struct stream *s = *at;
+    if (!s)
+        return;
     if (dialout_end(&s->dialout) || s->whole.len) {
         st->cut++;
         tele_fault(in->t, s->peer, TELE_FAULT_CUT);
@@ -258,12 +260,11 @@ static int spawn_helper(struct tele_input *in, int its_end, struct err *e)
 {
     struct grpc_state *st = in->state;
     const struct config *c = in->t->c;
-    
+
     char path[PATH_MAX], uid[16], gid[16], fd[16], streams[16], name[] = "pmacct-grpc";
     char *words[] = { name, fd, st->where, streams, uid, gid, in->t->k->grpc_tls ? strdup(c->tls_path) : NULL,
                       NULL };
     posix_spawn_file_actions_t actions;
-    extern char **environ;
     helper_path(path, sizeof(path));
     snprintf(fd, sizeof(fd), "%d", HELPER_FD);
     snprintf(uid, sizeof(uid), "%d", c->run_uid);
