@@ -73,8 +73,10 @@ static void on_tick(uv_timer_t *t)
 {
     struct alive *a = t->data;
     struct err e = { 0 };
-    /* A second time at once: a connection that was lost says nothing of the server. */
-    if (say_it(a, &e) == -1 && say_it(a, &e) == -1) {
+    int rc = say_it(a, &e);
+    if (rc == -1) /* again at once: a connection that was lost says nothing of the server */
+        rc = say_it(a, &e);
+    if (rc == -1) {
         tell_failure(a, &e);
         return;
     }
