@@ -15,6 +15,7 @@ libbase_a_SOURCES = \
 	src/base/msg.c src/base/msg.h \
 	src/base/nearest.c src/base/nearest.h \
 	src/base/pages.h \
+	src/base/accept_rest.c src/base/accept_rest.h \
 	src/base/sock.c src/base/sock.h src/base/steer.c src/base/steer.h \
 	src/base/spool.c src/base/spool.h \
 	src/base/strbuf.c src/base/strbuf.h \

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/accept_rest.h"
 #include "bgp/md5.h"
 #include "bgp/tcpao.h"
 
@@ -19,6 +20,7 @@ struct bgp_listener {
     struct tcpao_keys *ao_keys;
     uv_poll_t poll;
     uv_timer_t pause;
+    struct accept_rest rest;
     bool started;
     unsigned taken; /* of this batch */
     struct bgp_listener_counts counts;
@@ -104,7 +106,7 @@ static void on_connection(uv_poll_t *p, int status, int events)
         socklen_t len = sizeof(ss);
         const int fd = accept4(l->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd == -1) {
-            if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+            if (accept_rest_failed(&l->rest, errno))
                 log_limited(l->c.log, &l->say_accept, LOG_LV_WARN, "cannot accept a %s connection: %s",
                             l->c.what, strerror(errno));
             return;
@@ -118,6 +120,7 @@ int bgp_listener_start(struct bgp_listener *l, uv_loop_t *loop, struct err *e)
     if (uv_poll_init(loop, &l->poll, l->fd) != 0)
         return err_set(e, ERR_SYS, "cannot watch the %s listener", l->c.what);
     uv_timer_init(loop, &l->pause);
+    accept_rest_init(&l->rest, loop, &l->poll, on_connection);
     l->started = true;
     l->poll.data = l->pause.data = l;
     uv_poll_start(&l->poll, UV_READABLE, on_connection);
@@ -171,6 +174,7 @@ void bgp_listener_stop(struct bgp_listener *l)
     l->started = false;
     uv_close((uv_handle_t *)&l->poll, NULL);
     uv_close((uv_handle_t *)&l->pause, NULL);
+    accept_rest_close(&l->rest);
 }
 
 struct bgp_listener_counts bgp_listener_counts(const struct bgp_listener *l) { return l->counts; }

@@ -10,9 +10,9 @@
 #define WORDS(name, ...) static const struct word words_##name[] = { __VA_ARGS__, { NULL, 0, NULL } }
 
 WORDS(dry_run, { "config", DRY_RUN_CONFIG, NULL }, { "setup", DRY_RUN_SETUP, NULL });
-WORDS(seccomp, { "true", SECCOMP_REFUSE, NULL }, { "refuse", SECCOMP_REFUSE, NULL },
-      { "kill", SECCOMP_KILL, NULL }, { "log", SECCOMP_LOG, NULL }, { "false", SECCOMP_OFF, NULL },
-      { "off", SECCOMP_OFF, NULL });
+WORDS(seccomp, { "refuse", SECCOMP_REFUSE, NULL }, { "kill", SECCOMP_KILL, NULL },
+      { "log", SECCOMP_LOG, NULL }, { "off", SECCOMP_OFF, NULL }, { "true", SECCOMP_REFUSE, NULL },
+      { "false", SECCOMP_OFF, NULL });
 WORDS(facility, { "auth", 0, NULL }, { "mail", 0, NULL }, { "daemon", 0, NULL }, { "kern", 0, NULL },
       { "user", 0, NULL }, { "local0", 0, NULL }, { "local1", 0, NULL }, { "local2", 0, NULL },
       { "local3", 0, NULL }, { "local4", 0, NULL }, { "local5", 0, NULL }, { "local6", 0, NULL },

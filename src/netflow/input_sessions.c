@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/accept_rest.h"
 #include "base/clock.h"
 #include "base/cursor.h"
 #include "base/sock.h"
@@ -52,6 +53,7 @@ struct listener {
     struct tls *tls;
     int fd; /* -1: there is none */
     uv_poll_t poll;
+    struct accept_rest rest;
     char where[ADDR_TEXT + 16];
     struct session *sessions;
     unsigned n;
@@ -397,7 +399,7 @@ static void on_listener(uv_poll_t *h, int status, int events)
             take_connection(l, fd, (struct sockaddr *)&ss);
             continue;
         }
-        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ECONNABORTED)
+        if (accept_rest_failed(&l->rest, errno))
             log_limited(l->in->log, &l->say_accept, LOG_LV_ERROR, "cannot take an IPFIX session: %s",
                         strerror(errno));
         return;
@@ -552,6 +554,7 @@ static int start_listener(struct input *in, struct listener *l, struct err *e)
     if (uv_poll_init(in->loop, &l->poll, l->fd) != 0)
         return err_set(e, ERR_SYS, "cannot watch the socket of %s", l->where);
     l->poll.data = l;
+    accept_rest_init(&l->rest, in->loop, &l->poll, on_listener);
     uv_poll_start(&l->poll, UV_READABLE, on_listener);
     return l->tls ? tls_start(l->tls, in->loop, e) : 0;
 }
@@ -577,8 +580,10 @@ static void wait_for_room(void *arg)
 
 static void stop_listener(struct listener *l)
 {
-    if (l->fd != -1)
+    if (l->fd != -1) {
+        accept_rest_stop(&l->rest);
         uv_poll_stop(&l->poll);
+    }
     for (struct session *s = l->sessions, *next; s; s = next) {
         ssize_t n = 1;
         next = s->next;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "base/accept_rest.h"
 #include "base/clock.h"
 #include "base/sock.h"
 #include "base/tls.h"
@@ -43,6 +44,7 @@ struct tcp_state {
     struct tls *tls; /* telemetry_daemon_tls, or NULL */
     char where[80];
     uv_poll_t poll;
+    struct accept_rest rest;
     uint8_t *buffer;
     size_t pending; /* capacity of all sessions' own */
     struct session *sessions;
@@ -288,7 +290,7 @@ static void on_listener(uv_poll_t *h, int status, int events)
             on_connection(in, fd, (struct sockaddr *)&ss);
             continue;
         }
-        if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ECONNABORTED)
+        if (accept_rest_failed(&st->rest, errno))
             log_limited(in->t->log, &st->say_accept, LOG_LV_ERROR, "cannot take a telemetry session: %s",
                         strerror(errno));
         return;
@@ -352,6 +354,7 @@ static int tcp_start(struct tele_input *in, struct err *e)
     if (uv_poll_init(in->t->s->loop, &st->poll, st->fd) != 0)
         return err_set(e, ERR_SYS, "cannot watch the telemetry port");
     st->poll.data = in;
+    accept_rest_init(&st->rest, in->t->s->loop, &st->poll, on_listener);
     uv_poll_start(&st->poll, UV_READABLE, on_listener);
     return st->tls ? tls_start(st->tls, in->t->s->loop, e) : 0;
 }
@@ -371,6 +374,7 @@ static void tcp_stop(struct tele_input *in)
 {
     struct tcp_state *st = in->state;
     uv_close((uv_handle_t *)&st->poll, NULL);
+    accept_rest_close(&st->rest);
     for (struct session *s = st->sessions, *next; s; s = next) {
         ssize_t n = 1;
         next = s->next;

@@ -345,6 +345,9 @@ class MockKafka(Kcat):
     def start(self):
         self.tell("up")
 
+    def thaw(self):
+        self.tell("up")
+
 
 class Kafka(Kcat):
     """Apache Kafka, one node that is broker and controller, from its archives in build/kafka (./dev deps)."""
@@ -391,6 +394,9 @@ class Kafka(Kcat):
     def freeze(self):
         """Takes what the kernel takes for it, and says nothing any more."""
         self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
 
     def kill(self):
         self.process.kill()

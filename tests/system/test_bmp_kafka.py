@@ -38,7 +38,7 @@ def test_broker_away(run):
 
     run.wait(stuck, "the station to stop reading", 20)
     assert announced()[-1] < COUNT, "more is kept than there is room for"
-    cluster.start()
+    cluster.thaw()
     run.wait(sent.is_set, "the router to have sent all", 60)
     run.wait(lambda: announced()[-1] == COUNT, "all to be read", 60)
     d.stop()

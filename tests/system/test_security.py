@@ -48,7 +48,7 @@ def test_user_and_group(run):
                           f"user: nobody\ngroup: {nobody.pw_gid}\n")
     run.wait_socket("m.sock")
     for pid in (d.pid, d.child("Print Plugin"), d.child("IMT Plugin")):
-        run.wait(lambda pid=pid: status(pid)["NoNewPrivs"] == "1", "the process to be confined")
+        run.wait(lambda pid=pid: status(pid)["Uid"].split() == [str(nobody.pw_uid)] * 4, "the process to be confined")
         confined(run, pid, nobody.pw_uid, nobody.pw_gid)
     spawner = status(d.child("Spawner"))
     (held,), bound, ambient = caps(spawner)[0], *caps(spawner)[1:]
@@ -60,7 +60,7 @@ def test_user_and_group(run):
     os.kill(first, signal.SIGKILL)
     run.wait(lambda: [p for t, p in d.children().items() if "Print Plugin" in t and p != first], "the plugin to come back")
     again = d.child("Print Plugin")
-    run.wait(lambda: status(again)["NoNewPrivs"] == "1", "the process to be confined")
+    run.wait(lambda: status(again)["Uid"].split() == [str(nobody.pw_uid)] * 4, "the process to be confined")
     confined(run, again, nobody.pw_uid, nobody.pw_gid)
     run.send(port, netflow.v5(netflow.flows(20), 1))
     run.wait(lambda: (run.dir / "out.json").exists() and sum(r["packets"] for r in run.rows("out.json")) ==
