@@ -26,11 +26,16 @@ def programs(build):
     """Names of all that `make check` ought to run."""
     make = (build / "Makefile").read_text()
     joined = make.replace("\\\n", " ")
-    found = re.search(r"^TESTS = (.*)$", joined, re.M)
-    words = found.group(1).split() if found else []
-    for variable in [w for w in words if w.startswith("$(")]:
-        expansion = re.search(r"^%s = (.*)$" % re.escape(variable[2:-1]), joined, re.M)
-        words += expansion.group(1).split() if expansion else []
+    values = dict(re.findall(r"^(\w+) = (.*)$", joined, re.M))
+
+    def expand(text):
+        for word in text.split():
+            if word.startswith("$(") and word.endswith(")"):
+                yield from expand(values.get(word[2:-1], ""))
+            else:
+                yield word
+
+    words = list(expand(values.get("TESTS", "")))
     return sorted({re.sub(r"\$\(EXEEXT\)$", "", w) for w in words if "/" in w and not w.startswith("$(")})
 
 

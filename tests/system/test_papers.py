@@ -52,6 +52,18 @@ def test_demo(run):
     assert not left, left
 
 
+def test_tally(run):
+    """A program that fails is counted, however deep the Makefile's variables name it; so is one that did not run."""
+    build = run.dir / "tallied"
+    (build / "tests").mkdir(parents=True)
+    (build / "Makefile").write_text("TESTS = tests/a$(EXEEXT) \\\n\t$(am__EXEEXT_1)\nam__EXEEXT_1 = $(am__EXEEXT_2) tests/c$(EXEEXT)\nam__EXEEXT_2 = tests/b$(EXEEXT)\n")
+    for name, result, log in (("a", "PASS", ""), ("b", "FAIL", "[       OK ] one\n[  FAILED  ] two\n")):
+        (build / f"tests/{name}.trs").write_text(f":test-result: {result}\n")
+        (build / f"tests/{name}.log").write_text(log)
+    said = run.call("python3", harness.ROOT / "tests/tally.py", build, expect=1)
+    assert said.splitlines()[-1] == "2 passed, 2 failed", said  # a; b's first case | b's second; c
+
+
 def test_package_needs(run):
     """What the build installs, the package builds with; and what it installs has a unit, a configuration, and a way in."""
     dev = (harness.ROOT / "dev").read_text()
