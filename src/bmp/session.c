@@ -86,6 +86,7 @@ static void session_free(struct bmp_session *x)
         x->next->link = x->link;
     *x->link = x->next;
     free(x->backlog.p);
+    free(x->kept);
     free(x->label);
     free(x);
 }
@@ -524,7 +525,6 @@ void bmp_sessions_free(struct bmp *b)
         ;
     for (struct bmp_session *x = b->sessions, *next; x; x = next) {
         next = x->next;
-        free(x->kept);
         session_free(x);
     }
 }
