@@ -256,8 +256,8 @@ struct config {
     const char *templates_receiver; /* nfacctd_templates_receiver */
     const char *templates_file;     /* nfacctd_templates_file */
     int templates_timeout, exporters_max;
-    int64_t exporters_memory;       /* octets, 0: not set */
-    int templates_port;             /* nfacctd_templates_port, 0: none */
+    int64_t exporters_memory; /* octets, 0: not set */
+    int templates_port;       /* nfacctd_templates_port, 0: none */
     bool disable_sanity_checks, disable_opt_scope_check, ignore_exporter_address, account_options, time_secs;
     bool pre_processing_checks;
     const char *counter_file;              /* sfacctd_counter_* */

@@ -33,7 +33,7 @@ void figures_free(struct figures *f) { strbuf_free(&f->out); }
 /* As Prometheus' text has it: \, " and line ends are escaped. Control characters are of no use to anybody. */
 static void add_value(struct figures *f, const char *value)
 {
-    for (unsigned n = 0; value[n] && n < FIGURE_VALUE_MAX; n++) {
+    for (unsigned n = 0; n < FIGURE_VALUE_MAX && value[n]; n++) {
         const char c = value[n];
         if (c == '\\' || c == '"' || c == '\n')
             f->label[f->len++] = '\\';

@@ -96,13 +96,13 @@ static int udp_open(struct input *in, struct err *e)
     struct udp_state *s = in->state;
     const unsigned n = in->n_workers;
     int fd[INPUT_WORKERS_MAX], second[INPUT_WORKERS_MAX];
-    size_t rcvbuf[INPUT_WORKERS_MAX];
+    size_t rcvbuf[INPUT_WORKERS_MAX] = { 0 };
     if (in->decoder->passes)
         input_alone(in, "datagrams leave in the order in which they came");
     s->reader = n > 1 ? calloc(n, sizeof(*s->reader)) : &s->alone;
     if (!s->reader)
         return err_sys(e, "no memory for the input");
-    for (unsigned w = 0; w < n; w++)
+    for (unsigned w = 0; w < INPUT_WORKERS_MAX; w++)
         fd[w] = second[w] = -1;
     int rc = open_ports(in, fd, second, rcvbuf, e);
     for (unsigned w = 0; w < n; w++) {

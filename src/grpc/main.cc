@@ -60,7 +60,7 @@ void read_peer(std::string text, grpc_peer *out) {
     out->port = static_cast<uint16_t>(atoi(text.c_str() + colon + 1));
     std::string host = text.substr(kind + 1, colon - kind - 1);
     if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
-    host = host.substr(0, host.find('%'));  // a zone
+    if (const size_t zone = host.find('%'); zone != std::string::npos) host.resize(zone);
     in_addr v4;
     if (inet_pton(AF_INET, host.c_str(), &v4) == 1) {
         out->addr[10] = out->addr[11] = 0xff;

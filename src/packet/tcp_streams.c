@@ -191,11 +191,11 @@ static void lose_track(struct tcp_streams *ts, struct stream *x, int64_t at_us)
 static void hand_on(struct tcp_streams *ts, struct stream *x, const struct tcp_segment *like,
                     const uint8_t *p, uint32_t n)
 {
+    struct tcp_segment s = *like;
     x->seq += n;
     if (!n || x->unwanted)
         return;
     if (!x->owner) {
-        struct tcp_segment s = *like;
         s.p = p;
         s.len = n;
         x->owner = ts->ops.begin(ts->arg, &s);

@@ -49,7 +49,7 @@ MAY_INCLUDE = {
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 1000, 100
 BANNED = {"strcpy": "snprintf", "strcat": "strbuf", "sprintf": "snprintf", "gets": "fgets", "strtok": "strcspn", "alloca": "an array",
           "atoi": "strtol with a check", "system": "posix_spawn", "tmpnam": "mkstemp"}
-COMPILE = ["-std=gnu17", "-D_GNU_SOURCE", f"-I{ROOT}/src"]
+COMPILE = ["-std=gnu17", "-D_GNU_SOURCE", '-DPKGLIBEXECDIR="/usr/libexec"', f"-I{ROOT}/src"]
 
 
 def tracked(*patterns, under=("src", "tests", "bench")):
