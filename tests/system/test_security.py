@@ -26,6 +26,7 @@ def caps(found):
 
 def confined(run, pid, uid, gid, kept=0):
     """This process is that user, with no more than these capabilities, for good."""
+    run.wait(lambda: set(status(pid)["Uid"].split()) == {str(uid)} and caps(status(pid)) == ({kept}, kept, 0), "the process to be confined")
     found = status(pid)
     assert set(found["Uid"].split()) == {str(uid)} and set(found["Gid"].split()) == {str(gid)}, found
     assert caps(found) == ({kept}, kept, 0), found
@@ -48,7 +49,6 @@ def test_user_and_group(run):
                           f"user: nobody\ngroup: {nobody.pw_gid}\n")
     run.wait_socket("m.sock")
     for pid in (d.pid, d.child("Print Plugin"), d.child("IMT Plugin")):
-        run.wait(lambda pid=pid: status(pid)["Uid"].split() == [str(nobody.pw_uid)] * 4, "the process to be confined")
         confined(run, pid, nobody.pw_uid, nobody.pw_gid)
     spawner = status(d.child("Spawner"))
     (held,), bound, ambient = caps(spawner)[0], *caps(spawner)[1:]
@@ -60,7 +60,6 @@ def test_user_and_group(run):
     os.kill(first, signal.SIGKILL)
     run.wait(lambda: [p for t, p in d.children().items() if "Print Plugin" in t and p != first], "the plugin to come back")
     again = d.child("Print Plugin")
-    run.wait(lambda: status(again)["Uid"].split() == [str(nobody.pw_uid)] * 4, "the process to be confined")
     confined(run, again, nobody.pw_uid, nobody.pw_gid)
     run.send(port, netflow.v5(netflow.flows(20), 1))
     run.wait(lambda: (run.dir / "out.json").exists() and sum(r["packets"] for r in run.rows("out.json")) ==
@@ -78,7 +77,6 @@ def test_user_of_tee(run):
         nobody = pwd.getpwnam("nobody")
         d, _ = run.nfacctd("plugins: tee\ntee_receivers: @DIR@/receivers.lst\ntee_transparent: true\nuser: nobody\n")
         pid = d.child("Tee Plugin")
-        run.wait(lambda: status(pid)["NoNewPrivs"] == "1", "the process to be confined")
         confined(run, pid, nobody.pw_uid, nobody.pw_gid, 1 << NET_RAW | 1 << NET_BIND_SERVICE)
         d.stop()
 
@@ -89,7 +87,6 @@ def test_user_by_number(run):
     run.dir.chmod(0o777)
     d, _ = run.nfacctd("plugins: memory[m]\naggregate: src_host\nimt_path: @DIR@/m.sock\nuser: 54321\ngroup: 54322\n")
     run.wait_socket("m.sock")
-    run.wait(lambda: status(d.pid)["NoNewPrivs"] == "1", "the process to be confined")
     confined(run, d.pid, 54321, 54322)
     assert status(d.pid)["Groups"].split() == ["54322"], status(d.pid)
     d.stop()
