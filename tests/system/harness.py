@@ -55,6 +55,10 @@ class Daemon:
     def log(self):
         return self.err.read_text(errors="replace")
 
+    def statistics(self, who="core"):
+        """The last whole block that SIGUSR1 made one of the daemon's parts log ("core", "core/BGP" ...); threads log theirs when they come to it."""
+        return re.findall(rf"/{re.escape(who)} \): \+\+\+\n(.*?)/{re.escape(who)} \): ---\n", self.text(), re.S)[-1]
+
     def wait_log(self, pattern, seconds=20, count=1):
         """Waits until the pattern stands `count` times in what the daemon has said; returns the last match."""
         found = []

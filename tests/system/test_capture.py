@@ -44,7 +44,7 @@ def stats(d):
     d.send_signal(signal.SIGUSR1)
     d.wait_log(r"^NOTICE \( default/core \): ---$", count=before + 1)
     found = {}
-    for label, text in re.findall(r"stats \[([^\]]+)\] (.*)", d.text().split("): +++\n")[-1]):
+    for label, text in re.findall(r"stats \[([^\]]+)\] (.*)", d.statistics()):
         found.setdefault(label, {}).update({k: int(v) for k, v in NUMBER.findall(text)})
     return found
 

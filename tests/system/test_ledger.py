@@ -33,7 +33,7 @@ def ledger(run, d, before):
     has an entry for each protocol and domain."""
     d.send_signal(signal.SIGUSR1)
     d.wait_log(r"^NOTICE \( default/core \): ---$", count=before + 1)
-    block = d.text().split("): +++\n")[-1]
+    block = d.statistics()
     found = {"exporters": [], "plugins": {}, "socket": {}}
     for line in block.splitlines():
         agent = re.search(r"agent=(\S+)", line)

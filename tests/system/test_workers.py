@@ -41,7 +41,7 @@ def quiet(run, d):
 
 def by_worker(d):
     """{worker: datagrams} of the last statistics."""
-    return {int(w): int(n) for w, n in re.findall(r"worker=(\d+) received_datagrams=(\d+)", d.text().split("): +++\n")[-1])}
+    return {int(w): int(n) for w, n in re.findall(r"worker=(\d+) received_datagrams=(\d+)", d.statistics())}
 
 
 def sums(rows, key):
