@@ -52,7 +52,6 @@ struct tele_dump {
     size_t kept;                  /* octets */
     struct job *left, **left_end; /* of senders that have gone: for the next dump */
     int64_t period_us, next_us;   /* next_us: wall clock */
-    unsigned slot;
     uint64_t lost; /* messages for which there was no room */
     struct log_limit say_lost, say_late;
 
@@ -263,9 +262,16 @@ static unsigned slot_of(const struct telemetry *t, const struct tele_peer *p)
     return (unsigned)(hash_bytes(p->addr.b, sizeof(p->addr.b)) % (unsigned)t->k->dump_slots);
 }
 
+/* By the clock, so that a sender stays in its slot when the clock jumps. */
+static unsigned slot_at(const struct telemetry *t, int64_t at_us)
+{
+    return (unsigned)(at_us / t->dump->period_us % t->k->dump_slots);
+}
+
 static void begin_run(struct telemetry *t)
 {
     struct tele_dump *d = t->dump;
+    const unsigned slot = slot_at(t, d->next_us);
     d->running = true;
     d->at_us = d->next_us;
     d->begun_us = clock_mono_us();
@@ -278,7 +284,7 @@ static void begin_run(struct telemetry *t)
     msglog_set_time(d->msglog, d->at_us);
     log_info(t->log, "*** Dumping telemetry data - START (PID: %d RID: 1) ***", (int)getpid());
     for (struct tele_peer *p = t->peers; p; p = p->next) {
-        struct job *j = slot_of(t, p) == d->slot ? new_job(d, p) : NULL;
+        struct job *j = slot_of(t, p) == slot ? new_job(d, p) : NULL;
         if (!j)
             continue;
         *d->jobs_end = j;
@@ -309,7 +315,6 @@ void tele_dump_tick(struct telemetry *t)
     else
         begin_run(t);
     d->next_us = next_time(d, now_us);
-    d->slot = (d->slot + 1) % (unsigned)t->k->dump_slots;
 }
 
 /* ---- the stream */
@@ -381,7 +386,6 @@ int tele_dump_start(struct telemetry *t, struct err *e)
     uv_timer_init(t->s->loop, &d->slice);
     d->slice.data = t;
     d->next_us = next_time(d, clock_wall_us());
-    d->slot = (unsigned)(d->next_us / d->period_us % t->k->dump_slots);
     return 0;
 }
 
