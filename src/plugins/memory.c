@@ -78,26 +78,48 @@ static void on_connection(uv_poll_t *h, int status, int events)
         return;
     for (unsigned i = 0; i < MEMORY_CLIENTS_MAX; i++) {
         int fd = accept4(m->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd == -1)
-            return;
-        client_accept(m, fd);
+        if (fd != -1) {
+            client_accept(m, fd);
+            continue;
+        }
+        if (accept_rest_failed(&m->listener->rest, errno))
+            log_limited(&m->pl->log, &m->say_accept, LOG_LV_WARN, "imt_path '%s': cannot take a client: %s",
+                        m->path, strerror(errno));
+        return;
     }
 }
 
-static void on_closed(uv_handle_t *h) { free(h); }
-
 static int watch(struct memory *m, struct err *e)
 {
-    uv_poll_t *h = calloc(1, sizeof(*h));
-    if (!h || uv_poll_init(m->pl->loop, h, m->fd)) {
-        free(h);
+    struct memory_listener *l = calloc(1, sizeof(*l));
+    if (!l || uv_poll_init(m->pl->loop, &l->poll, m->fd)) {
+        free(l);
         return err_set(e, ERR_SYS, "cannot watch the socket '%s'", m->path);
     }
-    h->data = m;
-    m->listener = h;
-    return uv_poll_start(h, UV_READABLE, on_connection)
+    accept_rest_init(&l->rest, m->pl->loop, &l->poll, on_connection);
+    l->poll.data = m;
+    m->listener = l;
+    return uv_poll_start(&l->poll, UV_READABLE, on_connection)
                ? err_set(e, ERR_SYS, "cannot watch the socket '%s'", m->path)
                : 0;
+}
+
+static void on_closed(uv_handle_t *h)
+{
+    struct memory_listener *l = h->data;
+    if (--l->open == 0)
+        free(l);
+}
+
+static void unwatch(struct memory_listener *l)
+{
+    if (!l)
+        return;
+    accept_rest_stop(&l->rest);
+    l->open = 2;
+    l->poll.data = l->rest.timer.data = l;
+    uv_close((uv_handle_t *)&l->poll, on_closed);
+    uv_close((uv_handle_t *)&l->rest.timer, on_closed);
 }
 
 static void memory_close(struct plugin *pl);
@@ -169,8 +191,7 @@ static void memory_close(struct plugin *pl)
     for (unsigned i = 0; i < MEMORY_CLIENTS_MAX; i++)
         if (m->client[i])
             client_drop(m->client[i]);
-    if (m->listener)
-        uv_close((uv_handle_t *)m->listener, on_closed);
+    unwatch(m->listener);
     m->listener = NULL;
     if (m->fd != -1) {
         close(m->fd);

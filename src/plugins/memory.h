@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 #include <uv.h>
+#include "base/accept_rest.h"
 #include "base/log.h"
 #include "core/plugin.h"
 #include "plugins/memory_query.h"
@@ -22,21 +23,28 @@ enum {
 struct client;
 struct web;
 
+/* What libuv lets go of later than the plugin does. */
+struct memory_listener {
+    uv_poll_t poll;
+    struct accept_rest rest;
+    unsigned open; /* handles that are not closed yet */
+};
+
 struct memory {
     struct plugin *pl;
     struct table *table;                       /* the current one */
     struct strbuf hello;                       /* what every client is greeted with */
     struct client *client[MEMORY_CLIENTS_MAX]; /* NULL: free */
     unsigned n_clients;
-    int64_t erased_us;   /* monotonic time of the last erase, 0: never */
-    struct sums held;    /* taken in and not yet confirmed: what an erase gives up */
-    struct web *web;     /* the live page, or NULL */
-    int fd;              /* listens; -1 */
-    uv_poll_t *listener; /* of its own, since libuv closes it later than the plugin */
+    int64_t erased_us; /* monotonic time of the last erase, 0: never */
+    struct sums held;  /* taken in and not yet confirmed: what an erase gives up */
+    struct web *web;   /* the live page, or NULL */
+    int fd;            /* listens; -1 */
+    struct memory_listener *listener;
     char path[108];
     dev_t dev; /* of the socket's file, so that another one's is not removed at the end */
     ino_t ino;
-    struct log_limit crowded, late, hostile, broken;
+    struct log_limit crowded, late, hostile, broken, say_accept;
 };
 
 /* Replaces the table by an empty one; what was held counts as confirmed: it was given up by request. -1: no

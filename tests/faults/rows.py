@@ -5,7 +5,7 @@ says what they hold the daemon to: lost, duplicated, recovered in."""
 # Cases of tests/system that measure: (case, quick). Their rows come from what they print.
 MEASURED = ["faults.killed_plugin", "faults.killed_core", "faults.killed_spawner", "faults.stopped_plugin", "faults.full_disk_of_files",
             "faults.damaged_spool", "faults.clock_jumps", "faults.descriptors_bmp", "faults.descriptors_bgp", "faults.descriptors_telemetry",
-            "faults.slow_bgp_peer", "faults.no_memory", "faults.names_fail", "floods.templates", "floods.bgp_connections",
+            "faults.descriptors_memory", "faults.slow_bgp_peer", "faults.no_memory", "faults.names_fail", "floods.templates", "floods.bgp_connections",
             "floods.bmp_connections", "floods.telemetry_half_open", "floods.udp_notif_segments"]
 
 # (fault, daemon and plugin, case, lost, duplicated, recovered in)

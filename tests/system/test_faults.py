@@ -5,6 +5,7 @@ import os
 import pathlib
 import random
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -349,6 +350,31 @@ def test_descriptors_telemetry(run):
     starve(run, "pmtelemetryd", "pmtelemetryd", "telemetry_daemon_port_tcp",
            "telemetry_daemon_ip: 127.0.0.1\ntelemetry_daemon_decoder: json\ntelemetry_daemon_msglog_file: @DIR@/log.json\ntelemetry_daemon_max_peers: 200",
            "waiting for telemetry data", alive)
+
+
+def test_descriptors_memory(run):
+    """A memory plugin that may open nothing any more: it does not spin, tells of it, goes on counting, and answers when it may again."""
+    d, port = run.nfacctd("plugins: memory[m]\nimt_path[m]: @DIR@/m.sock\naggregate: src_host\n")
+    run.wait_socket("m.sock")
+    pid = d.child("IMT Plugin")
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(60)
+        s.connect(str(run.dir / "m.sock"))
+        d.wait_log(r"WARN .*imt_path '.*m\.sock': cannot take a client: Too many open files", 60)
+        used, began = ticks(pid), time.monotonic()
+        run.send(port, netflow.v5(netflow.flows(30), 1700000000))
+        time.sleep(1.5)
+        share = (ticks(pid) - used) / (time.monotonic() - began)
+        assert share < 0.5, f"the plugin uses {share:.0%} of a processor for a client that it cannot take"
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        began = time.monotonic()
+        assert s.recv(1)
+        took = since(began)
+    run.wait(lambda: in_memory(run) == sum(f["packets"] for f in netflow.flows(30)), "the table", 60)
+    run.measured("no descriptors left (EMFILE)", "nfacctd, memory", 0, 0, took)
+    d.stop()
 
 
 # --- slow peers
