@@ -3,13 +3,12 @@
  * thread. */
 #include "output/kafka_client.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "output/kafka_conf.h"
 
-enum { BROKERS_MAX = 64 << 10, BACKOFF_MAX_S = 3600, PURGE_MS = 100, HELD_MAX = 256 };
+enum { BACKOFF_MAX_S = 3600, PURGE_MS = 100, HELD_MAX = 256 };
 
 struct kafka_client {
     struct kafka_client_conf c;
@@ -22,49 +21,6 @@ struct kafka_client {
 };
 
 /* ---- settings */
-
-/* Is there a port behind this host (n octets, without scheme)? */
-static bool has_port(const char *h, size_t n)
-{
-    const char *bracket = memchr(h, ']', n);
-    if (bracket)
-        return (size_t)(bracket - h) + 1 < n && bracket[1] == ':';
-    const char *colon = memchr(h, ':', n);
-    return colon && !memchr(colon + 1, ':', n - (size_t)(colon + 1 - h));
-}
-
-static void add_broker(struct strbuf *out, const char *h, size_t n, int port)
-{
-    const char *scheme = memmem(h, n, "://", 3);
-    const size_t skip = scheme ? (size_t)(scheme + 3 - h) : 0;
-    const char *host = h + skip;
-    n -= skip;
-    const bool bare = memchr(host, ':', n) && !has_port(host, n) && *host != '[';
-    strbuf_add(out, h, skip);
-    strbuf_str(out, bare ? "[" : "");
-    strbuf_add(out, host, n);
-    strbuf_str(out, bare ? "]" : "");
-    if (!has_port(host, n))
-        strbuf_printf(out, ":%d", port);
-}
-
-void kafka_client_brokers(struct strbuf *out, const char *hosts, int port)
-{
-    for (const char *p = hosts; *p;) {
-        size_t n = strcspn(p, ","), blank = 0;
-        while (blank < n && isspace((unsigned char)p[blank]))
-            blank++;
-        size_t end = n;
-        while (end > blank && isspace((unsigned char)p[end - 1]))
-            end--;
-        if (end > blank) {
-            if (out->len)
-                strbuf_char(out, ',');
-            add_broker(out, p + blank, end - blank, port);
-        }
-        p += n + (p[n] == ',');
-    }
-}
 
 static const char *what(const struct kafka_client *k) { return k->c.what ? k->c.what : ""; }
 
@@ -118,16 +74,6 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
         log_debug(k->c.log, "librdkafka: %s: %s", facility, text);
 }
 
-static int set_brokers(const struct kafka_client_conf *c, rd_kafka_conf_t *conf, struct err *e)
-{
-    struct strbuf list;
-    strbuf_init(&list, BROKERS_MAX);
-    kafka_client_brokers(&list, c->broker_host, c->broker_port);
-    const int rc = kafka_conf_set(conf, "bootstrap.servers", strbuf_cstr(&list), e);
-    strbuf_free(&list);
-    return rc;
-}
-
 static int set_retry(int retry_s, rd_kafka_conf_t *conf, struct err *e)
 {
     char ms[32];
@@ -153,15 +99,10 @@ static int set_defaults(rd_kafka_conf_t *conf, struct err *e)
  * instead of the octets. What has no topic comes back soon: it is tried again. */
 static int set_for_purges(rd_kafka_conf_t *conf, struct err *e)
 {
-    static const struct {
-        const char *key, *value;
-    } settings[] = { { "linger.ms", "500" },
-                     { "message.copy.max.bytes", "1024" },
-                     { "topic.metadata.propagation.max.ms", "2000" } };
-    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
-        if (kafka_conf_set(conf, settings[i].key, settings[i].value, e) == -1)
-            return -1;
-    return 0;
+    static const struct kafka_setting rows[] = { { "linger.ms", "500" },
+                                                 { "message.copy.max.bytes", "1024" },
+                                                 { "topic.metadata.propagation.max.ms", "2000" } };
+    return kafka_conf_set_all(conf, rows, sizeof(rows) / sizeof(rows[0]), e);
 }
 
 static int read_file(const struct kafka_client *k, rd_kafka_conf_t *conf, struct err *e)
@@ -181,7 +122,8 @@ static rd_kafka_conf_t *conf_of(struct kafka_client *k, struct err *e)
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_stats_cb(conf, on_stats);
-    if (set_brokers(c, conf, e) == 0 && set_retry(c->retry_s, conf, e) == 0 && set_defaults(conf, e) == 0 &&
+    if (kafka_conf_brokers(conf, c->broker_host, c->broker_port, e) == 0 &&
+        set_retry(c->retry_s, conf, e) == 0 && set_defaults(conf, e) == 0 &&
         (!c->purges || set_for_purges(conf, e) == 0) &&
         (!c->queue_kbytes || kafka_conf_set(conf, "queue.buffering.max.kbytes", c->queue_kbytes, e) == 0) &&
         (!c->partitioner || kafka_conf_set(conf, "partitioner", c->partitioner, e) == 0) &&

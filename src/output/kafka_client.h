@@ -73,8 +73,4 @@ size_t kafka_client_waiting(const struct kafka_client *k);
 /* Waits up to ms milliseconds for confirmations, reports the rest as lost. NULL is fine. */
 void kafka_client_free(struct kafka_client *k, int ms);
 
-/* `a,b:1,[2001:db8::1],ssl://c` with port 9 gives `a:9,b:1,[2001:db8::1]:9,ssl://c:9`; a bare IPv6 address
- * gets brackets. */
-void kafka_client_brokers(struct strbuf *out, const char *hosts, int port);
-
 #endif

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reads files with settings of librdkafka. */
+/* Settings of librdkafka: one by one, as rows, brokers, files. Called by producers and consumers. */
 #include "output/kafka_conf.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { BROKERS_MAX = 64 << 10 };
 
 int kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value, struct err *e)
 {
@@ -14,6 +16,71 @@ int kafka_conf_set(rd_kafka_conf_t *conf, const char *key, const char *value, st
         return 0;
     return err_set(e, ERR_CONFIG, "key=%s value=%s failed: %s", key, value, why);
 }
+
+int kafka_conf_set_all(rd_kafka_conf_t *conf, const struct kafka_setting *rows, size_t n, struct err *e)
+{
+    for (size_t i = 0; i < n; i++)
+        if (kafka_conf_set(conf, rows[i].key, rows[i].value, e) == -1)
+            return -1;
+    return 0;
+}
+
+/* ---- brokers */
+
+/* Is there a port behind this host (n octets, without scheme)? */
+static bool has_port(const char *h, size_t n)
+{
+    const char *bracket = memchr(h, ']', n);
+    if (bracket)
+        return (size_t)(bracket - h) + 1 < n && bracket[1] == ':';
+    const char *colon = memchr(h, ':', n);
+    return colon && !memchr(colon + 1, ':', n - (size_t)(colon + 1 - h));
+}
+
+static void add_broker(struct strbuf *out, const char *h, size_t n, int port)
+{
+    const char *scheme = memmem(h, n, "://", 3);
+    const size_t skip = scheme ? (size_t)(scheme + 3 - h) : 0;
+    const char *host = h + skip;
+    n -= skip;
+    const bool bare = memchr(host, ':', n) && !has_port(host, n) && *host != '[';
+    strbuf_add(out, h, skip);
+    strbuf_str(out, bare ? "[" : "");
+    strbuf_add(out, host, n);
+    strbuf_str(out, bare ? "]" : "");
+    if (!has_port(host, n))
+        strbuf_printf(out, ":%d", port);
+}
+
+void kafka_conf_broker_list(struct strbuf *out, const char *hosts, int port)
+{
+    for (const char *p = hosts; *p;) {
+        size_t n = strcspn(p, ","), blank = 0;
+        while (blank < n && isspace((unsigned char)p[blank]))
+            blank++;
+        size_t end = n;
+        while (end > blank && isspace((unsigned char)p[end - 1]))
+            end--;
+        if (end > blank) {
+            if (out->len)
+                strbuf_char(out, ',');
+            add_broker(out, p + blank, end - blank, port);
+        }
+        p += n + (p[n] == ',');
+    }
+}
+
+int kafka_conf_brokers(rd_kafka_conf_t *conf, const char *hosts, int port, struct err *e)
+{
+    struct strbuf list;
+    strbuf_init(&list, BROKERS_MAX);
+    kafka_conf_broker_list(&list, hosts, port);
+    const int rc = kafka_conf_set(conf, "bootstrap.servers", strbuf_cstr(&list), e);
+    strbuf_free(&list);
+    return rc;
+}
+
+/* ---- files */
 
 /* Cuts blanks off both ends. */
 static char *trim(char *text)

@@ -158,7 +158,7 @@ static void read_some(void *arg)
         n = read_batch(in);
     }
     if (n > 0) /* there may be more, without another event */
-        kafka_reader_again(&k->reader, k->feed.waiting ? AGAIN_MS : 0);
+        queue_watch_again(&k->reader.watch, k->feed.waiting ? AGAIN_MS : 0);
 }
 
 static int kafka_start(struct input *in, struct err *e)

@@ -64,7 +64,7 @@ static void read_some(void *arg)
         queue_feed_end(&z->feed);
     }
     if (more)
-        zmq_reader_again(&z->reader, z->feed.waiting ? AGAIN_MS : 0);
+        queue_watch_again(&z->reader.watch, z->feed.waiting ? AGAIN_MS : 0);
 }
 
 static int zmq_start(struct input *in, struct err *e)
@@ -77,7 +77,7 @@ static int zmq_start(struct input *in, struct err *e)
 static void zmq_stop(struct input *in)
 {
     struct zmq_input *z = in->state;
-    if (!z->reader.started)
+    if (!z->reader.watch.started)
         return;
     zmq_reader_stop(&z->reader);
     for (unsigned n = 0; n < ZMQ_READER_MARK && queue_feed_begin(&z->feed) && read_one(in); n++)

@@ -5,11 +5,7 @@
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-#include "base/strbuf.h"
-#include "output/kafka_client.h"
 #include "output/kafka_conf.h"
-
-enum { BROKERS_MAX = 64 << 10 };
 
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *arg)
 {
@@ -37,30 +33,19 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t why, rd_kafka_topic
 
 /* ---- opening */
 
-static int set_brokers(const struct kafka_keys *c, rd_kafka_conf_t *conf, struct err *e)
-{
-    struct strbuf list;
-    strbuf_init(&list, BROKERS_MAX);
-    kafka_client_brokers(&list, c->broker_host, c->broker_port);
-    const int rc = kafka_conf_set(conf, "bootstrap.servers", strbuf_cstr(&list), e);
-    strbuf_free(&list);
-    return rc;
-}
-
 /* What the file of settings may override. Members that store offsets themselves can also hand over partitions
  * one by one. */
 static int set_defaults(const struct kafka_reader *r, rd_kafka_conf_t *conf, struct err *e)
 {
-    const char *const rows[][2] = {
+    const struct kafka_setting rows[] = {
         { "group.id", r->c.group },
         { "auto.offset.reset", "latest" },
         { "auto.commit.interval.ms", "1000" },
         { "partition.assignment.strategy", r->c.rebalance ? "cooperative-sticky" : "range,roundrobin" },
     };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        if (kafka_conf_set(conf, rows[i][0], rows[i][1], e) == -1)
-            return -1;
-    return set_brokers(r->c.keys, conf, e);
+    if (kafka_conf_set_all(conf, rows, sizeof(rows) / sizeof(rows[0]), e) == -1)
+        return -1;
+    return kafka_conf_brokers(conf, r->c.keys->broker_host, r->c.keys->broker_port, e);
 }
 
 static rd_kafka_conf_t *conf_of(struct kafka_reader *r, struct err *e)
@@ -111,17 +96,10 @@ int kafka_reader_open(struct kafka_reader *r, const struct kafka_reader_conf *c,
 
 /* ---- reading */
 
-static void on_again(uv_timer_t *t)
+static void on_ready(void *arg)
 {
-    const struct kafka_reader *r = t->data;
-    r->c.ready(r->c.arg);
-}
-
-static void on_event(uv_poll_t *p, int status, int events)
-{
-    const struct kafka_reader *r = p->data;
+    const struct kafka_reader *r = arg;
     uint64_t counter;
-    (void)status, (void)events;
     (void)!read(r->efd, &counter, sizeof(counter));
     r->c.ready(r->c.arg);
 }
@@ -129,14 +107,8 @@ static void on_event(uv_poll_t *p, int status, int events)
 int kafka_reader_start(struct kafka_reader *r, uv_loop_t *loop, struct err *e)
 {
     static const uint64_t one = 1;
-    if (uv_poll_init(loop, &r->poll, r->efd) != 0 || uv_timer_init(loop, &r->again) != 0)
-        return err_set(e, ERR_SYS, "cannot watch Kafka's queue");
-    r->poll.data = r->again.data = r;
-    r->started = true;
     rd_kafka_queue_io_event_enable(r->queue, r->efd, &one, sizeof(one));
-    uv_poll_start(&r->poll, UV_READABLE, on_event);
-    kafka_reader_again(r, 0);
-    return 0;
+    return queue_watch_start(&r->watch, loop, r->efd, on_ready, r, e);
 }
 
 ssize_t kafka_reader_take(struct kafka_reader *r, rd_kafka_message_t **m, size_t n)
@@ -154,14 +126,9 @@ bool kafka_reader_is_message(struct kafka_reader *r, const rd_kafka_message_t *m
     return false;
 }
 
-void kafka_reader_again(struct kafka_reader *r, unsigned ms) { uv_timer_start(&r->again, on_again, ms, 0); }
-
 void kafka_reader_stop(struct kafka_reader *r)
 {
-    if (r->started) {
-        uv_poll_stop(&r->poll);
-        uv_timer_stop(&r->again);
-    }
+    queue_watch_stop(&r->watch);
     if (!r->rk || !r->queue)
         return;
     rd_kafka_queue_io_event_enable(r->queue, -1, NULL, 0);

@@ -6,10 +6,10 @@
 
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
-#include <uv.h>
 #include "base/err.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "queue/watch.h"
 
 struct kafka_reader;
 
@@ -31,9 +31,7 @@ struct kafka_reader {
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;
     int efd; /* what librdkafka writes to when messages come */
-    uv_poll_t poll;
-    uv_timer_t again;
-    bool started;
+    struct queue_watch watch;
     struct log_limit say_error;
     char where[512]; /* brokers:topic, for messages */
 };
@@ -41,7 +39,8 @@ struct kafka_reader {
 /* Joins; does not wait for a broker. r is zeroed before. -1: e; kafka_reader_close is called all the same. */
 int kafka_reader_open(struct kafka_reader *r, const struct kafka_reader_conf *c, struct err *e);
 
-/* ready is called from the loop from now on. */
+/* ready is called from the loop from now on. librdkafka tells of what is new only: who leaves something says
+ * queue_watch_again. */
 int kafka_reader_start(struct kafka_reader *r, uv_loop_t *loop, struct err *e);
 
 /* Takes up to n messages that are there, which the caller gives back (rd_kafka_message_destroy). 0: none are,
@@ -50,9 +49,6 @@ ssize_t kafka_reader_take(struct kafka_reader *r, rd_kafka_message_t **m, size_t
 
 /* Is it a message? False: the end of a partition, or an error, which is logged. */
 bool kafka_reader_is_message(struct kafka_reader *r, const rd_kafka_message_t *m);
-
-/* ready is called once more in ms milliseconds, without an event: librdkafka tells of what is new only. */
-void kafka_reader_again(struct kafka_reader *r, unsigned ms);
 
 /* Leaves the group at once, so that others take over; stored offsets are committed. */
 void kafka_reader_stop(struct kafka_reader *r);

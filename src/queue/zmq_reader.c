@@ -23,34 +23,14 @@ int zmq_reader_open(struct zmq_reader *r, const char *address, const struct log 
     return err_set(e, ERR_CONFIG, "ZeroMQ cannot read from %s: %s", r->where, zmq_strerror(zmq_errno()));
 }
 
-static void on_again(uv_timer_t *t)
-{
-    const struct zmq_reader *r = t->data;
-    r->ready(r->arg);
-}
-
-static void on_readable(uv_poll_t *p, int status, int events)
-{
-    const struct zmq_reader *r = p->data;
-    (void)status, (void)events;
-    r->ready(r->arg);
-}
-
 int zmq_reader_start(struct zmq_reader *r, uv_loop_t *loop, void (*ready)(void *arg), void *arg,
                      struct err *e)
 {
     int fd = -1;
     size_t size = sizeof(fd);
-    if (zmq_getsockopt(r->socket, ZMQ_FD, &fd, &size) == -1 || uv_poll_init(loop, &r->poll, fd) != 0 ||
-        uv_timer_init(loop, &r->again) != 0)
+    if (zmq_getsockopt(r->socket, ZMQ_FD, &fd, &size) == -1)
         return err_set(e, ERR_SYS, "cannot watch the queue of %s", r->where);
-    r->poll.data = r->again.data = r;
-    r->ready = ready;
-    r->arg = arg;
-    r->started = true;
-    uv_poll_start(&r->poll, UV_READABLE, on_readable);
-    zmq_reader_again(r, 0);
-    return 0;
+    return queue_watch_start(&r->watch, loop, fd, ready, arg, e);
 }
 
 bool zmq_reader_next(struct zmq_reader *r, zmq_msg_t *m)
@@ -64,14 +44,11 @@ bool zmq_reader_next(struct zmq_reader *r, zmq_msg_t *m)
     return false;
 }
 
-void zmq_reader_again(struct zmq_reader *r, unsigned ms) { uv_timer_start(&r->again, on_again, ms, 0); }
-
 void zmq_reader_stop(struct zmq_reader *r)
 {
-    if (!r->started)
+    if (!r->watch.started)
         return;
-    uv_poll_stop(&r->poll);
-    uv_timer_stop(&r->again);
+    queue_watch_stop(&r->watch);
     zmq_disconnect(r->socket, r->where);
 }
 

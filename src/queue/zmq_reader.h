@@ -5,22 +5,18 @@
 #define QUEUE_ZMQ_READER_H
 
 #include <stdbool.h>
-#include <uv.h>
 #include <zmq.h>
 #include "base/err.h"
 #include "base/log.h"
+#include "queue/watch.h"
 
 enum { ZMQ_READER_MARK = 100000 /* messages that wait here before the sender has to keep them */ };
 
 struct zmq_reader {
     const struct log *log; /* outlives it */
     void *context, *socket;
-    uv_poll_t poll;
-    uv_timer_t again;
-    bool started;
+    struct queue_watch watch;
     struct log_limit say_error;
-    void (*ready)(void *arg);
-    void *arg;
     char where[320]; /* for messages */
 };
 
@@ -28,15 +24,12 @@ struct zmq_reader {
 int zmq_reader_open(struct zmq_reader *r, const char *address, const struct log *log, struct err *e);
 
 /* From now on the loop calls ready when there may be messages. It tells of what is new only: all that is
- * there has to be read, if not now then soon (zmq_reader_again). */
+ * there has to be read, if not now then soon (queue_watch_again). */
 int zmq_reader_start(struct zmq_reader *r, uv_loop_t *loop, void (*ready)(void *arg), void *arg,
                      struct err *e);
 
 /* The next message, which the caller closes (zmq_msg_close). False: there is none. */
 bool zmq_reader_next(struct zmq_reader *r, zmq_msg_t *m);
-
-/* ready is called once more in ms milliseconds. */
-void zmq_reader_again(struct zmq_reader *r, unsigned ms);
 
 /* Nothing more comes in; what is here can still be read. */
 void zmq_reader_stop(struct zmq_reader *r);

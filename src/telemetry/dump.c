@@ -52,7 +52,7 @@ struct tele_dump {
     size_t kept;                  /* octets */
     struct job *left, **left_end; /* of senders that have gone: for the next dump */
     int64_t period_us, next_us;   /* next_us: wall clock */
-    uint64_t lost; /* messages for which there was no room */
+    uint64_t lost;                /* messages for which there was no room */
     struct log_limit say_lost, say_late;
 
     /* the one that runs */

@@ -10,7 +10,6 @@
 static bool wanted(const struct telemetry_keys *k) { return k->kafka_in.topic != NULL; }
 
 #ifdef WITH_KAFKA
-#include <inttypes.h>
 #include "queue/kafka_reader.h"
 
 enum {
@@ -33,7 +32,7 @@ static int open_queue(struct tele_input *in, struct err *e)
                                             .log = in->t->log,
                                             .ready = read_some,
                                             .arg = in };
-    tele_queue_init(&k->queue, in->t);
+    tele_queue_init(&k->queue, in->t, &k->reader.watch, k->reader.where);
     if (kafka_reader_open(&k->reader, &conf, e) == -1)
         return -1;
     log_info(in->t->log, "reading telemetry data from Kafka %s", k->reader.where);
@@ -58,7 +57,7 @@ static void read_some(void *arg)
         }
     }
     if (n > 0) /* there may be more, without another event */
-        kafka_reader_again(&k->reader, 0);
+        queue_watch_again(&k->reader.watch, 0);
 }
 
 static int start(struct tele_input *in, struct err *e)
@@ -67,25 +66,11 @@ static int start(struct tele_input *in, struct err *e)
     return kafka_reader_start(&k->reader, in->t->s->loop, e);
 }
 
-static void resume(struct tele_input *in)
-{
-    struct kafka_state *k = in->state;
-    kafka_reader_again(&k->reader, 0);
-}
-
-static void stats(struct tele_input *in)
-{
-    const struct kafka_state *k = in->state;
-    log_notice(in->t->log, "stats [%s] messages=%" PRIu64 " octets=%" PRIu64, k->reader.where,
-               k->queue.messages, k->queue.octets);
-}
-
 static void stop(struct tele_input *in)
 {
     struct kafka_state *k = in->state;
     kafka_reader_stop(&k->reader);
-    uv_close((uv_handle_t *)&k->reader.poll, NULL);
-    uv_close((uv_handle_t *)&k->reader.again, NULL);
+    queue_watch_close(&k->reader.watch);
 }
 
 static void close_queue(struct tele_input *in)
@@ -101,8 +86,9 @@ const struct tele_input_ops tele_kafka = {
     .wanted = wanted,
     .open = open_queue,
     .start = start,
-    .resume = resume,
-    .stats = stats,
+    .resume = tele_queue_resume,
+    .stats = tele_queue_stats,
+    .figures = tele_queue_figures,
     .stop = stop,
     .close = close_queue,
 };
@@ -110,16 +96,14 @@ const struct tele_input_ops tele_kafka = {
 static int refuse(struct tele_input *in, struct err *e)
 {
     (void)in;
-    return err_set(e, ERR_UNSUPPORTED, "telemetry_daemon_kafka_topic: this build has no librdkafka");
+    return tele_queue_refuse("telemetry_daemon_kafka_topic", "librdkafka", e);
 }
-
-static void nothing(struct tele_input *in) { (void)in; }
 
 const struct tele_input_ops tele_kafka = { .name = "Kafka",
                                            .state_size = 1,
                                            .wanted = wanted,
                                            .open = refuse,
                                            .start = refuse,
-                                           .stop = nothing,
-                                           .close = nothing };
+                                           .stop = tele_queue_nothing,
+                                           .close = tele_queue_nothing };
 #endif

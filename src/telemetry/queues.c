@@ -2,11 +2,12 @@
 /* Messages of queues as messages of senders; used by zmq.c and kafka.c. */
 #include "telemetry/queues.h"
 
+#include <inttypes.h>
 #include <string.h>
 
-void tele_queue_init(struct tele_queue *q, struct telemetry *t)
+void tele_queue_init(struct tele_queue *q, struct telemetry *t, struct queue_watch *watch, const char *where)
 {
-    *q = (struct tele_queue){ .framing = { .unpacked = &t->unpacked } };
+    *q = (struct tele_queue){ .framing = { .unpacked = &t->unpacked }, .watch = watch, .where = where };
 }
 
 void tele_queue_end(struct tele_queue *q) { framing_end(&q->framing); }
@@ -38,3 +39,32 @@ void tele_queue_take(struct tele_queue *q, struct telemetry *t, const void *p, s
     tele_received(t, peer, len);
     tele_take_datagram(t, peer, &q->framing, p, len);
 }
+
+void tele_queue_resume(struct tele_input *in)
+{
+    const struct tele_queue *q = in->state;
+    queue_watch_again(q->watch, 0);
+}
+
+void tele_queue_stats(struct tele_input *in)
+{
+    const struct tele_queue *q = in->state;
+    log_notice(in->t->log, "stats [%s] messages=%" PRIu64 " octets=%" PRIu64, q->where, q->messages,
+               q->octets);
+}
+
+void tele_queue_figures(const struct tele_input *in, struct figures *f)
+{
+    const struct tele_queue *q = in->state;
+    figures_label(f, "source", q->where);
+    figures_put(f, FIG_INPUT_RECEIVED, q->messages);
+    figures_put(f, FIG_INPUT_BYTES, q->octets);
+    figures_unlabel(f, 1);
+}
+
+int tele_queue_refuse(const char *key, const char *library, struct err *e)
+{
+    return err_set(e, ERR_UNSUPPORTED, "%s: this build has no %s", key, library);
+}
+
+void tele_queue_nothing(struct tele_input *in) { (void)in; }

@@ -70,7 +70,8 @@ struct tele_input_ops {
     void (*recheck)(struct tele_input *in); /* the allow list is new. May be NULL */
     void (*reload)(struct tele_input *in);  /* SIGUSR2, whatever is new. May be NULL */
     void (*stats)(struct tele_input *in);   /* SIGUSR1. May be NULL */
-    void (*stop)(struct tele_input *in);    /* closes handles and sessions */
+    void (*figures)(const struct tele_input *in, struct figures *f); /* metrics. May be NULL */
+    void (*stop)(struct tele_input *in);                             /* closes handles and sessions */
     void (*close)(struct tele_input *in);
 };
 

@@ -9,7 +9,6 @@
 static bool wanted(const struct telemetry_keys *k) { return k->zmq_address != NULL; }
 
 #ifdef WITH_ZMQ
-#include <inttypes.h>
 #include "queue/zmq_reader.h"
 
 enum { BATCH = 1024 /* messages between two looks at the event loop */ };
@@ -23,7 +22,7 @@ static int open_queue(struct tele_input *in, struct err *e)
 {
     const char *address = in->t->k->zmq_address;
     struct zmq_state *z = in->state;
-    tele_queue_init(&z->queue, in->t);
+    tele_queue_init(&z->queue, in->t, &z->reader.watch, z->reader.where);
     if (zmq_reader_open(&z->reader, address, in->t->log, e) == -1)
         return -1;
     log_info(in->t->log, "reading telemetry data from ZeroMQ %s", address);
@@ -50,26 +49,13 @@ static void read_some(void *arg)
     for (unsigned i = 0; i < BATCH; i++)
         if (!tele_room(in->t) || !read_one(in))
             return;
-    zmq_reader_again(&z->reader, 0);
+    queue_watch_again(&z->reader.watch, 0);
 }
 
 static int start(struct tele_input *in, struct err *e)
 {
     struct zmq_state *z = in->state;
     return zmq_reader_start(&z->reader, in->t->s->loop, read_some, in, e);
-}
-
-static void resume(struct tele_input *in)
-{
-    struct zmq_state *z = in->state;
-    zmq_reader_again(&z->reader, 0);
-}
-
-static void stats(struct tele_input *in)
-{
-    const struct zmq_state *z = in->state;
-    log_notice(in->t->log, "stats [%s] messages=%" PRIu64 " octets=%" PRIu64, z->reader.where,
-               z->queue.messages, z->queue.octets);
 }
 
 /* What has been received cannot be given back: it is taken. */
@@ -79,8 +65,7 @@ static void stop(struct tele_input *in)
     zmq_reader_stop(&z->reader);
     for (unsigned n = 0; n < ZMQ_READER_MARK && read_one(in); n++)
         ;
-    uv_close((uv_handle_t *)&z->reader.poll, NULL);
-    uv_close((uv_handle_t *)&z->reader.again, NULL);
+    queue_watch_close(&z->reader.watch);
 }
 
 static void close_queue(struct tele_input *in)
@@ -96,8 +81,9 @@ const struct tele_input_ops tele_zmq = {
     .wanted = wanted,
     .open = open_queue,
     .start = start,
-    .resume = resume,
-    .stats = stats,
+    .resume = tele_queue_resume,
+    .stats = tele_queue_stats,
+    .figures = tele_queue_figures,
     .stop = stop,
     .close = close_queue,
 };
@@ -105,16 +91,14 @@ const struct tele_input_ops tele_zmq = {
 static int refuse(struct tele_input *in, struct err *e)
 {
     (void)in;
-    return err_set(e, ERR_UNSUPPORTED, "telemetry_daemon_zmq_address: this build has no libzmq");
+    return tele_queue_refuse("telemetry_daemon_zmq_address", "libzmq", e);
 }
-
-static void nothing(struct tele_input *in) { (void)in; }
 
 const struct tele_input_ops tele_zmq = { .name = "ZeroMQ",
                                          .state_size = 1,
                                          .wanted = wanted,
                                          .open = refuse,
                                          .start = refuse,
-                                         .stop = nothing,
-                                         .close = nothing };
+                                         .stop = tele_queue_nothing,
+                                         .close = tele_queue_nothing };
 #endif

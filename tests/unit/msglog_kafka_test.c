@@ -13,6 +13,7 @@
 #include <librdkafka/rdkafka_mock.h> /* after it */
 #include "base/clock.h"
 #include "output/kafka_client.h"
+#include "output/kafka_conf.h"
 #include "output/msglog.h"
 
 enum { N = 300, PATIENCE_US = 20 * US_PER_S, STEP_US = 2000 };
@@ -123,7 +124,7 @@ static void lists_of_brokers(void **state)
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct strbuf s;
         strbuf_init(&s, 1024);
-        kafka_client_brokers(&s, rows[i].text, 9);
+        kafka_conf_broker_list(&s, rows[i].text, 9);
         assert_string_equal(strbuf_cstr(&s), rows[i].want);
         strbuf_free(&s);
     }
