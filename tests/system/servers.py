@@ -355,12 +355,12 @@ class Kafka(Kcat):
     real = True
     archives = pathlib.Path(os.environ.get("PMACCT_KAFKA") or pathlib.Path(__file__).resolve().parents[2] / "build" / "kafka")
 
-    def __init__(self, run, *topics, **settings):
+    def __init__(self, run, *topics, port=None, **settings):
         for program in ("java", "kcat"):
             run.need(program)
         self.run, self.dir = run, run.dir / "kafka"
         self.dir.mkdir()
-        self.port, control = run.port(socket.SOCK_STREAM), run.port(socket.SOCK_STREAM)
+        self.port, control = port or run.port(socket.SOCK_STREAM), run.port(socket.SOCK_STREAM)
         self.broker = f"127.0.0.1:{self.port}"
         lines = {"process.roles": "broker,controller", "node.id": 1, "controller.listener.names": "CONTROLLER",
                  "listeners": f"PLAINTEXT://{self.broker},CONTROLLER://127.0.0.1:{control}",
@@ -407,13 +407,37 @@ class Kafka(Kcat):
         self.run.run_program("tests/system/kafkactl", self.broker, topic, partitions, *words)
 
 
+def real_kafka():
+    return bool(shutil.which("java") and list(Kafka.archives.glob("kafka_*.jar")))
+
+
 def kafka(run, *topics, **settings):
     """A real Kafka where there is Java and ./dev deps could fetch the archives, else the mock cluster."""
     if not run.has("tests/system/kafkactl"):
         run.skip("built without librdkafka")
-    if shutil.which("java") and list(Kafka.archives.glob("kafka_*.jar")):
-        return Kafka(run, *topics, **settings)
-    return MockKafka(run, *topics)
+    return Kafka(run, *topics, **settings) if real_kafka() else MockKafka(run, *topics)
+
+
+class OpenSearch:
+    """One node of it at 127.0.0.1:9200, from its archives in build/opensearch (./dev deps opensearch)."""
+
+    archives = pathlib.Path(os.environ.get("PMACCT_OPENSEARCH") or pathlib.Path(__file__).resolve().parents[2] / "build" / "opensearch")
+
+    def __init__(self, run):
+        run.need("java")
+        if not self.archives.is_dir():
+            run.skip("no OpenSearch: ./dev deps opensearch fetches it")
+        with (run.dir / "opensearch.log").open("wb") as log:
+            self.process = subprocess.Popen(["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{self.archives}/*",
+                                             "org.codelibs.opensearch.runner.OpenSearchRunner", "-basePath", run.dir / "opensearch", "-numOfNode", "1",
+                                             "-baseHttpPort", "9199"], cwd=run.dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=run.env)
+        run.helpers = getattr(run, "helpers", []) + [self.process]
+        run.wait(self.answers, "OpenSearch to answer", 120)
+
+    @staticmethod
+    def answers():
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
+            return s.connect_ex(("127.0.0.1", 9200)) == 0
 
 
 class Redis(Server):

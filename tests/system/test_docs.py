@@ -3,14 +3,20 @@
 a host with an interface eth0 where there is always some traffic: ping and DNS to 192.0.2.2. A block ```text behind it is what
 has to come out: each of its lines somewhere in the output, in this order, `...` standing for anything. A block that goes on (a
 daemon in the foreground) is interrupted once it has shown that; one that ends too early is run again until it shows it.
-A section is skipped with the reason when it names what is not here: <!-- needs PROGRAM -->, <!-- not run: WHY -->."""
+A section is skipped with the reason when it names what is not here: <!-- needs PROGRAM -->, <!-- not run: WHY -->; a server of
+SERVICES is started for it."""
 import os
 import re
 import signal
+import socket
 import subprocess
+import sys
+import threading
 import time
 
 import harness
+import servers
+import test_clickhouse
 
 DOCS = harness.ROOT / "docs"
 TALK = """import socket, struct, time
@@ -93,7 +99,52 @@ def host(run):
     front = run.veth("eth0", "eth1")
     talk = run.write("talk.py", TALK)
     run.helpers += [subprocess.Popen(["python3", talk]), subprocess.Popen(["ping", "-q", "-i", "0.2", "192.0.2.2"], stdout=subprocess.DEVNULL)]
-    return {**run.env, "PATH": f"{run.build}:{os.environ['PATH']}:/usr/sbin:/sbin", "HOME": str(folder)}
+    return {**run.env, "PATH": f"{run.build}:{run.dir}/bin:{os.environ['PATH']}:/usr/sbin:/sbin", "HOME": str(folder)}
+
+
+def kafka(run):
+    """At its usual port; topics are made when somebody writes to them, as Kafka does unless it is told otherwise."""
+    if not run.has("tests/system/kafkactl") or not servers.real_kafka():
+        run.skip("no Apache Kafka: ./dev deps fetches it")
+    servers.Kafka(run, port=9092, auto_create_topics_enable="true")
+
+
+CLIENT = """#!{python}
+import socket, sys
+query = sys.argv[sys.argv.index("-q") + 1] if "-q" in sys.argv else sys.stdin.read()
+with socket.socket(socket.AF_UNIX) as s:
+    s.connect({path!r})
+    s.sendall(query.encode())
+    s.shutdown(socket.SHUT_WR)
+    sys.stdout.write(s.makefile().read())
+"""
+
+
+def clickhouse_client(run):
+    """A program of this name in PATH, which asks the embedded ClickHouse: rows with tabs between their columns, as ClickHouse's own."""
+    house, path = test_clickhouse.ClickHouse(run), str(run.dir / "clickhouse.sock")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
+
+    def answer(query):
+        if not query.lstrip().upper().startswith("SELECT"):
+            return house.load(query) or ""
+        return "".join("\t".join(map(str, row.values())) + "\n" for row in house.query(query))
+
+    def serve():
+        while True:
+            with listener.accept()[0] as s:
+                s.sendall(answer(s.makefile().read()).encode())
+
+    threading.Thread(target=serve, daemon=True).start()
+    program = run.dir / "bin" / "clickhouse-client"
+    program.parent.mkdir()
+    program.write_text(CLIENT.format(python=sys.executable, path=path))
+    program.chmod(0o755)
+
+
+SERVICES = {"kafka": kafka, "clickhouse-client": clickhouse_client, "opensearch": servers.OpenSearch}
 
 
 def test_messages(run):
@@ -116,7 +167,8 @@ def case(name, title):
         for kind, what in conditions:
             if kind == "not run:":
                 run.skip(what)
-            run.has(what) or run.need(what)
+            run.need_root()
+            SERVICES[what](run) if what in SERVICES else run.has(what) or run.need(what)
         assert any(language == "sh" for language, _ in blocks), "a section without commands"
         run_section(run, host(run), blocks)
 
