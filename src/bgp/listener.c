@@ -7,17 +7,18 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/accept_rest.h"
-#include "bgp/md5.h"
-#include "bgp/tcpao.h"
+#include "bgp/tcpkeys.h"
 
-enum { ACCEPTS = 64 }; /* in one turn of the loop */
+enum {
+    ACCEPTS = 64, /* in one turn of the loop */
+    KINDS = 2
+}; /* of TCP's own keys */
 
 struct bgp_listener {
     struct bgp_listener_conf c;
     int fd;
     struct allow *allow;
-    struct md5_keys *keys;
-    struct tcpao_keys *ao_keys;
+    struct tcpkeys *keys[KINDS];
     uv_poll_t poll;
     uv_timer_t pause;
     struct accept_rest rest;
@@ -27,15 +28,22 @@ struct bgp_listener {
     struct log_limit say_not_allowed, say_accept;
 };
 
-static int open_ao(struct bgp_listener *l, struct err *e)
+static const struct tcpkeys_ops *const kinds[KINDS] = { &tcpkeys_md5, &tcpkeys_ao };
+
+/* NULL: there is no such file. */
+static const char *key_file(const struct bgp_listener *l, unsigned kind)
+{
+    return kinds[kind] == &tcpkeys_md5 ? l->c.md5_file : l->c.ao_file;
+}
+
+static int open_keys(struct bgp_listener *l, struct err *e)
 {
     struct err why = { 0 };
-    if (!l->c.ao_file)
-        return 0;
-    l->ao_keys = tcpao_keys_load(l->c.ao_file, &why);
-    if (l->ao_keys && tcpao_keys_set(l->ao_keys, l->fd, NULL, &why) == 0)
-        return 0;
-    return err_set(e, why.code, "%s_tcp_ao_file: %s", l->c.prefix, why.text);
+    for (unsigned i = 0; i < KINDS; i++)
+        if (key_file(l, i) && (!(l->keys[i] = tcpkeys_load(kinds[i], key_file(l, i), &why)) ||
+                               tcpkeys_set(l->keys[i], l->fd, NULL, &why) == -1))
+            return err_set(e, why.code, "%s_%s: %s", l->c.prefix, kinds[i]->word, why.text);
+    return 0;
 }
 
 struct bgp_listener *bgp_listener_open(const struct bgp_listener_conf *c, struct err *e)
@@ -48,9 +56,7 @@ struct bgp_listener *bgp_listener_open(const struct bgp_listener_conf *c, struct
     l->c = *c;
     l->fd = -1;
     if ((c->allow_file && !(l->allow = allow_load(c->allow_file, e))) ||
-        (l->fd = sock_tcp_listen(&c->sock, e)) == -1 ||
-        (c->md5_file && !(l->keys = md5_keys_load(c->md5_file, e))) ||
-        (l->keys && md5_keys_set(l->keys, l->fd, NULL, e) == -1) || open_ao(l, e) == -1) {
+        (l->fd = sock_tcp_listen(&c->sock, e)) == -1 || open_keys(l, e) == -1) {
         bgp_listener_free(l);
         return NULL;
     }
@@ -127,44 +133,29 @@ int bgp_listener_start(struct bgp_listener *l, uv_loop_t *loop, struct err *e)
     return 0;
 }
 
-static void reload_keys(struct bgp_listener *l)
+static void reload_keys(struct bgp_listener *l, unsigned kind)
 {
+    const char *prefix = l->c.prefix, *word = kinds[kind]->word;
     struct err e = { 0 };
-    struct md5_keys *keys = l->c.md5_file ? md5_keys_load(l->c.md5_file, &e) : NULL;
+    struct tcpkeys *keys = tcpkeys_load(kinds[kind], key_file(l, kind), &e);
     if (!keys) {
-        if (l->c.md5_file)
-            log_warn(l->c.log, "%s_md5_file: %s; the keys that were there stay", l->c.prefix, e.text);
+        log_warn(l->c.log, "%s_%s: %s; the keys that were there stay", prefix, word, e.text);
         return;
     }
-    if (md5_keys_set(keys, l->fd, l->keys, &e) == -1)
-        log_warn(l->c.log, "%s_md5_file: %s", l->c.prefix, e.text);
-    log_info(l->c.log, "%s_md5_file: %u keys loaded", l->c.prefix, md5_keys_count(keys));
-    md5_keys_free(l->keys);
-    l->keys = keys;
-}
-
-static void reload_ao(struct bgp_listener *l)
-{
-    struct err e = { 0 };
-    struct tcpao_keys *keys = tcpao_keys_load(l->c.ao_file, &e);
-    if (!keys) {
-        log_warn(l->c.log, "%s_tcp_ao_file: %s; the keys that were there stay", l->c.prefix, e.text);
-        return;
-    }
-    if (tcpao_keys_set(keys, l->fd, l->ao_keys, &e) == -1)
-        log_warn(l->c.log, "%s_tcp_ao_file: %s", l->c.prefix, e.text);
-    log_info(l->c.log, "%s_tcp_ao_file: %u keys loaded", l->c.prefix, tcpao_keys_count(keys));
-    tcpao_keys_free(l->ao_keys);
-    l->ao_keys = keys;
+    if (tcpkeys_set(keys, l->fd, l->keys[kind], &e) == -1)
+        log_warn(l->c.log, "%s_%s: %s", prefix, word, e.text);
+    log_info(l->c.log, "%s_%s: %u keys loaded", prefix, word, tcpkeys_count(keys));
+    tcpkeys_free(l->keys[kind]);
+    l->keys[kind] = keys;
 }
 
 void bgp_listener_reload(struct bgp_listener *l)
 {
-    if (l->c.ao_file)
-        reload_ao(l);
     if (l->c.allow_file)
         allow_reload(&l->allow, l->c.allow_file, l->c.log);
-    reload_keys(l);
+    for (unsigned i = 0; i < KINDS; i++)
+        if (key_file(l, i))
+            reload_keys(l, i);
 }
 
 void bgp_listener_stop(struct bgp_listener *l)
@@ -186,7 +177,7 @@ void bgp_listener_free(struct bgp_listener *l)
     if (l->fd != -1)
         close(l->fd);
     allow_free(l->allow);
-    md5_keys_free(l->keys);
-    tcpao_keys_free(l->ao_keys);
+    for (unsigned i = 0; i < KINDS; i++)
+        tcpkeys_free(l->keys[i]);
     free(l);
 }

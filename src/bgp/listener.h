@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where peers connect to: the TCP listener of a BGP speaker or a BMP station, with its allow list and the
- * keys that TCP itself checks (MD5, RFC 2385). */
+ * keys that TCP itself checks. */
 #ifndef BGP_LISTENER_H
 #define BGP_LISTENER_H
 
@@ -16,10 +16,10 @@ struct bgp_listener_conf {
     const char *prefix; /* "bgp_daemon": of the keys, for messages */
     struct sock_tcp sock;
     const char *allow_file; /* NULL: everybody may */
-    const char *md5_file;   /* NULL: no keys; lines `address,password` */
-    const char *ao_file;    /* NULL: no keys; see tcpao.h */
-    unsigned batch;         /* connections taken at a time, then no more for ... 0: no limit */
-    int batch_s;            /* ... so many seconds */
+    const char *md5_file;   /* NULL: no keys; these two: tcpkeys.h */
+    const char *ao_file;
+    unsigned batch; /* connections taken at a time, then no more for ... 0: no limit */
+    int batch_s;    /* ... so many seconds */
     const struct log *log;
     /* A connection: fd is the callee's. */
     void (*accepted)(void *arg, int fd, const struct addr *from, uint16_t port);

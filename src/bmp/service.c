@@ -222,6 +222,7 @@ static int bmp_open(struct service *s, struct err *e)
                                                     .tos = k->ipprec << 5 },
                                           .allow_file = k->proxy_header ? NULL : k->allow_file,
                                           .md5_file = k->md5_file,
+                                          .ao_file = k->ao_file,
                                           .batch = (unsigned)k->batch,
                                           .batch_s = k->batch_interval,
                                           .log = &s->log,

@@ -121,7 +121,7 @@ struct telemetry_keys {
 struct bmp_keys {
     const char *msglog_schema_file, *dump_schema_file;
     bool daemon, ipv6_only, set_pd, proxy_header, dump_exclude_stats, tls;
-    const char *ip, *interface, *allow_file, *md5_file, *tag_map;
+    const char *ip, *interface, *allow_file, *md5_file, *ao_file, *tag_map;
     int port, pipe_size, max_peers, ipprec, batch, batch_interval;
     int msglog_output, dump_output; /* 0: json, 1: avro, 2: avro_json */
     const char *msglog_file, *msglog_label_filter, *dump_file, *dump_latest_file;

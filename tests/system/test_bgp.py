@@ -247,38 +247,75 @@ def test_bgp_md5(run):
     d.stop()
 
 
-def test_bgp_tcp_ao(run):
-    """TCP-AO: lines that are wrong are named; where the kernel has it, who has the key gets through, who has none or another does not."""
-    for line, said in (("127.0.0.2,1,hmac-sha-1-96", "form address,id,algorithm,password"), ("127.0.0.2,256,hmac-sha-1-96,x", "an id is 0 to 255"),
-                       ("127.0.0.2,1:2:3,hmac-sha-1-96,x", "an id is 0 to 255"), ("127.0.0.2,1,md5,x", "algorithms are hmac-sha-1-96"),
-                       ("ten,1,hmac-sha-1-96,x", "keys:2"), ("127.0.0.2,1,hmac-sha-1-96," + "x" * 81, "1 to 80 octets")):
-        run.write("keys", f"! neighbours\n{line}\n")
-        bad = run.daemon("pmbgpd", config=f"bgp_daemon_ip: 127.0.0.1\nbgp_daemon_port: {run.port(socket.SOCK_STREAM)}\nbgp_daemon_tcp_ao_file: @DIR@/keys\n")
-        assert bad.wait() == 1 and "bgp_daemon_tcp_ao_file: [" in bad.text() and "keys:2]" in bad.text() and said in bad.text(), (line, bad.text())
+def ao_refused(run, program, prefix):
+    """A line that is wrong ends the start (which lines: bgp_tcpkeys_test.c), and so does a kernel without TCP-AO: no session without its key."""
+    conf = f"{prefix}_ip: 127.0.0.1\n{prefix}_port: {run.port(socket.SOCK_STREAM)}\n{prefix}_tcp_ao_file: @DIR@/keys\n"
+    run.write("keys", "! neighbours\n127.0.0.2,1,md5,x\n")
+    bad = run.daemon(program, config=conf)
+    assert bad.wait() == 1 and f"{prefix}_tcp_ao_file: [" in bad.text() and "keys:2] 'md5': algorithms are hmac-sha-1-96" in bad.text(), bad.text()
     run.write("keys", "127.0.0.2,1:2,hmac-sha-1-96,s3cret\n")
-    with socket.socket() as probe:
-        key = ao_key("127.0.0.1", 2, 1, b"s3cret")
+    try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.IPPROTO_TCP, TCP_AO_ADD_KEY, ao_key("127.0.0.1", 2, 1, b"s3cret"))
+    except OSError as e:
+        if e.errno != errno.ENOPROTOOPT:
+            raise
+        d = run.daemon(program, config=conf)
+        assert d.wait() == 1 and f"{prefix}_tcp_ao_file: this kernel has no TCP-AO" in d.text(), d.text()
+        run.skip("this kernel has no TCP-AO; only the file and the refusal were tested")
+
+
+def ao_sessions(run, d, port, prefix, accepted):
+    """Who has the key gets through (`accepted` looks at its socket); who has none or another does not; a file that is read anew counts."""
+    def connect(password):
+        s = socket.socket()
+        s.settimeout(3)
+        s.bind(("127.0.0.2", 0))
+        if password:
+            s.setsockopt(socket.IPPROTO_TCP, TCP_AO_ADD_KEY, ao_key("127.0.0.1", 2, 1, password))
         try:
-            probe.setsockopt(socket.IPPROTO_TCP, TCP_AO_ADD_KEY, key)
-        except OSError as e:
-            if e.errno != errno.ENOPROTOOPT:
-                raise
-            d = run.daemon("pmbgpd", config=f"bgp_daemon_ip: 127.0.0.1\nbgp_daemon_port: {run.port(socket.SOCK_STREAM)}\nbgp_daemon_tcp_ao_file: @DIR@/keys\n")
-            assert d.wait() == 1 and "this kernel has no TCP-AO" in d.text(), d.text()
-            run.skip("this kernel has no TCP-AO; only the file and the refusal were tested")
-    d, port = bgp.pmbgpd(run, LOG + "bgp_daemon_tcp_ao_file: @DIR@/keys\n")
-    Speaker(run, port, "127.0.0.2", options=[(socket.IPPROTO_TCP, TCP_AO_ADD_KEY, key)]).meet().send(announcements(("10.0.0.0/8",), attributes()))
-    wait_lines(run, 1, log_type="update")
-    for options in ([], [(socket.IPPROTO_TCP, TCP_AO_ADD_KEY, ao_key("127.0.0.1", 2, 1, b"wrong"))]):
-        try:
-            Speaker(run, port, "127.0.0.2", options=options, timeout=3)
-            raise AssertionError("a session without the key")
+            s.connect(("127.0.0.1", port))
         except (TimeoutError, socket.timeout):
-            pass
-    run.write("keys", "127.0.0.0/8,7,aes-128-cmac-96,other\n")
+            s.close()
+            return None
+        return s
+
+    accepted(connect(b"s3cret"))
+    assert connect(None) is None and connect(b"wrong") is None
+    run.write("keys", "127.0.0.0/8,1:2,hmac-sha-1-96,other\n")
     d.send_signal(signal.SIGUSR2)
-    d.wait_log("bgp_daemon_tcp_ao_file: 1 keys loaded")
+    d.wait_log(f"{prefix}_tcp_ao_file: 1 keys loaded")
+    accepted(connect(b"other"))
+    assert connect(b"s3cret") is None
     d.stop()
+
+
+def test_bgp_tcp_ao(run):
+    ao_refused(run, "pmbgpd", "bgp_daemon")
+    d, port = bgp.pmbgpd(run, "bgp_daemon_tcp_ao_file: @DIR@/keys\n")
+
+    def accepted(s):
+        s.sendall(bgp.open_message(65001, "127.0.0.2", 90, bgp.capabilities(65001)))
+        assert s.recv(19)[18] == bgp.OPEN
+        s.close()
+
+    ao_sessions(run, d, port, "bgp_daemon", accepted)
+
+
+def test_bmp_tcp_ao(run):
+    ao_refused(run, "pmbmpd", "bmp_daemon")
+    port = run.port(socket.SOCK_STREAM)
+    d = run.daemon("pmbmpd", config=f"bmp_daemon_ip: 127.0.0.1\nbmp_daemon_port: {port}\nbmp_daemon_tcp_ao_file: @DIR@/keys\nbmp_daemon_msglog_file: @DIR@/log\n")
+    d.wait_log("waiting for BMP data")
+    seen = []
+
+    def accepted(s):
+        s.sendall(bmp.init())
+        seen.append("init")
+        wait_lines(run, len(seen), seconds=60, bmp_msg_type="init")
+        s.close()
+
+    ao_sessions(run, d, port, "bmp_daemon", accepted)
 
 
 TCP_AO_ADD_KEY = 38

@@ -35,3 +35,8 @@ check_PROGRAMS += tests/unit/bgp_lgquery_test
 TESTS += tests/unit/bgp_lgquery_test
 tests_unit_bgp_lgquery_test_SOURCES = tests/unit/bgp_lgquery_test.c
 tests_unit_bgp_lgquery_test_LDADD = libbgp.a libbase.a $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/bgp_tcpkeys_test
+TESTS += tests/unit/bgp_tcpkeys_test
+tests_unit_bgp_tcpkeys_test_SOURCES = tests/unit/bgp_tcpkeys_test.c
+tests_unit_bgp_tcpkeys_test_LDADD = libbgp.a libconfig.a libbase.a $(TEST_LIBS)
