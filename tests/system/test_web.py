@@ -181,6 +181,33 @@ def test_web_page(run):
         b.close()
 
 
+# Rows of panels that end before their container does.
+GAPS = """(() => {
+  const rows = new Map(), end = document.getElementById('panels').getBoundingClientRect().right;
+  for (const p of document.querySelectorAll('.panel')) { const r = p.getBoundingClientRect(); rows.set(r.top, Math.max(rows.get(r.top) || 0, r.right)); }
+  return [...rows.values()].filter(right => Math.abs(right - end) > 1);
+})()"""
+
+
+def test_web_layout(run):
+    """Before there is traffic the page says where it would have to come; then no gap, and nothing wider than the window, however wide that is."""
+    _, port = collector(run)
+    b = Browser(run)
+    try:
+        b.open(f"http://127.0.0.1:{run.web}/")
+        b.wait(f"document.getElementById('hello')?.offsetHeight && document.getElementById('hello-where').textContent === 'nfacctd reads udp 127.0.0.1:{port}.'", "the place")
+        assert not b.js("document.getElementById('panels').offsetHeight")
+        run.send(port, netflow.v5(netflow.flows(60), 1700000000))
+        b.wait("document.getElementById('hello').hidden && document.querySelectorAll('.panel .row').length > 10", "the panels")
+        for width in (1600, 1280, 1000, 820, 600, 390, 320):
+            b.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+            assert not b.js(GAPS), (width, b.js(GAPS))
+            assert b.js("document.documentElement.scrollWidth") <= width, width
+        assert not b.complaints(), b.complaints()
+    finally:
+        b.close()
+
+
 # WCAG 2.1, 1.4.3: texts whose contrast is below 4.5:1
 CONTRAST = """(() => {
   const rgb = t => { const m = t.match(/[\\d.]+/g).map(Number); if (t.startsWith('color(')) m.splice(0, 3, ...m.slice(0, 3).map(v => v * 255)); return m.length > 3 ? m : [...m, 1]; };
