@@ -33,7 +33,7 @@ struct bmp_dumper {
     uint64_t serial;
 };
 
-static bool wanted(const struct bmp_keys *k)
+bool bmp_dump_wanted(const struct bmp_keys *k)
 {
     return k->dump_file || k->dump_amqp.routing_key || k->dump_kafka.topic;
 }
@@ -59,7 +59,7 @@ int bmp_dump_check(const struct config *c, struct err *e)
     const struct msglog_conf mc = log_of(c);
     const char *key;
     struct err why;
-    if (!wanted(&c->bmp))
+    if (!bmp_dump_wanted(&c->bmp))
         return 0;
     if (c->bmp.dump_refresh_time < PERIOD_MIN)
         return err_set(e, ERR_CONFIG, "bmp_dump_refresh_time: dumps need one, of %d seconds at least",
@@ -76,7 +76,7 @@ int bmp_dump_open(struct bmp *b, struct err *e)
 {
     const struct config *c = b->s->c;
     const struct msglog_conf mc = log_of(c);
-    if (!wanted(b->k))
+    if (!bmp_dump_wanted(b->k))
         return 0;
     struct bmp_dumper *d = calloc(1, sizeof(*d));
     if (!d)

@@ -177,8 +177,12 @@ static int open_state(struct bmp *b, struct err *e)
     (void)strbuf_cstr(&b->writer_id);
     b->buffer = malloc(BMP_READ);
     b->rib = rib_new();
-    if (b->rib && b->s->alone)
-        rib_set_unread(b->rib); /* there are no flows */
+    if (b->rib && b->s->alone) { /* there are no flows */
+        if (bmp_dump_wanted(b->k))
+            rib_set_unread(b->rib);
+        else
+            rib_set_exact(b->rib);
+    }
     b->station =
         b->rib ? bmp_station_new(&(struct bmp_station_conf){
                      .log = b->log, .rib = b->rib, .ops = &station_ops, .arg = b, .tell_deleted = true })

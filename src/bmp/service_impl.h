@@ -132,6 +132,7 @@ void bmp_savefile_close(struct bmp *b);
 
 /* ---- dump.c */
 
+bool bmp_dump_wanted(const struct bmp_keys *k);
 int bmp_dump_check(const struct config *c, struct err *e);
 int bmp_dump_open(struct bmp *b, struct err *e);
 void bmp_dump_start(struct bmp *b);

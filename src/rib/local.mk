@@ -3,6 +3,7 @@ noinst_LIBRARIES += librib.a
 librib_a_SOURCES = \
 	src/rib/attrs.c src/rib/attrs.h src/rib/pool.h \
 	src/rib/epoch.c src/rib/epoch.h \
+	src/rib/exact.c src/rib/exact.h \
 	src/rib/fast.c src/rib/fast.h \
 	src/rib/node.h src/rib/trie.c src/rib/trie_walk.c src/rib/trie.h \
 	src/rib/opaque.c src/rib/opaque.h \

@@ -4,6 +4,7 @@
 #include "rib/rib_impl.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 enum { QUEUE_STEP = 4096, SLICE_LEAST = 64 };
 
@@ -29,6 +30,14 @@ struct rib *rib_new(void)
 }
 
 void rib_set_unread(struct rib *rib) { rib->memory.unread = true; }
+
+void rib_set_exact(struct rib *rib)
+{
+    rib_set_unread(rib);
+    rib->is_exact = true;
+    if (getrandom(&rib->exact.seed, sizeof(rib->exact.seed), GRND_NONBLOCK) < 0)
+        rib->exact.seed = (uintptr_t)rib;
+}
 
 struct rib_pool *rib_pool(struct rib *rib) { return rib->pool; }
 
@@ -58,6 +67,7 @@ static void free_view(struct rib *rib, struct view *v)
     for (uint32_t i = 0; i < v->tables; i++) {
         free_fast(rib, v->list[i]);
         opaque_clear(&v->list[i]->opaque, &rib->routes_slab);
+        exact_clear(&v->list[i]->exact, &rib->exact);
         free(v->list[i]);
     }
     rib->tables -= v->tables;
@@ -265,6 +275,8 @@ static struct table *make_table(struct rib *rib, struct view *v, const struct ri
     t->shown.has_path_id = k->family & 1;
     memcpy(t->shown.rd, &k->rd, 8);
     t->trie.wide = is_wide(key);
+    t->is_exact = rib->is_exact && !t->is_opaque && !t->trie.wide;
+    t->exact.words = exact_words(key->afi == RIB_IPV4);
     v->list[v->tables++] = t;
     rib->tables++;
     index_table(atomic_load_explicit(&v->index, memory_order_relaxed), t);
@@ -385,6 +397,15 @@ static int announce_narrow(struct rib *rib, struct table *t, const struct rib_ke
     return !old;
 }
 
+static int announce_exact(struct rib *rib, struct table *t, const struct rib_key *key, uint32_t attrs,
+                          struct rib_route *was)
+{
+    was->labels_len = 0;
+    if (exact_put(&t->exact, &rib->exact, key->addr, key->bits, attrs, &was->attrs))
+        return -1;
+    return !was->attrs;
+}
+
 static int announce_opaque(struct rib *rib, struct table *t, const struct rib_key *key,
                            struct rib_octets labels, uint32_t attrs, struct rib_route *was)
 {
@@ -414,6 +435,7 @@ int rib_announce(struct rib *rib, uint32_t peer, const struct rib_key *key, stru
         return -1;
     v->last = t;
     int done = t->is_opaque   ? announce_opaque(rib, t, key, labels, attrs, was)
+               : t->is_exact  ? announce_exact(rib, t, key, attrs, was)
                : t->trie.wide ? announce_wide(rib, t, key, labels, attrs, was)
                               : announce_narrow(rib, t, key, attrs, was);
     if (done < 0)
@@ -436,6 +458,11 @@ void rib_prepare(const struct rib *rib, uint32_t peer, const struct rib_key *key
     if (!t || t->is_opaque)
         return;
     n = n < RIB_PREPARED ? n : RIB_PREPARED;
+    if (t->is_exact) {
+        for (unsigned i = 0; i < n; i++)
+            exact_expect(&t->exact, &rib->exact, keys[i].addr, keys[i].bits);
+        return;
+    }
     for (unsigned i = 0; i < n; i++)
         addr[i] = keys[i].addr;
     trie_expect(&t->trie, addr, n);
@@ -474,6 +501,13 @@ static int withdraw_narrow(struct rib *rib, struct table *t, const struct rib_ke
     return old != 0;
 }
 
+static int withdraw_exact(struct rib *rib, struct table *t, const struct rib_key *key, struct rib_route *was)
+{
+    was->labels_len = 0;
+    was->attrs = exact_take(&t->exact, &rib->exact, key->addr, key->bits);
+    return was->attrs != 0;
+}
+
 static int withdraw_opaque(struct rib *rib, struct table *t, const struct rib_key *key, struct rib_route *was)
 {
     was->labels_len = 0;
@@ -493,6 +527,7 @@ int rib_withdraw(struct rib *rib, uint32_t peer, const struct rib_key *key, stru
         return 0;
     v->last = t;
     int done = t->is_opaque   ? withdraw_opaque(rib, t, key, was)
+               : t->is_exact  ? withdraw_exact(rib, t, key, was)
                : t->trie.wide ? withdraw_wide(rib, t, key, was)
                               : withdraw_narrow(rib, t, key, was);
     if (done <= 0)
@@ -514,7 +549,7 @@ bool rib_find(const struct rib *rib, uint32_t peer, const struct rib_key *key, s
     route->labels_len = 0;
     if (t->is_opaque)
         return opaque_find(&t->opaque, key, route);
-    uint64_t value = trie_find(&t->trie, key->addr, key->bits);
+    uint64_t value = find_value(rib, t, key->addr, key->bits);
     if (!t->trie.wide)
         return (route->attrs = (uint32_t)value) != 0;
     struct path p;
@@ -559,6 +594,23 @@ static bool drain_prefix(void *arg, const uint8_t *addr, unsigned bits, uint64_t
     return true;
 }
 
+/* Nothing is put into a table of a peer that is gone, so its slots are freed at once in the end. */
+static bool drain_exact(struct draining *d, unsigned n)
+{
+    struct rib_key key = d->t->shown;
+    struct rib_route route = { 0 };
+    for (unsigned before = d->n; d->n - before < n;) {
+        route.attrs = exact_next(&d->t->exact, &d->v->place, key.addr, &key.bits);
+        if (!route.attrs) {
+            d->v->place = 0;
+            exact_clear(&d->t->exact, &d->rib->exact);
+            return true;
+        }
+        drain_route(d, &key, &route);
+    }
+    return false;
+}
+
 /* Returns whether the table is empty. */
 static bool drain_opaque(struct draining *d, unsigned n)
 {
@@ -581,8 +633,9 @@ static bool drain_view(struct rib *rib, struct view *v, unsigned n)
     struct draining d = { rib, v, NULL, 0 };
     while (v->drained < v->tables && d.n < n) {
         d.t = v->list[v->drained];
-        bool empty = d.t->is_opaque
-                         ? drain_opaque(&d, n - d.n)
+        bool empty = d.t->is_opaque ? drain_opaque(&d, n - d.n)
+                     : d.t->is_exact
+                         ? drain_exact(&d, n - d.n)
                          : trie_drain(&d.t->trie, &rib->memory, &v->drain, n - d.n, drain_prefix, &d);
         v->drained += empty;
         n -= n > d.n ? empty : 0; /* many empty tables are work too */
@@ -656,9 +709,9 @@ void rib_counts(const struct rib *rib, struct rib_counts *c)
         .nodes = rib->memory.nodes,
         .fast_ways = rib->fast_ways,
         .sets = pool_sets(rib->pool),
-        .octets_routes = rib->routes_slab.used + rib->fast_slab.used,
+        .octets_routes = rib->routes_slab.used + rib->fast_slab.used + rib->exact.used,
         .octets_sets = rib->sets_slab.used + pool_index_octets(rib->pool),
-        .octets_held = rib->routes_slab.held + rib->fast_slab.held + rib->sets_slab.held +
+        .octets_held = rib->routes_slab.held + rib->fast_slab.held + rib->exact.held + rib->sets_slab.held +
                        pool_index_octets(rib->pool) + rib->fast_ways * FAST_OCTETS,
         .waiting = rib->queue.count + pool_waiting(rib->pool),
     };

@@ -52,6 +52,10 @@ struct rib;
 struct rib *rib_new(void); /* NULL: no memory */
 /* Nobody will ever look up: nothing that is replaced has to wait for readers. Before the first route. */
 void rib_set_unread(struct rib *rib);
+/* Beside that, nobody will ever walk: routes are asked for by exactly their key (rib_find, rib_withdraw,
+ * rib_covering), or go with their peer, in no order. Costs less memory, and a fifth of the time. Tables with
+ * path ids or labels are not changed by it. Before the first route. */
+void rib_set_exact(struct rib *rib);
 void rib_free(struct rib *rib); /* no reader may be left */
 struct rib_pool *rib_pool(struct rib *rib);
 
@@ -102,8 +106,9 @@ struct rib_place {
     bool inside;
 };
 
-/* Calls fn for up to n routes of the peer, table after table in the order in which these came up, in each by
- * address and length (opaque NLRI: in no order). Returns whether there may be more. */
+/* Not for a rib of rib_set_exact. Calls fn for up to n routes of the peer, table after table in the order in
+ * which these came up, in each by address and length (opaque NLRI: in no order). Returns whether there may be
+ * more. */
 bool rib_walk(const struct rib *rib, uint32_t peer, struct rib_place *place, unsigned n, rib_route_fn fn,
               void *arg);
 

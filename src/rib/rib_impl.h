@@ -3,6 +3,7 @@
 #ifndef RIB_RIB_IMPL_H
 #define RIB_RIB_IMPL_H
 
+#include "rib/exact.h"
 #include "rib/fast.h"
 #include "rib/opaque.h"
 #include "rib/paths.h"
@@ -19,7 +20,9 @@ struct table {
     struct table_key key;
     struct rib_key shown; /* family, RD, path ids: what the keys of its routes begin with */
     bool is_opaque;
+    bool is_exact; /* the routes are in `exact`, not in the trie */
     struct trie trie;
+    struct exact exact;
     struct fast *_Atomic fast; /* NULL: none, or not yet */
     _Atomic bool wanted;       /* flows have been looked up here */
     struct table *next_stale;  /* among those whose fast way has stale places */
@@ -55,7 +58,7 @@ struct view {
     void *arg;
     uint32_t drained; /* tables */
     struct trie_drain drain;
-    uint32_t place; /* in a table of opaque routes */
+    uint32_t place; /* in a table of opaque or exact routes */
 };
 
 struct views {
@@ -71,6 +74,8 @@ struct rib {
     struct slab routes_slab, sets_slab;
     struct slab fast_slab; /* of its own, so that what lookups read lies close together */
     struct trie_memory memory;
+    struct exact_memory exact;
+    bool is_exact; /* tables that can be, are */
     struct rib_pool *pool;
     struct views *_Atomic views; /* by number */
     _Atomic uint32_t generation;
@@ -112,6 +117,13 @@ static inline struct view *view_of(const struct rib *rib, uint32_t peer)
 }
 
 struct table *find_table(const struct view *v, const struct table_key *k);
+
+/* What stands under exactly this prefix, of a table that is not opaque. */
+static inline uint64_t find_value(const struct rib *rib, const struct table *t, const uint8_t *addr,
+                                  unsigned bits)
+{
+    return t->is_exact ? exact_find(&t->exact, &rib->exact, addr, bits) : trie_find(&t->trie, addr, bits);
+}
 
 /* Calls fn for the routes of a prefix from path id `from` on; `key` has its address and length. false: fn has
  * ended it, *next is where it goes on (0: behind the prefix). */

@@ -135,7 +135,7 @@ void rib_covering(const struct rib *rib, uint32_t peer, const struct rib_key *ke
     while (on && at.bits-- > 0) {
         at.addr[at.bits / 8] &= (uint8_t)(0xff00u >> at.bits % 8);
         uint64_t next;
-        const uint64_t value = trie_find(&t->trie, at.addr, at.bits);
+        const uint64_t value = find_value(rib, t, at.addr, at.bits);
         on = !value || each_path(t, &at, value, 0, fn, arg, &next);
     }
 }

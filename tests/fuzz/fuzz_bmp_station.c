@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { UNREAD = 1, AS_MAP = 2, ARRAYS = 4, SET_PD = 8, PIECES = 16, MOST = 3 };
+enum { UNREAD = 1, AS_MAP = 2, ARRAYS = 4, SET_PD = 8, PIECES = 16, EXACT = 32, MOST = 3 };
 
 struct run {
     struct log_sink *sink;
@@ -76,6 +76,8 @@ static void open_run(struct run *x, uint8_t how)
         abort();
     if (how & UNREAD)
         rib_set_unread(x->rib);
+    if (how & EXACT)
+        rib_set_exact(x->rib);
     const struct bmp_log_conf c = {
         .msglog = x->msglog,
         .routes = { .comms_as_array = how & ARRAYS, .as_path_as_array = how & ARRAYS },

@@ -323,11 +323,15 @@ static void expect_nothing(struct rib *rib)
     assert_int_equal(c.waiting, 0);
 }
 
-static void all_kinds_of_routes(bool unread)
+enum use { READ, UNREAD, EXACT };
+
+static void all_kinds_of_routes(enum use use)
 {
     struct run x = { .rib = rib_new(), .m = calloc(1, sizeof(*x.m)) };
     assert_non_null(x.rib);
-    if (unread) /* the reader here is of the same thread, and never between two steps of the writer */
+    if (use == EXACT)
+        rib_set_exact(x.rib);
+    if (use == UNREAD) /* the reader here is of the same thread, and never between two steps of the writer */
         rib_set_unread(x.rib);
     assert_non_null(x.m);
     x.r = rib_reader_new(x.rib);
@@ -343,7 +347,8 @@ static void all_kinds_of_routes(bool unread)
             announce(&x, x.peer[p], &key);
             break;
         case 4 ... 5:
-            look_up(&x, x.peer[p], &key);
+            if (use != EXACT)
+                look_up(&x, x.peer[p], &key);
             break;
         case 6:
             find_exactly(&x, x.peer[p], &key);
@@ -359,7 +364,7 @@ static void all_kinds_of_routes(bool unread)
             } else if (rnd(3) == 0)
                 withdraw(&x, x.peer[p], &key);
         }
-        if (i % 1000 == 999)
+        if (i % 1000 == 999 && use != EXACT)
             walk(&x, x.peer[p]);
         if (i % 5000 == 4999)
             replace_peer(&x, p);
@@ -381,13 +386,19 @@ static void all_kinds_of_routes(bool unread)
 static void all_kinds_of_routes_against_a_list(void **state)
 {
     (void)state;
-    all_kinds_of_routes(false);
+    all_kinds_of_routes(READ);
 }
 
 static void all_kinds_of_routes_that_nobody_reads(void **state)
 {
     (void)state;
-    all_kinds_of_routes(true);
+    all_kinds_of_routes(UNREAD);
+}
+
+static void all_kinds_of_routes_that_are_asked_for_exactly(void **state)
+{
+    (void)state;
+    all_kinds_of_routes(EXACT);
 }
 
 static struct rib_key key4(uint32_t addr, unsigned bits)
@@ -408,6 +419,85 @@ static void put4(struct rib *rib, uint32_t peer, uint32_t addr, unsigned bits, u
 }
 
 /* The longest match, found by asking for every length. */
+static struct rib_key numbered(uint32_t i)
+{
+    struct rib_key k = key4(i * 2654435761u, 1 + i % 32);
+    if (i % 3 == 0) {
+        k.afi = RIB_IPV6;
+        k.bits = (uint8_t)(i % 129);
+        memcpy(k.addr + 8, &i, sizeof(i));
+    }
+    mask(&k);
+    return k;
+}
+
+/* Prefixes that are new; the same number gives the same. */
+static unsigned put_numbered(struct rib *rib, uint32_t peer, uint32_t n)
+{
+    unsigned fresh = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct rib_key k = numbered(i);
+        const uint32_t id = intern(rib, i % 97);
+        const int done = rib_announce(rib, peer, &k, (struct rib_octets){ 0 }, id, NULL);
+        assert_true(done >= 0);
+        fresh += (unsigned)done;
+        rib_attrs_put(rib_pool(rib), id);
+    }
+    return fresh;
+}
+
+static bool count_covering(void *arg, const struct rib_key *key, const struct rib_route *route)
+{
+    (void)route;
+    uint8_t *bits = arg;
+    assert_true(key->bits < *bits); /* the longest first */
+    *bits = key->bits;
+    return true;
+}
+
+static void exact_tables_take_what_they_need(void **state)
+{
+    enum { MANY = 300000 };
+    (void)state;
+    struct rib *rib = rib_new();
+    struct rib_counts full, few;
+    rib_set_exact(rib);
+    const uint32_t peer = rib_peer_add(rib, &(struct rib_peer_info){ .port = 1 });
+    const unsigned fresh = put_numbered(rib, peer, MANY);
+    assert_int_equal(rib_peer_routes(rib, peer), fresh);
+    assert_int_equal(put_numbered(rib, peer, MANY), 0);
+    rib_counts(rib, &full);
+    assert_int_equal(full.routes, fresh);
+    assert_true(full.octets_routes >= 8 * full.routes && full.octets_routes <= 24 * full.routes);
+    unsigned taken = 0;
+    for (uint32_t i = 100; i < MANY; i++) {
+        const struct rib_key k = numbered(i);
+        taken += (unsigned)rib_withdraw(rib, peer, &k, NULL);
+    }
+    rib_counts(rib, &few);
+    assert_int_equal(few.routes, fresh - taken);
+    assert_true(few.octets_held < full.octets_held / 4);
+    for (uint32_t i = 0; i < MANY; i++) {
+        const struct rib_key k = numbered(i);
+        struct rib_route route;
+        if (i < 100 && rib_find(rib, peer, &k, &route))
+            taken += (unsigned)rib_withdraw(rib, peer, &k, NULL);
+        assert_false(rib_find(rib, peer, &k, &route));
+    }
+    assert_int_equal(taken, fresh);
+    put_numbered(rib, peer, 1000);
+    uint8_t bits = 33;
+    const struct rib_key host = key4(10u << 24, 32);
+    const unsigned lengths[] = { 0, 8, 9, 31 };
+    for (unsigned i = 0; i < 4; i++)
+        put4(rib, peer, 10u << 24, lengths[i], 7);
+    rib_covering(rib, peer, &host, count_covering, &bits);
+    assert_int_equal(bits, 0);
+    rib_peer_remove(rib, peer, NULL, NULL, NULL);
+    expect_nothing(rib);
+    rib_free(rib);
+}
+
 static void check_against_finding(struct rib *rib, struct rib_reader *r, uint32_t peer, uint32_t addr)
 {
     struct rib_route route;
@@ -742,6 +832,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_kinds_of_routes_against_a_list),
         cmocka_unit_test(all_kinds_of_routes_that_nobody_reads),
+        cmocka_unit_test(all_kinds_of_routes_that_are_asked_for_exactly),
+        cmocka_unit_test(exact_tables_take_what_they_need),
         cmocka_unit_test(the_fast_way_says_what_the_trie_says),
         cmocka_unit_test(many_are_matched_as_one_by_one),
         cmocka_unit_test(a_walk_is_in_order_and_stands_changes),
