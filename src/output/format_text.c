@@ -141,12 +141,21 @@ static char *text_class(struct fcol *c, const struct format *f, const uint8_t *v
     return *v ? text_fixed(c, f, v, p) : put_str(p, "unknown");
 }
 
+/* To the nearest, halves away from zero. By hand, since llround() alone would make every program of the
+ * suite, the client that scripts call thousands of times too, load the library of mathematics. */
+static long long rounded(double d)
+{
+    const long long whole = (long long)d;
+    const double rest = d - (double)whole;
+    return whole + (rest >= 0.5) - (rest <= -0.5);
+}
+
 /* Degrees with six decimals; format_add makes two columns of a pair. */
 static char *text_degrees(struct fcol *c, const struct format *f, const uint8_t *v, char *p)
 {
     (void)c, (void)f;
     LOAD(double, d, v);
-    long long micro = isfinite(d) && fabs(d) < 1e9 ? llround(d * 1e6) : 0;
+    long long micro = isfinite(d) && fabs(d) < 1e9 ? rounded(d * 1e6) : 0;
     if (micro < 0) {
         *p++ = '-';
         micro = -micro;

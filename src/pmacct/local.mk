@@ -6,4 +6,5 @@ libpmacct_a_SOURCES = src/pmacct/client.c src/pmacct/client.h src/pmacct/link.c 
 	src/pmacct/value.h src/pmacct/screen.c src/pmacct/screen.h src/pmacct/snapshot.c src/pmacct/snapshot.h src/pmacct/top.c src/pmacct/top.h
 bin_PROGRAMS += pmacct
 pmacct_SOURCES = src/pmacct/main.c
-pmacct_LDADD = libpmacct.a libformat.a libcore.a libconfig.a libbase.a -lm
+pmacct_LDADD = libpmacct.a libformat.a libcore.a libconfig.a libbase.a
+pmacct_LDFLAGS = $(AM_LDFLAGS) -Wl,--as-needed
