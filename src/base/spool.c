@@ -42,7 +42,7 @@ struct spool {
     int fd; /* -1: none */
     struct head head;
     XXH3_state_t hash;
-    uint8_t *buf;
+    uint8_t *buf; /* from the first file on */
     size_t fill;
 };
 
@@ -188,11 +188,8 @@ struct spool *spool_open(const char *dir, const struct file_modes *m, struct err
     if (fd == -1)
         return NULL;
     struct spool *s = calloc(1, sizeof(*s));
-    uint8_t *buf = malloc(BUFFER);
-    if (!s || !buf) {
+    if (!s) {
         err_sys(e, "no memory for the spool");
-        free(s);
-        free(buf);
         close(fd);
         return NULL;
     }
@@ -200,7 +197,6 @@ struct spool *spool_open(const char *dir, const struct file_modes *m, struct err
     s->modes = *m;
     s->next_seq = 1;
     s->fd = -1;
-    s->buf = buf;
     if (scan(s, dir, e) == 0)
         return s;
     spool_close(s);
@@ -253,6 +249,8 @@ static int flush(struct spool *s, struct err *e)
 int spool_begin(struct spool *s, const uint8_t meta[SPOOL_META], struct err *e)
 {
     char name[NAME_LEN];
+    if (!s->buf && !(s->buf = malloc(BUFFER)))
+        return err_sys(e, "no memory for the spool");
     s->head = (struct head){ .seq = s->next_seq++ };
     memcpy(s->head.magic, magic, sizeof(magic));
     memcpy(s->head.meta, meta, sizeof(s->head.meta));

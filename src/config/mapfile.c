@@ -72,7 +72,7 @@ static int unknown_key(const struct mapfile_spec *spec, const char *name, struct
     const char *near = NULL;
     unsigned least = 3;
     for (const struct mapfile_key *k = spec->keys; k->name; k++) {
-        const unsigned distance = word_distance(name, strlen(name), k->name, strlen(k->name));
+        const unsigned distance = word_distance(name, strlen(name), k->name, strlen(k->name), least - 1);
         if (distance < least) {
             least = distance;
             near = k->name;

@@ -10,11 +10,10 @@
 /* Edits that still look like a slip of the fingers. */
 static unsigned slips(size_t len) { return len < 4 ? 0 : len < 8 ? 1 : len < 14 ? 2 : 3; }
 
-/* Words whose lengths differ by more than that are not compared letter by letter. */
 static unsigned distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-    size_t apart = a_len > b_len ? a_len - b_len : b_len - a_len;
-    return apart > slips(a_len) ? UINT_MAX : word_distance(a, a_len, b, b_len);
+    const unsigned most = slips(a_len), d = word_distance(a, a_len, b, b_len, most);
+    return d > most ? UINT_MAX : d;
 }
 
 /* The least distance of `word` to one of the blank-separated words of `list`. */

@@ -166,7 +166,7 @@ static int unknown_word(const char *text, size_t len, struct err *e)
     unsigned best_distance = UINT_MAX;
     for (unsigned i = 0; i < N_WORDS; i++) {
         struct word w = word_at(i);
-        unsigned distance = word_distance(text, len, w.name, strlen(w.name));
+        unsigned distance = word_distance(text, len, w.name, strlen(w.name), best_distance);
         if (word_aggregates(&w) && distance < best_distance) {
             best = w.name;
             best_distance = distance;

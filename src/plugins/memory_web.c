@@ -353,7 +353,7 @@ static void put_figure(struct strbuf *out, const struct figure_entry *e)
 
 static void on_health(struct web *w, struct http_request *r)
 {
-    struct cursor c = cursor_of(w->figures.p, w->figures.len);
+    struct cursor c = w->figures.len ? cursor_of(w->figures.p, w->figures.len) : (struct cursor){ 0 };
     struct figure_entry e;
     struct strbuf out;
     uint64_t n = 0;

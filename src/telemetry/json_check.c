@@ -278,12 +278,20 @@ enum json_verdict json_check(const uint8_t *p, const uint8_t *end, struct json_f
     return v;
 }
 
+/* Text that ended too early: is it a number by itself, to which nothing is missing? A string that ends with a
+ * digit is none. */
+static bool is_bare_number(const struct walk *w, const uint8_t *p)
+{
+    struct walk first = { .p = p, .end = w->end };
+    return w->depth == 0 && w->p == w->end && skip_space(&first) && (*first.p == '-' || is_digit(&first)) &&
+           w->end[-1] >= '0' && w->end[-1] <= '9';
+}
+
 enum json_verdict json_check_all(const uint8_t *p, size_t len, struct json_found *found)
 {
     struct walk w = { .p = p, .end = p + len };
     enum json_verdict v = check(&w);
-    const bool bare_number =
-        v == JSON_SHORT && w.depth == 0 && w.p == w.end && len && p[len - 1] >= '0' && p[len - 1] <= '9';
+    const bool bare_number = v == JSON_SHORT && is_bare_number(&w, p);
     if (v == JSON_WHOLE && skip_space(&w))
         v = JSON_BAD;
     *found = (struct json_found){ .end = w.p, .breaks = w.breaks };

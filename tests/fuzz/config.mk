@@ -16,3 +16,7 @@ check_PROGRAMS += tests/fuzz/fuzz_spool
 TESTS += tests/fuzz/fuzz_spool
 tests_fuzz_fuzz_spool_SOURCES = tests/fuzz/fuzz_spool.c
 tests_fuzz_fuzz_spool_LDADD = $(FUZZ_LIBS) libbase.a $(DAEMON_LIBS)
+check_PROGRAMS += tests/fuzz/fuzz_session_maps
+TESTS += tests/fuzz/fuzz_session_maps
+tests_fuzz_fuzz_session_maps_SOURCES = tests/fuzz/fuzz_session_maps.c src/pmacctd/ifaces.c
+tests_fuzz_fuzz_session_maps_LDADD = $(FUZZ_LIBS) libplugins.a libbgp.a libpacket.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)

@@ -21,10 +21,10 @@ static const char *const asked[] = { "10.0.0.1",    "192.0.2.255", "0.0.0.0", "2
                                      "2001:db8::1", "::",          "ffff::" };
 enum { ASKED = sizeof(asked) / sizeof(asked[0]) };
 
-static void networks(const char *path)
+static void networks(char *text, size_t len)
 {
     struct err e;
-    struct networks *n = networks_load(path, &e);
+    struct networks *n = networks_parse("fuzz", text, len, &e);
     for (unsigned i = 0; n && i < ASKED; i++) {
         struct addr a;
         addr_parse(asked[i], &a);
@@ -35,10 +35,10 @@ static void networks(const char *path)
     networks_free(n);
 }
 
-static void customs(const char *path)
+static void customs(char *text, size_t len)
 {
     struct err e;
-    struct customs *c = customs_load(path, &e);
+    struct customs *c = customs_parse("fuzz", text, len, &e);
     static const uint8_t packet[64] = { 0x45, 0, 0, 64, 0, 0, 0, 0, 64, 6 };
     struct flow f;
     if (!c)
@@ -90,38 +90,64 @@ static void tos(const char *path)
 static void allow(const char *path)
 {
     struct err e;
-    allow_free(allow_load(path, &e));
+    struct allow *l = allow_load(path, &e);
+    for (unsigned i = 0; l && i < ASKED; i++) {
+        struct addr a;
+        addr_parse(asked[i], &a);
+        if (allow_match(l, &a) && !allow_count(l))
+            abort();
+    }
+    allow_free(l);
 }
 
-static void templates(const char *path)
+static void templates(char *text, size_t len)
 {
-    FILE *f = fopen(path, "re");
     struct kept *k = malloc(sizeof(*k));
-    char *text = NULL;
-    size_t cap = 0;
     struct err e;
-    while (f && k && getline(&text, &cap, f) != -1)
-        if (kept_parse(text, k, &e) == 0 && (k->n_fields == 0 || k->n_scope > k->n_fields || k->id < 256))
+    text[len] = '\0';
+    for (char *line = text; k && line && line < text + len;) {
+        char *next = strchr(line, '\n');
+        if (next)
+            *next++ = '\0';
+        if (kept_parse(line, k, &e) == 0 && (k->n_fields == 0 || k->n_scope > k->n_fields || k->id < 256))
             abort();
-    free(text);
+        line = next;
+    }
     free(k);
-    if (f)
-        fclose(f);
+}
+
+/* What is read out of a file alone. */
+static void from_file(void (*kind)(const char *path), const char *text, size_t len)
+{
+    char path[64];
+    const int fd = memfd_create("list", MFD_CLOEXEC);
+    if (fd == -1)
+        return;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    if (write(fd, text, len) == (ssize_t)len)
+        kind(path);
+    close(fd);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    static void (*const kinds[])(const char *path) = { networks, customs, sampling, rd,       ports,
-                                                       protos,   tos,     allow,    templates };
-    char path[64];
+    static const struct {
+        void (*text)(char *text, size_t len);
+        void (*file)(const char *path);
+    } kinds[] = { { networks, NULL }, { customs, NULL }, { NULL, sampling },
+                  { NULL, rd },       { NULL, ports },   { NULL, protos },
+                  { NULL, tos },      { NULL, allow },   { templates, NULL } };
     if (len == 0)
         return 0;
-    const int fd = memfd_create("list", MFD_CLOEXEC);
-    if (fd == -1)
+    const unsigned kind = data[0] % (sizeof(kinds) / sizeof(kinds[0]));
+    char *text = malloc(len); /* one octet more than there are, for a NUL */
+    if (!text)
         return 0;
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    if (write(fd, data + 1, len - 1) == (ssize_t)(len - 1))
-        kinds[data[0] % (sizeof(kinds) / sizeof(kinds[0]))](path);
-    close(fd);
+    memcpy(text, data + 1, len - 1);
+    if (kinds[kind].text)
+        kinds[kind].text(text, len - 1);
+    else
+        from_file(kinds[kind].file, text, len - 1);
+    free(text);
     return 0;
 }

@@ -12,16 +12,20 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-/* A folder of this process, made once. */
-static const char *folder(char *at, size_t n)
+/* A folder of this process, made once and taken away at its end. */
+static char dir[64];
+
+static void remove_dir(void) { (void)rmdir(dir); }
+
+static void make_dir(void)
 {
-    snprintf(at, n, "%s/fuzz-spool.%d", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", (int)getpid());
-    if (mkdir(at, 0700) == -1 && access(at, W_OK) == -1)
+    snprintf(dir, sizeof(dir), "%s/fuzz-spool.XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    if (!mkdtemp(dir))
         abort();
-    return at;
+    atexit(remove_dir);
 }
 
-static void empty(const char *dir)
+static void empty(void)
 {
     DIR *d = opendir(dir);
     if (!d)
@@ -32,7 +36,7 @@ static void empty(const char *dir)
     closedir(d);
 }
 
-static void write_at(const char *dir, const char *name, const uint8_t *p, size_t n)
+static void write_at(const char *name, const uint8_t *p, size_t n)
 {
     char path[512];
     snprintf(path, sizeof(path), "%s/%s", dir, name);
@@ -45,9 +49,10 @@ static void write_at(const char *dir, const char *name, const uint8_t *p, size_t
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     const struct file_modes m = file_modes_of(-1, -1, -1);
-    char dir[256];
     struct err e;
-    write_at(folder(dir, sizeof(dir)), "0000000000000001.batch", data, len);
+    if (!*dir)
+        make_dir();
+    write_at("0000000000000001.batch", data, len);
     struct spool *s = spool_open(dir, &m, &e);
     if (!s)
         abort();
@@ -67,7 +72,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         }
     }
     spool_close(s);
-    empty(dir);
-    rmdir(dir);
+    empty();
     return 0;
 }

@@ -10,3 +10,7 @@ tests_fuzz_fuzz_packet_SOURCES = tests/fuzz/fuzz_packet.c
 tests_fuzz_fuzz_packet_LDADD = $(FUZZ_LIBS) libpacket.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
 tests_fuzz_fuzz_pcapmap_SOURCES = tests/fuzz/fuzz_pcapmap.c
 tests_fuzz_fuzz_pcapmap_LDADD = $(FUZZ_LIBS) libpacket.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
+check_PROGRAMS += tests/fuzz/fuzz_tcp_streams
+TESTS += tests/fuzz/fuzz_tcp_streams
+tests_fuzz_fuzz_tcp_streams_SOURCES = tests/fuzz/fuzz_tcp_streams.c
+tests_fuzz_fuzz_tcp_streams_LDADD = $(FUZZ_LIBS) libpacket.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)

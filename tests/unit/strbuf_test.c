@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include "base/err.h"
@@ -136,12 +137,22 @@ static void test_distance(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         size_t a = strlen(rows[i].a), b = strlen(rows[i].b);
-        assert_int_equal(word_distance(rows[i].a, a, rows[i].b, b), rows[i].distance);
-        assert_int_equal(word_distance(rows[i].b, b, rows[i].a, a), rows[i].distance);
+        for (unsigned most = 0; most < 5; most++) { /* what is further away than that need not be exact */
+            const unsigned there = word_distance(rows[i].a, a, rows[i].b, b, most),
+                           back = word_distance(rows[i].b, b, rows[i].a, a, most);
+            if (rows[i].distance > most) {
+                assert_true(there > most && back > most);
+                continue;
+            }
+            assert_int_equal(there, rows[i].distance);
+            assert_int_equal(back, rows[i].distance);
+        }
+        assert_int_equal(word_distance(rows[i].a, a, rows[i].b, b, UINT_MAX), rows[i].distance);
     }
     char big[500];
     memset(big, 'x', sizeof(big));
-    assert_int_equal(word_distance(big, sizeof(big), "x", 1), 62);
+    assert_int_equal(word_distance(big, sizeof(big), "x", 1, UINT_MAX), 62);
+    assert_true(word_distance(big, sizeof(big), "x", 1, 3) > 3);
 }
 
 int main(void)

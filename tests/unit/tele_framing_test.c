@@ -31,6 +31,9 @@ static void json_texts(void **state)
         { " {\"a\" : [ 1 , 2.5e-3, -0, true,false , null, \"x\"] , \"b\":{} }\n", JSON_WHOLE, JSON_WHOLE },
         { "\"\\u00e9\\\"\\\\\\/\\b\\f\\n\\r\\t\"", JSON_WHOLE, JSON_WHOLE },
         { "12", JSON_WHOLE, JSON_SHORT },
+        { " -1.5e3", JSON_WHOLE, JSON_SHORT },
+        { "\"12", JSON_BAD, JSON_SHORT }, /* a string without its end is no number */
+        { "-", JSON_BAD, JSON_SHORT },
         { "true", JSON_WHOLE, JSON_WHOLE },
         { "{} {}", JSON_BAD, JSON_WHOLE },
         { "", JSON_BAD, JSON_SHORT },
