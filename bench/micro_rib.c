@@ -173,6 +173,21 @@ static void look_up(struct rib *rib, const char *how, uint32_t peers, bool in_ba
            LOOKUPS / t / 1e6, peers, (double)found / LOOKUPS);
 }
 
+/* With the number that is kept with each set, as that of the origin AS is. */
+static bool look_up_one(struct rib *rib, const struct rib_reader *r, uint32_t peer, struct rib_ahead *ahead,
+                        unsigned k, const struct addr *a)
+{
+    const struct rib_ahead_one *x = rib_expected_found(ahead, k);
+    struct rib_match m;
+    if (!x && !rib_lookup(r, peer, RIB_UNICAST, NULL, a, NULL, &m))
+        return false;
+    const uint32_t id = x ? x->id : m.route.attrs;
+    const struct rib_kept *kept = x ? x->kept : rib_attrs_kept(rib_pool(rib), id);
+    if (!atomic_load_explicit(&kept->word, memory_order_relaxed))
+        rib_attrs_set_word(rib_pool(rib), id, 1);
+    return true;
+}
+
 /* As a collector does: the addresses of a datagram of one exporter are told first, then looked up one by one.
  * A batch of each kind in turn would share what it fetched, so the kinds are apart. */
 static void look_up_ahead(struct rib *rib, const char *how, uint32_t peers, bool v4)
@@ -195,17 +210,11 @@ static void look_up_ahead(struct rib *rib, const char *how, uint32_t peers, bool
         const uint32_t peer = 1 + rnd(&s, peers);
         struct rib_expected e[BATCH];
         struct rib_ahead ahead;
-        struct rib_match m;
         for (unsigned k = 0; k < BATCH; k++)
             e[k] = (struct rib_expected){ batch[k].b + (v4 ? 12 : 0), false };
         rib_expect(&ahead, r, peer, v4 ? 4 : 16, e, BATCH);
         for (unsigned k = 0; k < BATCH; k++)
-            if (rib_expected_match(&ahead, k, &m) ||
-                rib_lookup(r, peer, RIB_UNICAST, NULL, &batch[k], NULL, &m)) {
-                found++;
-                if (!rib_attrs_word(rib_pool(rib), m.route.attrs)) /* as the AS numbers of a set are kept */
-                    rib_attrs_set_word(rib_pool(rib), m.route.attrs, 1);
-            }
+            found += look_up_one(rib, r, peer, &ahead, k, &batch[k]);
         rib_reader_quiescent(r);
     }
     t = cpu() - t;

@@ -217,12 +217,20 @@ static void go_on(struct bgp_service *b)
         bgp_service_tend(b);
 }
 
-static void on_has_room(uv_async_t *a) { go_on(a->data); }
+static void on_wake(uv_async_t *a)
+{
+    struct bgp_service *b = a->data;
+    if (b->stopping)
+        return;
+    go_on(b);
+    bgp_service_tend(b);
+}
 
-static void notify_room(void *arg)
+/* The log has room, or a worker has found something to be tended. */
+static void wake(void *arg)
 {
     struct bgp_service *b = arg;
-    uv_async_send(&b->has_room);
+    uv_async_send(&b->wake);
 }
 
 /* ---- high availability: what the message log gets that was kept while we stood by */
@@ -301,12 +309,14 @@ static int service_start(struct service *s, struct err *e)
 {
     struct bgp_service *b = s->state;
     struct msglog_conf mc = log_conf(b->c);
-    mc.has_room = notify_room;
+    mc.has_room = wake;
     mc.room_arg = b;
-    uv_async_init(s->loop, &b->has_room, on_has_room);
+    uv_async_init(s->loop, &b->wake, on_wake);
+    b->started = true;
+    rib_set_wake(b->rib, wake, b);
     uv_timer_init(s->loop, &b->tick);
     uv_idle_init(s->loop, &b->tend);
-    b->has_room.data = b->tick.data = b->tend.data = b;
+    b->wake.data = b->tick.data = b->tend.data = b;
     roa_view_open(&b->roas, service_beside(s, rpki_service.name));
     bgp_lines_roas(&b->lines, bgp_service_roas(b), b->rib);
     if (msglog_wanted(&mc) && !(b->msglog = msglog_open(&mc, b->log, e)))
@@ -335,7 +345,7 @@ static void service_stop(struct service *s)
     ha_stop(b->ha);
     bgp_lg_stop(b->lg);
     bgp_xconnects_stop(b->xconnects);
-    uv_close((uv_handle_t *)&b->has_room, NULL);
+    uv_unref((uv_handle_t *)&b->wake); /* the log's threads and workers call it for as long as they live */
     uv_close((uv_handle_t *)&b->tick, NULL);
     uv_close((uv_handle_t *)&b->tend, NULL);
 }
@@ -431,6 +441,8 @@ static void service_close(struct service *s)
     if (b->rib)
         rib_free(b->rib);
     free(b->io.buf);
+    if (b->started)
+        uv_close((uv_handle_t *)&b->wake, NULL);
 }
 
 const struct service_ops bgp_service = { .name = "BGP",

@@ -36,7 +36,8 @@ struct bgp_service {
     bool stopping;
     bool starved;           /* sessions wait until the message log has room */
     bool neighbors_changed; /* since bgp_neighbors_file was written */
-    uv_async_t has_room;    /* from the log's threads */
+    bool started;
+    uv_async_t wake; /* from the log's threads and from workers */
     uv_timer_t tick;
     uv_idle_t tend;
     unsigned changes; /* of routes, since rib_tend was called */

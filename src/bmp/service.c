@@ -258,7 +258,11 @@ static void on_has_room(uv_async_t *h)
     struct bmp *b = h->data;
     ha_tick(b->ha);
     bmp_sessions_resume(b);
+    bmp_tend(b);
 }
+
+/* A worker has found something to be tended. */
+static void wake(void *arg) { uv_async_send(&((struct bmp *)arg)->room); }
 
 static void follow_maps(struct bmp *b)
 {
@@ -306,6 +310,7 @@ static int start(struct service *s, struct err *e)
     uv_async_init(s->loop, &b->room, on_has_room);
     uv_timer_init(s->loop, &b->tick);
     b->room.data = b->tick.data = b;
+    rib_set_wake(b->rib, wake, b);
     roa_view_open(&b->roas, service_beside(s, rpki_service.name));
     uv_timer_start(&b->tick, on_tick, 1000, 1000);
     uv_idle_init(s->loop, &b->tend);

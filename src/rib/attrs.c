@@ -28,14 +28,9 @@ struct set {
     uint8_t body[];
 };
 
-/* What flows ask a number for; so it is found without the set, and lies apart from the pointers to sets. */
-struct entry {
-    _Atomic(void *) note;
-    _Atomic uint64_t word;
-};
-
+/* What flows ask a number for is found without the set, and lies apart from the pointers to sets. */
 struct page {
-    struct entry *entry;
+    struct rib_kept *kept;
     struct set *_Atomic set[1 << PAGE_BITS];
 };
 
@@ -94,9 +89,9 @@ static struct page *page_of(const struct rib_pool *p, uint32_t id)
     return atomic_load_explicit(&p->page[id >> PAGE_BITS], memory_order_acquire);
 }
 
-static struct entry *entry_of(const struct rib_pool *p, uint32_t id)
+static struct rib_kept *kept_of(const struct rib_pool *p, uint32_t id)
 {
-    return &page_of(p, id)->entry[id & ((1 << PAGE_BITS) - 1)];
+    return &page_of(p, id)->kept[id & ((1 << PAGE_BITS) - 1)];
 }
 
 static struct set *set_of(const struct rib_pool *p, uint32_t id)
@@ -108,7 +103,7 @@ static void page_free(struct page *page)
 {
     if (!page)
         return;
-    munmap(page->entry, sizeof(struct entry) << PAGE_BITS);
+    munmap(page->kept, sizeof(struct rib_kept) << PAGE_BITS);
     free(page);
 }
 
@@ -116,7 +111,7 @@ static void page_free(struct page *page)
 static struct page *page_new(void)
 {
     struct page *page = calloc(1, sizeof(*page));
-    if (page && (page->entry = pages_reserve(sizeof(struct entry) << PAGE_BITS)))
+    if (page && (page->kept = pages_reserve(sizeof(struct rib_kept) << PAGE_BITS)))
         return page;
     free(page);
     return NULL;
@@ -150,7 +145,7 @@ uint64_t pool_index_octets(struct rib_pool *p)
     const uint64_t notes = p->notes.held;
     pthread_mutex_unlock(&p->notes_lock);
     return notes + (p->mask + 1) * sizeof(struct slot) +
-           p->next * (sizeof(struct entry) + sizeof(struct set *)) + p->free_room * sizeof(uint32_t);
+           p->next * (sizeof(struct rib_kept) + sizeof(struct set *)) + p->free_room * sizeof(uint32_t);
 }
 
 /* --- packing: `has`, then what is there in the order of the bits, octets at the end */
@@ -339,7 +334,7 @@ static uint32_t take_number(struct rib_pool *p)
         p->pages = at + 1;
     }
     if ((p->next & ((1 << PAGE_BITS) - 1)) == (at ? 0 : MANY))
-        pages_make_huge(page_of(p, p->next)->entry, sizeof(struct entry) << PAGE_BITS);
+        pages_make_huge(page_of(p, p->next)->kept, sizeof(struct rib_kept) << PAGE_BITS);
     return p->next++;
 }
 
@@ -421,6 +416,12 @@ static struct note *note_of(void *note)
     return (struct note *)(void *)((uint8_t *)note - offsetof(struct note, rest));
 }
 
+bool rib_attrs_note_is_long(const void *note)
+{
+    return ((const struct note *)(const void *)((const uint8_t *)note - offsetof(struct note, rest)))->size >=
+           2 * LINE;
+}
+
 void *rib_attrs_note_new(struct rib_pool *p, size_t size, void *was)
 {
     size = (sizeof(struct note) + size + (was ? sizeof(void *) : 0) + LINE - 1) & ~(size_t)(LINE - 1);
@@ -449,14 +450,14 @@ static void drop_notes(struct rib_pool *p, void *note)
 
 void *rib_attrs_note(const struct rib_pool *p, uint32_t id)
 {
-    return atomic_load_explicit(&entry_of(p, id)->note, memory_order_acquire);
+    return atomic_load_explicit(&kept_of(p, id)->note, memory_order_acquire);
 }
 
 void *rib_attrs_set_note(struct rib_pool *p, uint32_t id, void *made)
 {
     struct note *n = note_of(made);
     void *was = n->size & NOTE_OLDER ? *older_of(n) : NULL, *there = was;
-    if (atomic_compare_exchange_strong_explicit(&entry_of(p, id)->note, &there, made, memory_order_acq_rel,
+    if (atomic_compare_exchange_strong_explicit(&kept_of(p, id)->note, &there, made, memory_order_acq_rel,
                                                 memory_order_acquire))
         return made;
     if (was)
@@ -467,15 +468,15 @@ void *rib_attrs_set_note(struct rib_pool *p, uint32_t id, void *made)
 
 uint64_t rib_attrs_word(const struct rib_pool *p, uint32_t id)
 {
-    return atomic_load_explicit(&entry_of(p, id)->word, memory_order_relaxed);
+    return atomic_load_explicit(&kept_of(p, id)->word, memory_order_relaxed);
 }
 
 void rib_attrs_set_word(struct rib_pool *p, uint32_t id, uint64_t word)
 {
-    atomic_store_explicit(&entry_of(p, id)->word, word, memory_order_relaxed);
+    atomic_store_explicit(&kept_of(p, id)->word, word, memory_order_relaxed);
 }
 
-void rib_attrs_prefetch(const struct rib_pool *p, uint32_t id) { __builtin_prefetch(entry_of(p, id)); }
+const struct rib_kept *rib_attrs_kept(const struct rib_pool *p, uint32_t id) { return kept_of(p, id); }
 
 void rib_attrs_prefetch_set(const struct rib_pool *p, uint32_t id, enum rib_attrs_step step)
 {
@@ -491,7 +492,7 @@ void rib_attrs_prefetch_set(const struct rib_pool *p, uint32_t id, enum rib_attr
 /* Numbers and notes of sets that nobody has any more. */
 static void forget(struct rib_pool *p, uint32_t id)
 {
-    struct entry *e = entry_of(p, id);
+    struct rib_kept *e = kept_of(p, id);
     void *note = atomic_exchange_explicit(&e->note, NULL, memory_order_acq_rel);
     atomic_store_explicit(&e->word, 0, memory_order_relaxed);
     if (note)

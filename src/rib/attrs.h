@@ -5,6 +5,7 @@
 #ifndef RIB_ATTRS_H
 #define RIB_ATTRS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -72,13 +73,22 @@ void *rib_attrs_note_new(struct rib_pool *pool, size_t size, void *was);
 void *rib_attrs_set_note(struct rib_pool *pool, uint32_t id, void *made);
 void *rib_attrs_note(const struct rib_pool *pool, uint32_t id);
 
+/* Does a note take more than a line of the cache? */
+bool rib_attrs_note_is_long(const void *note);
+
 /* A number that one user may keep beside the note, where reading it costs no further line of the cache; 0:
  * none yet. It is to follow from the set alone: whoever writes it writes the same. */
 uint64_t rib_attrs_word(const struct rib_pool *pool, uint32_t id);
 void rib_attrs_set_word(struct rib_pool *pool, uint32_t id, uint64_t word);
 
-/* Fetches the places of note and word; in two steps, one after the other, what rib_attrs_get will read. */
-void rib_attrs_prefetch(const struct rib_pool *pool, uint32_t id);
+/* Where both of them stand; not NULL, and never moves. For who has looked a route up and reads them next. */
+struct rib_kept {
+    _Atomic(void *) note;  /* acquire */
+    _Atomic uint64_t word; /* relaxed */
+};
+const struct rib_kept *rib_attrs_kept(const struct rib_pool *pool, uint32_t id);
+
+/* Fetches, in two steps, one after the other, what rib_attrs_get will read. */
 enum rib_attrs_step { RIB_ATTRS_FIRST, RIB_ATTRS_SECOND };
 void rib_attrs_prefetch_set(const struct rib_pool *pool, uint32_t id, enum rib_attrs_step step);
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 noinst_LIBRARIES += librib.a
 librib_a_SOURCES = \
-	src/rib/attrs.c src/rib/attrs.h src/rib/pool.h \
+	src/rib/ahead.c src/rib/attrs.c src/rib/attrs.h src/rib/pool.h \
 	src/rib/epoch.c src/rib/epoch.h \
 	src/rib/exact.c src/rib/exact.h \
 	src/rib/fast.c src/rib/fast.h \

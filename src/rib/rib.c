@@ -39,6 +39,12 @@ void rib_set_exact(struct rib *rib)
         rib->exact.seed = (uintptr_t)rib;
 }
 
+void rib_set_wake(struct rib *rib, void (*wake)(void *arg), void *arg)
+{
+    rib->wake = wake;
+    rib->wake_arg = arg;
+}
+
 struct rib_pool *rib_pool(struct rib *rib) { return rib->pool; }
 
 static struct trie_memory memory_of_fast(struct rib *rib)

@@ -56,6 +56,8 @@ void rib_set_unread(struct rib *rib);
  * rib_covering), or go with their peer, in no order. Costs less memory, and a fifth of the time. Tables with
  * path ids or labels are not changed by it. Before the first route. */
 void rib_set_exact(struct rib *rib);
+/* `wake` is called from a reader's thread, seldom: rib_tend has something to do. Before the first reader. */
+void rib_set_wake(struct rib *rib, void (*wake)(void *arg), void *arg);
 void rib_free(struct rib *rib); /* no reader may be left */
 struct rib_pool *rib_pool(struct rib *rib);
 
@@ -151,21 +153,24 @@ bool rib_lookup(const struct rib_reader *r, uint32_t peer, uint8_t safi, const u
 /* For who has several addresses to look up soon, one after the other: what their lookups will read is fetched
  * while those before them are worked on, since memory is far away; and of those that say so the notes of what
  * they find. */
-enum { RIB_EXPECTED = 64, RIB_EXPECT_STEPS = 4 };
+enum { RIB_EXPECTED = 64 };
 struct rib_expected {
     const uint8_t *addr;
     bool note;
 };
 
-/* Addresses on their way; the caller's, opaque but for n. Valid as long as what the reader has found. */
+/* Addresses on their way; the caller's, opaque but for n, and addr, id, bits, kept of what rib_expected_found
+ * returns. Valid as long as what the reader has found. */
 struct rib_ahead {
     const struct rib *rib;
     const void *way; /* NULL: only fetched, all at once */
-    unsigned n, done[RIB_EXPECT_STEPS];
+    unsigned n, begun, ready;
     struct rib_ahead_one {
         const void *at;
-        uint32_t addr, id;
-        uint8_t bits;
+        const struct rib_kept *kept; /* with the set */
+        uint32_t addr;               /* as on the wire */
+        uint32_t id;                 /* of the set; 0: nothing, or not known here: ask rib_lookup */
+        uint8_t bits;                /* of the prefix */
         bool note, missing;
     } one[RIB_EXPECTED];
 };
@@ -175,9 +180,17 @@ struct rib_ahead {
 void rib_expect(struct rib_ahead *a, const struct rib_reader *r, uint32_t peer, unsigned octets,
                 const struct rib_expected *e, unsigned n);
 
-/* What rib_lookup finds for address number i, and on with those behind it. false: nothing, or not known here:
- * ask rib_lookup. */
-bool rib_expected_match(struct rib_ahead *a, unsigned i, struct rib_match *m);
+/* Goes on until number i is there, and with those behind it. */
+void rib_expected_go(struct rib_ahead *a, unsigned i);
+
+/* What rib_lookup finds for address number i (less than n). NULL: nothing, or not known here: ask rib_lookup.
+ */
+static inline const struct rib_ahead_one *rib_expected_found(struct rib_ahead *a, unsigned i)
+{
+    if (__builtin_expect(a->ready <= i, 0))
+        rib_expected_go(a, i);
+    return a->way && a->one[i].id ? &a->one[i] : NULL;
+}
 
 /* Has this peer routes with path ids in the table that addresses of so many octets are looked up in? */
 bool rib_has_path_ids(const struct rib_reader *r, uint32_t peer, unsigned octets);

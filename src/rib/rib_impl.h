@@ -83,7 +83,9 @@ struct rib {
     struct view *dying;   /* no reader sees them */
     struct table *stale;  /* whose fast way is to be tended */
     _Atomic bool wanting; /* a table may have become worth a fast way */
-    size_t queue_mark;    /* when to look whether what waits may go */
+    void (*wake)(void *arg);
+    void *wake_arg;
+    size_t queue_mark; /* when to look whether what waits may go */
     uint64_t peers, tables, routes, fast_ways;
 };
 

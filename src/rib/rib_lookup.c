@@ -80,6 +80,14 @@ static struct table *table_to_read(const struct view *v, uint16_t afi, uint8_t s
     return find_table(v, &k);
 }
 
+static __attribute__((noinline)) void want_fast(struct rib *rib, struct table *t)
+{
+    atomic_store_explicit(&t->wanted, true, memory_order_relaxed);
+    atomic_store_explicit(&rib->wanting, true, memory_order_relaxed);
+    if (rib->wake)
+        rib->wake(rib->wake_arg);
+}
+
 /* The value of the longest match in a table. */
 static uint64_t match(const struct rib_reader *r, struct table *t, const uint8_t *octets, bool v4,
                       unsigned *bits)
@@ -90,10 +98,8 @@ static uint64_t match(const struct rib_reader *r, struct table *t, const uint8_t
         *bits = found.bits;
         if (found.id || found.bits == FAST_NOTHING)
             return found.id;
-        if (!f && !atomic_load_explicit(&t->wanted, memory_order_relaxed)) {
-            atomic_store_explicit(&t->wanted, true, memory_order_relaxed);
-            atomic_store_explicit(&r->rib->wanting, true, memory_order_relaxed);
-        }
+        if (!f && !atomic_load_explicit(&t->wanted, memory_order_relaxed))
+            want_fast(r->rib, t);
     }
     return trie_match(&t->trie, octets, v4 ? 4 : 16, bits);
 }
@@ -147,153 +153,4 @@ bool rib_has_path_ids(const struct rib_reader *r, uint32_t peer, unsigned octets
     const struct view *v = view_of(r->rib, peer);
     const int quick = quick_place(octets == 4 ? RIB_IPV4 : RIB_IPV6, RIB_UNICAST, false, true);
     return v && atomic_load_explicit(&v->quick[quick], memory_order_acquire);
-}
-
-static inline void fetch(const void *p, unsigned lines)
-{
-    for (unsigned i = 0; i < lines; i++)
-        __builtin_prefetch((const uint8_t *)p + (size_t)FAST_LINE * i);
-}
-
-static inline void put_found(struct rib_ahead_one *x, struct fast_found found)
-{
-    x->bits = (uint8_t)found.bits;
-    x->id = found.id;
-    x->at = NULL;
-}
-
-/* Each step reads what the one before has fetched. First from the place to the block, */
-static inline void step_place(const struct rib_ahead *a, struct rib_ahead_one *x)
-{
-    const uint64_t place =
-        atomic_load_explicit(fast_place(a->way, (const uint8_t *)&x->addr), memory_order_acquire);
-    if (place & FAST_STALE)
-        put_found(x, (struct fast_found){ FAST_DEEP, 0 });
-    else if (place & FAST_SAME)
-        put_found(x, fast_result((uint32_t)(place >> 32)));
-    else {
-        x->at = fast_block(place);
-        fetch(x->at, place & FAST_LONG ? 2 : 1);
-    }
-}
-
-/* to the set's number, or a leaf, */
-static inline void step_block(const struct rib_ahead *a, struct rib_ahead_one *x)
-{
-    if (x->at) {
-        const uint32_t found = fast_in_block(x->at, (const uint8_t *)&x->addr);
-        const struct fast_leaf *l = fast_leaf_of(x->at, found);
-        put_found(x, fast_result(found));
-        x->at = l;
-        if (l)
-            fetch(l, 2);
-    }
-    if (x->id)
-        rib_attrs_prefetch(a->rib->pool, x->id);
-}
-
-/* to the note, or where there is none yet, the set that it will be made of, */
-static inline void fetch_note(const struct rib_ahead *a, struct rib_ahead_one *x)
-{
-    const void *note = x->note ? rib_attrs_note(a->rib->pool, x->id) : NULL;
-    x->missing = x->note ? !note : !rib_attrs_word(a->rib->pool, x->id);
-    if (note)
-        fetch(note, 2);
-    if (x->missing)
-        rib_attrs_prefetch_set(a->rib->pool, x->id, RIB_ATTRS_FIRST);
-}
-
-static inline void step_set(const struct rib_ahead *a, struct rib_ahead_one *x)
-{
-    if (x->at)
-        put_found(x, fast_in_leaf(x->at, (const uint8_t *)&x->addr));
-    if (x->id)
-        fetch_note(a, x);
-}
-
-static inline void step_last(const struct rib_ahead *a, struct rib_ahead_one *x)
-{
-    if (x->missing)
-        rib_attrs_prefetch_set(a->rib->pool, x->id, RIB_ATTRS_SECOND);
-}
-
-/* How far a step is ahead of the address that is asked for: so long does memory take. */
-enum { AHEAD_PLACE = 28, AHEAD_BLOCK = 20, AHEAD_SET = 12, AHEAD_LAST = 4 };
-
-#define GO_ON(a, number, step, ahead)                                                                        \
-    for (const unsigned end = (a)->n < i + (ahead) ? (a)->n : i + (ahead); (a)->done[number] < end;)         \
-    step(a, &(a)->one[(a)->done[number]++])
-
-static void go_on(struct rib_ahead *a, unsigned i)
-{
-    GO_ON(a, 0, step_place, AHEAD_PLACE);
-    GO_ON(a, 1, step_block, AHEAD_BLOCK);
-    GO_ON(a, 2, step_set, AHEAD_SET);
-    GO_ON(a, 3, step_last, AHEAD_LAST);
-}
-
-bool rib_expected_match(struct rib_ahead *a, unsigned i, struct rib_match *m)
-{
-    if (!a->way || i >= a->n)
-        return false;
-    go_on(a, i);
-    const struct rib_ahead_one *x = &a->one[i];
-    m->bits = x->bits;
-    m->path_id = 0;
-    m->route.attrs = x->id;
-    m->route.labels_len = 0;
-    return x->id;
-}
-
-/* Where there is no fast way, all at once. */
-static void expect_trie(struct rib_ahead *a, const struct trie *t, unsigned octets,
-                        const struct rib_expected *e)
-{
-    const uint8_t *addr[RIB_EXPECTED] = { NULL };
-    uint64_t value[RIB_EXPECTED] = { 0 };
-    for (unsigned i = 0; i < a->n; i++)
-        addr[i] = e[i].addr;
-    trie_match_many(t, addr, octets, a->n, value);
-    for (unsigned i = 0; i < a->n; i++) {
-        struct rib_ahead_one *x = &a->one[i];
-        x->id = t->wide ? 0 : (uint32_t)value[i];
-        x->note = e[i].note;
-        if (x->id)
-            rib_attrs_prefetch(a->rib->pool, x->id);
-    }
-    for (unsigned i = 0; i < a->n; i++)
-        if (a->one[i].id)
-            fetch_note(a, &a->one[i]);
-}
-
-static void expect_fast(struct rib_ahead *a, const struct fast *f, const struct rib_expected *e)
-{
-    a->way = f;
-    for (unsigned i = 0; i < a->n; i++) {
-        struct rib_ahead_one *x = &a->one[i];
-        memcpy(&x->addr, e[i].addr, sizeof(x->addr));
-        x->note = e[i].note;
-        x->missing = false;
-        __builtin_prefetch((const void *)(uintptr_t)fast_place(f, e[i].addr));
-    }
-    for (unsigned i = 0; i < RIB_EXPECT_STEPS; i++)
-        a->done[i] = 0;
-}
-
-void rib_expect(struct rib_ahead *a, const struct rib_reader *r, uint32_t peer, unsigned octets,
-                const struct rib_expected *e, unsigned n)
-{
-    const struct view *v = view_of(r->rib, peer);
-    const int quick = quick_place(octets == 4 ? RIB_IPV4 : RIB_IPV6, RIB_UNICAST, false, false);
-    const struct table *t = v ? atomic_load_explicit(&v->quick[quick], memory_order_acquire) : NULL;
-    const struct fast *f = t ? atomic_load_explicit(&t->fast, memory_order_acquire) : NULL;
-    a->rib = r->rib;
-    a->way = NULL;
-    a->n = t && n <= RIB_EXPECTED ? n : 0;
-    if (!a->n)
-        return;
-    if (f)
-        expect_fast(a, f, e);
-    else
-        expect_trie(a, &t->trie, octets, e);
 }

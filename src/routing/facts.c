@@ -172,8 +172,8 @@ static void put_communities(const struct facts_conf *fc, enum fact_text which, t
 }
 
 /* Texts that nobody asks for are made where AS numbers come out of them, and not kept. */
-static void put_text(const struct facts_conf *fc, enum fact_text which, const struct rib_attrs *a,
-                     struct strbuf *s, struct facts *x)
+static uint16_t put_text(const struct facts_conf *fc, enum fact_text which, const struct rib_attrs *a,
+                         struct strbuf *s, struct facts *x)
 {
     const size_t from = s->len;
     const bool asked = x->texts >> which & 1;
@@ -187,53 +187,62 @@ static void put_text(const struct facts_conf *fc, enum fact_text which, const st
         put_communities(fc, which, bgp_text_lrg_comms, a->lrg_comms, s, x);
     if (!asked || s->len - from > UINT16_MAX)
         s->len = asked ? from + UINT16_MAX : from;
-    x->len[which] = (uint16_t)(s->len - from);
+    return (uint16_t)(s->len - from);
 }
 
 /* What a set says: numbers into *x, texts into s. */
 static void work_out(const struct facts_conf *fc, uint8_t texts, const struct rib_attrs *a, struct strbuf *s,
-                     struct facts *x)
+                     struct facts *x, struct facts_more *more)
 {
-    *x = (struct facts){ .med = a->med, .local_pref = a->local_pref, .texts = texts };
+    *x = (struct facts){ .texts = texts & ((1u << FACT_TEXTS) - 1) };
+    *more = (struct facts_more){ .med = a->med, .local_pref = a->local_pref };
     strbuf_clear(s);
     numbers_of_path(fc, a->as_path, x);
-    for (unsigned i = 0; i < FACT_TEXTS; i++)
-        put_text(fc, (enum fact_text)i, a, s, x);
+    x->path_len = put_text(fc, TEXT_AS_PATH, a, s, x);
+    for (unsigned i = TEXT_COMMS; i < FACT_TEXTS; i++)
+        more->len[i] = put_text(fc, (enum fact_text)i, a, s, x);
+}
+
+static uint8_t *append(uint8_t *to, const void *from, size_t n)
+{
+    if (n)
+        memcpy(to, from, n);
+    return to + n;
 }
 
 const struct facts *facts_of(const struct facts_conf *fc, uint8_t texts, struct rib_pool *pool,
                              uint32_t attrs, struct strbuf *work)
 {
     struct facts *known = rib_attrs_note(pool, attrs), x;
+    struct facts_more more;
     struct rib_attrs a;
-    if (__builtin_expect(known && (known->texts & texts) == texts, 1))
+    if (known && (known->texts & texts) == texts)
         return known;
     rib_attrs_get(pool, attrs, &a);
-    work_out(fc, known ? known->texts | texts : texts, &a, work, &x);
+    work_out(fc, known ? known->texts | texts : texts, &a, work, &x, &more);
     const bool v4 = addr_is_v4(&a.next_hop);
     x.hop_len = v4 ? 4 : 16;
-    struct facts *made = rib_attrs_note_new(pool, sizeof(*made) + x.hop_len + work->len, known);
+    struct facts *made =
+        rib_attrs_note_new(pool, sizeof(*made) + x.hop_len + sizeof(more) + work->len, known);
     if (!made)
         return NULL;
     *made = x;
-    memcpy(made->rest, a.next_hop.b + (v4 ? 12 : 0), x.hop_len);
-    if (work->len)
-        memcpy(made->rest + x.hop_len, work->p, work->len);
+    uint8_t *to = append(made->rest, a.next_hop.b + (v4 ? 12 : 0), x.hop_len);
+    to = append(to, work->p, x.path_len);
+    to = append(to, &more, sizeof(more));
+    append(to, work->p ? work->p + x.path_len : NULL, work->len - x.path_len);
     return rib_attrs_set_note(pool, attrs, made);
 }
 
-/* Kept with its bits turned over, so that no AS number at all is no 0. */
 struct as_numbers facts_numbers(const struct facts_conf *fc, struct rib_pool *pool, uint32_t attrs,
                                 struct strbuf *work)
 {
-    uint64_t word = rib_attrs_word(pool, attrs);
-    if (__builtin_expect(!word, 0)) {
-        struct rib_attrs a;
-        struct facts x;
-        rib_attrs_get(pool, attrs, &a);
-        work_out(fc, 0, &a, work, &x);
-        word = ~((uint64_t)x.peer_as << 32 | x.origin_as);
-        rib_attrs_set_word(pool, attrs, word);
-    }
-    return (struct as_numbers){ (uint32_t)~word, (uint32_t)(~word >> 32) };
+    struct facts_more more;
+    struct rib_attrs a;
+    struct facts x;
+    rib_attrs_get(pool, attrs, &a);
+    work_out(fc, 0, &a, work, &x, &more);
+    const uint64_t word = ~((uint64_t)x.peer_as << 32 | x.origin_as);
+    rib_attrs_set_word(pool, attrs, word);
+    return facts_numbers_of(word);
 }

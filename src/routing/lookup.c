@@ -110,11 +110,12 @@ static bool ask_agent(struct lookup_source *s, const struct agent *a, const stru
     bool found = false;
     unsigned rank = 0;
     for (unsigned i = 0; i < p->n && (!found || p->rank[i] == rank); i++) {
-        if (!ask(s, p->peer[i], q, &m) || (found && m.bits <= r->match.bits))
+        if (!ask(s, p->peer[i], q, &m) || (found && m.bits <= r->bits))
             continue;
         found = true;
         rank = p->rank[i];
-        r->match = m;
+        r->attrs = m.route.attrs;
+        r->bits = m.bits;
         r->peer = p->peer[i];
         r->rib = s->rib;
     }
@@ -124,7 +125,7 @@ static bool ask_agent(struct lookup_source *s, const struct agent *a, const stru
 static void next_hop_of(const struct found *r, struct addr *hop)
 {
     struct rib_attrs a;
-    rib_attrs_get(rib_pool(r->rib), r->match.route.attrs, &a);
+    rib_attrs_get(rib_pool(r->rib), r->attrs, &a);
     *hop = a.next_hop;
 }
 
@@ -132,7 +133,7 @@ static void next_hop_of(const struct found *r, struct addr *hop)
 static void follow_defaults(struct lookup *l, struct lookup_source *s, const struct question *q,
                             struct found *r)
 {
-    for (int i = 0; i < l->follow.defaults && r->match.bits == 0; i++) {
+    for (int i = 0; i < l->follow.defaults && r->bits == 0; i++) {
         struct agent a = { .port = 0 };
         struct found further = *r;
         next_hop_of(r, &a.addr);
@@ -181,7 +182,7 @@ void lookup_expect(struct lookup *l, const struct agent *a, unsigned octets, con
         l->simple = octets == 4 && is_simple(l, p, octets);
         l->ahead_of = *a;
         l->ahead_peer = peer;
-        l->ahead_at = 0;
+        l->ahead_at[LOOKUP_SRC] = l->ahead_at[LOOKUP_DST] = 0;
     }
     if (peer)
         rib_expect(&l->ahead, l->source[0].reader, peer, octets, e, n);
@@ -189,51 +190,71 @@ void lookup_expect(struct lookup *l, const struct agent *a, unsigned octets, con
         l->simple = false;
 }
 
+void lookup_ask(struct lookup *l, struct question *q, const struct flow *f)
+{
+    q->flow = f;
+    q->expected = l->simple && !q->agent.port && addr_equal(&q->agent.addr, &l->ahead_of.addr) &&
+                  !is_rd(&f->mpls_vpn_rd);
+}
+
 /* Flows come in the order in which they were told, each with one or two addresses in any order; some are left
  * out, some come twice. */
 enum { AHEAD_WINDOW = 4 };
 
-static bool find_expected(struct lookup *l, const struct question *q, struct found *r)
+static const struct rib_ahead_one *find_expected(struct lookup *l, const struct addr *host,
+                                                 enum lookup_end end)
 {
+    const unsigned next = l->ahead_at[end];
     uint32_t addr;
-    if (!addr_is_v4(q->host) || !addr_equal(&q->agent.addr, &l->ahead_of.addr) || q->agent.port ||
-        is_rd(&q->flow->mpls_vpn_rd))
-        return false;
-    memcpy(&addr, q->host->b + 12, sizeof(addr));
-    for (unsigned i = l->ahead_at; i < l->ahead_at + AHEAD_WINDOW && i < l->ahead.n; i++) {
-        if (l->ahead.one[i].addr != addr)
-            continue;
-        l->ahead_at = i > l->ahead_at ? i - 1 : i;
-        if (!rib_expected_match(&l->ahead, i, &r->match))
-            return false;
-        r->rib = l->source[0].rib;
-        r->peer = l->ahead_peer;
-        return true;
-    }
-    l->ahead_at++;
-    return false;
+    if (!addr_is_v4(host))
+        return NULL;
+    memcpy(&addr, host->b + 12, sizeof(addr));
+    for (unsigned i = next; i < next + AHEAD_WINDOW && i < l->ahead.n; i++)
+        if (l->ahead.one[i].addr == addr) {
+            l->ahead_at[end] = i + 1;
+            return rib_expected_found(&l->ahead, i);
+        }
+    for (unsigned i = next; i-- > 0 && i + AHEAD_WINDOW >= next;)
+        if (l->ahead.one[i].addr == addr)
+            return rib_expected_found(&l->ahead, i);
+    l->ahead_at[end]++;
+    return NULL;
 }
 
-void lookup_find(struct lookup *l, const struct question *q, struct found *r)
+static void find_by_asking(struct lookup *l, const struct question *q, struct found *r)
 {
-    r->rib = NULL;
-    r->followed = (struct addr){ { 0 } };
-    if (l->simple && find_expected(l, q, r))
-        return;
     for (unsigned i = 0; i < l->n && !r->rib; i++) {
         struct lookup_source *s = &l->source[i];
         if (!ask_agent(s, &q->agent, q, r))
             continue;
         if (l->follow.defaults)
             follow_defaults(l, s, q, r);
-        if (q->follow && l->follow.n)
+        if (q->end == LOOKUP_DST && l->follow.n)
             follow_next_hops(l, s, q, r);
     }
     if (!r->rib)
         return;
     if (r->rib == l->source[0].rib)
         l->last_peer = r->peer;
-    rib_attrs_prefetch(rib_pool(r->rib), r->match.route.attrs);
+    r->kept = rib_attrs_kept(rib_pool(r->rib), r->attrs);
+    __builtin_prefetch(r->kept);
+}
+
+void lookup_find(struct lookup *l, struct question *q, enum lookup_end end, struct found *r)
+{
+    q->end = end;
+    q->host = end == LOOKUP_DST ? &q->flow->dst_host : &q->flow->src_host;
+    const struct rib_ahead_one *x = q->expected ? find_expected(l, q->host, end) : NULL;
+    *r = (struct found){ .rib = NULL };
+    if (!x) {
+        find_by_asking(l, q, r);
+        return;
+    }
+    r->rib = l->source[0].rib;
+    r->peer = l->ahead_peer;
+    r->attrs = x->id;
+    r->bits = x->bits;
+    r->kept = x->kept;
 }
 
 /* --- RPKI */
@@ -261,7 +282,7 @@ static enum roa_state overlap(const struct lookup *l, const struct found *r, con
     for (unsigned i = 0; info && i < 4; i++) {
         k.safi = in_vpn ? vpn[i / 2] : plain[i / 2];
         k.has_path_id = i % 2;
-        k.bits = r->match.bits;
+        k.bits = r->bits;
         const enum roa_state s = roa_overlap(&l->roas, r->rib, r->peer, &k, info->as);
         if (s != ROA_INVALID)
             return s;
@@ -276,12 +297,12 @@ uint8_t lookup_roa(const struct lookup *l, const struct found *r, const struct f
         return ROA_UNKNOWN;
     struct roa_origin o = { .as = r->facts->origin_as, .none = r->facts->origin_is_set };
     struct addr net = *host;
-    addr_mask(&net, r->match.bits);
+    addr_mask(&net, r->bits);
     if (!r->facts->has_path) {
         const struct rib_peer_info *info = info_of(l, r);
         o.as = info ? info->as : 0;
     }
-    const enum roa_state s = roa_view_validate(&l->roas, &net, r->match.bits, &o);
+    const enum roa_state s = roa_view_validate(&l->roas, &net, r->bits, &o);
     return (uint8_t)(s == ROA_INVALID ? overlap(l, r, f, host) : s);
 }
 

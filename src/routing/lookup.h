@@ -39,24 +39,30 @@ struct lookup {
     bool simple;        /* what is ahead answers questions of its agent (IPv4) */
     struct agent ahead_of;
     uint32_t ahead_peer;
-    unsigned ahead_at; /* addresses before it were asked for */
+    unsigned ahead_at[2]; /* where the next source and the next destination will be */
     struct rib_ahead ahead;
     struct follow follow;
     struct roa_view roas;
 };
 
+enum lookup_end { LOOKUP_SRC, LOOKUP_DST };
+
 struct question {
     struct agent agent;
+    const struct flow *flow;
+    bool expected; /* what is ahead may answer it (lookup_ask) */
+    /* lookup_find's own */
+    enum lookup_end end;
     const struct addr *host;
-    const struct flow *flow; /* RD, next hop */
-    bool follow;
 };
 
 struct found {
     struct rib *rib; /* NULL: there is no route */
     uint32_t peer;
-    struct rib_match match;
-    struct addr followed; /* the last next hop on the way, not set: the route's own */
+    uint32_t attrs; /* number of the set */
+    uint8_t bits;
+    const struct rib_kept *kept; /* with the set */
+    struct addr followed;        /* the last next hop on the way, not set: the route's own */
     struct as_numbers as;
     const struct facts *facts; /* NULL: not asked for */
 };
@@ -87,7 +93,11 @@ static inline void lookup_offline(struct lookup *l)
 void lookup_expect(struct lookup *l, const struct agent *a, unsigned octets, const struct rib_expected *e,
                    unsigned n);
 
-void lookup_find(struct lookup *l, const struct question *q, struct found *r);
+/* Begins with a flow, whose agent q has. */
+void lookup_ask(struct lookup *l, struct question *q, const struct flow *f);
+
+/* Finds the route of one end of the flow. */
+void lookup_find(struct lookup *l, struct question *q, enum lookup_end end, struct found *r);
 
 /* The RPKI state of what was found for one end of f (enum roa_state). */
 uint8_t lookup_roa(const struct lookup *l, const struct found *r, const struct flow *f,

@@ -21,9 +21,17 @@ enum {
     SRC_EXT_COMMS = 1 << 6,
     SRC_LRG_COMMS = 1 << 7,
     SRC_AS_PATH = 1 << 8,
-    SRC_ROA = 1 << 9
+    SRC_ROA = 1 << 9,
+    SRC_FACTS = SRC_LOCAL_PREF | SRC_MED | SRC_COMMS | SRC_EXT_COMMS | SRC_LRG_COMMS | SRC_AS_PATH
 };
-enum { DST_AS = 1 << 0, DST_NET = 1 << 1, DST_FACTS = 1 << 2, DST_ROA = 1 << 3, DST_NEXT_HOP = 1 << 4 };
+enum {
+    DST_AS = 1 << 0,
+    DST_NET = 1 << 1,
+    DST_AS_PATH = 1 << 2,
+    DST_MORE = 1 << 3, /* facts_more */
+    DST_ROA = 1 << 4,
+    DST_NEXT_HOP = 1 << 5
+};
 
 struct part {
     int number; /* in struct maps, -1: none */
@@ -200,8 +208,8 @@ static uint8_t wanted_texts(const struct step *s, const struct fieldset *needs)
 static void choose(struct step *s, const struct fieldset *needs)
 {
     const struct routing_keys *k = &s->c->routing;
-    static const unsigned of_dst[] = { FIELD_as_path,  FIELD_std_comm,   FIELD_ext_comm,
-                                       FIELD_lrg_comm, FIELD_local_pref, FIELD_med };
+    static const unsigned more[] = { FIELD_std_comm, FIELD_ext_comm, FIELD_lrg_comm, FIELD_local_pref,
+                                     FIELD_med };
     s->src = wanted(needs, FIELD_src_as, s->as, SRC_AS) | wanted(needs, FIELD_src_net, s->net, SRC_NET) |
              wanted(needs, FIELD_src_mask, s->net, SRC_NET) |
              wanted(needs, FIELD_peer_src_as, k->peer_src_as != FROM_FLOW, SRC_PEER_AS) |
@@ -222,9 +230,9 @@ static void choose(struct step *s, const struct fieldset *needs)
     s->dst = wanted(needs, FIELD_dst_as, s->as, DST_AS) | wanted(needs, FIELD_peer_dst_as, s->as, DST_AS) |
              wanted(needs, FIELD_dst_net, s->net, DST_NET) | wanted(needs, FIELD_dst_mask, s->net, DST_NET) |
              wanted(needs, FIELD_peer_dst_ip, s->net, DST_NEXT_HOP) |
-             wanted(needs, FIELD_dst_roa, true, DST_ROA);
-    for (unsigned i = 0; i < sizeof(of_dst) / sizeof(of_dst[0]); i++)
-        s->dst |= wanted(needs, of_dst[i], true, DST_FACTS);
+             wanted(needs, FIELD_dst_roa, true, DST_ROA) | wanted(needs, FIELD_as_path, true, DST_AS_PATH);
+    for (unsigned i = 0; i < sizeof(more) / sizeof(more[0]); i++)
+        s->dst |= wanted(needs, more[i], true, DST_MORE);
     s->texts = wanted_texts(s, needs);
 }
 
@@ -255,26 +263,36 @@ static void needs_of(void *state, struct fieldset *needs)
 /* --- one flow */
 
 /* Was the route found by a prefix at least as long as that which the flow came with? */
-static bool as_long(const struct found *r, uint8_t mask) { return r->rib && r->match.bits >= mask; }
+static bool as_long(const struct found *r, uint8_t mask) { return r->rib && r->bits >= mask; }
 
 /* Without a route: 0.0.0.0/0 or ::/0. */
 static void put_net(const struct found *r, const struct addr *host, struct addr *net, uint8_t *mask)
 {
-    *mask = r->rib ? r->match.bits : 0;
+    *mask = r->rib ? r->bits : 0;
     *net = *host;
     addr_mask(net, *mask);
 }
 
-static void put_dst_facts(const struct found *r, struct flow *f)
+/* What stands for the facts of a flow without a route. */
+static const struct {
+    struct facts facts;
+    uint8_t rest[sizeof(struct facts_more)];
+} nothing;
+
+static const struct facts *facts_or_nothing(const struct found *r)
 {
-    static const struct facts nothing;
-    const struct facts *x = r->facts ? r->facts : &nothing;
-    f->as_path = facts_text(x, TEXT_AS_PATH);
-    f->std_comm = facts_text(x, TEXT_COMMS);
-    f->ext_comm = facts_text(x, TEXT_EXT_COMMS);
-    f->lrg_comm = facts_text(x, TEXT_LRG_COMMS);
-    f->local_pref = x->local_pref;
-    f->med = x->med;
+    return r->facts ? r->facts : &nothing.facts;
+}
+
+static void put_dst_more(const struct found *r, struct flow *f)
+{
+    const struct facts *x = facts_or_nothing(r);
+    const struct facts_more more = facts_more(x);
+    f->std_comm = facts_text(x, &more, TEXT_COMMS);
+    f->ext_comm = facts_text(x, &more, TEXT_EXT_COMMS);
+    f->lrg_comm = facts_text(x, &more, TEXT_LRG_COMMS);
+    f->local_pref = more.local_pref;
+    f->med = more.med;
 }
 
 static void put_next_hop(const struct found *r, struct flow *f)
@@ -291,8 +309,10 @@ static void put_dst(struct step *s, const struct found *r, struct flow *f)
         f->dst_as = r->as.origin;
         f->peer_dst_as = r->as.peer;
     }
-    if ((s->dst & DST_FACTS) && (r->rib || !s->keep_sampled))
-        put_dst_facts(r, f);
+    if ((s->dst & DST_AS_PATH) && (r->rib || !s->keep_sampled))
+        f->as_path = facts_path(facts_or_nothing(r));
+    if ((s->dst & DST_MORE) && (r->rib || !s->keep_sampled))
+        put_dst_more(r, f);
     if ((s->dst & DST_NEXT_HOP) && (wins || !s->net_longest))
         put_next_hop(r, f);
     if (s->dst & DST_ROA)
@@ -301,43 +321,38 @@ static void put_dst(struct step *s, const struct found *r, struct flow *f)
         put_net(r, &f->dst_host, &f->dst_net, &f->dst_mask);
 }
 
-static void put_src_texts(const struct step *s, const struct facts *x, struct flow *f)
+static void put_src_facts(const struct step *s, const struct found *r, struct flow *f)
 {
+    const struct facts *x = facts_or_nothing(r);
+    const struct facts_more more = facts_more(x);
+    if ((s->src & SRC_LOCAL_PREF) && s->c->routing.src_local_pref == FROM_BGP)
+        f->src_local_pref = more.local_pref;
+    if ((s->src & SRC_MED) && s->c->routing.src_med == FROM_BGP)
+        f->src_med = more.med;
     if (s->src & SRC_COMMS)
-        f->src_std_comm = facts_text(x, TEXT_COMMS);
+        f->src_std_comm = facts_text(x, &more, TEXT_COMMS);
     if (s->src & SRC_EXT_COMMS)
-        f->src_ext_comm = facts_text(x, TEXT_EXT_COMMS);
+        f->src_ext_comm = facts_text(x, &more, TEXT_EXT_COMMS);
     if (s->src & SRC_LRG_COMMS)
-        f->src_lrg_comm = facts_text(x, TEXT_LRG_COMMS);
+        f->src_lrg_comm = facts_text(x, &more, TEXT_LRG_COMMS);
     if (s->src & SRC_AS_PATH)
-        f->src_as_path = facts_text(x, TEXT_AS_PATH);
+        f->src_as_path = facts_path(x);
 }
 
 static void put_src(struct step *s, const struct found *r, struct flow *f)
 {
-    static const struct facts nothing;
-    const struct facts *x = r->facts ? r->facts : &nothing;
     const struct routing_keys *k = &s->c->routing;
     const bool wins = as_long(r, f->src_mask);
     if ((s->src & SRC_AS) && (wins || !s->as_longest))
         f->src_as = r->as.origin;
     if ((s->src & SRC_PEER_AS) && (k->peer_src_as == FROM_BGP || (k->peer_src_as == FROM_LONGEST && wins)))
         f->peer_src_as = r->as.peer;
-    if ((s->src & SRC_LOCAL_PREF) && k->src_local_pref == FROM_BGP)
-        f->src_local_pref = x->local_pref;
-    if ((s->src & SRC_MED) && k->src_med == FROM_BGP)
-        f->src_med = x->med;
-    put_src_texts(s, x, f);
+    if (s->src & SRC_FACTS)
+        put_src_facts(s, r, f);
     if (s->src & SRC_ROA)
         f->src_roa = lookup_roa(&s->lookup, r, f, &f->src_host);
     if ((s->src & SRC_NET) && (wins || !s->net_longest))
         put_net(r, &f->src_host, &f->src_net, &f->src_mask);
-}
-
-static void find(struct step *s, const struct agent *a, const struct flow *f, const struct addr *host,
-                 bool follow, struct found *r)
-{
-    lookup_find(&s->lookup, &(struct question){ .agent = *a, .host = host, .flow = f, .follow = follow }, r);
 }
 
 /* Where AS numbers alone are asked for, the facts need not be read, nor made. */
@@ -350,50 +365,55 @@ static bool dst_is_light(const struct step *s) { return !(s->dst & ~(uint32_t)DS
 
 static void learn(struct step *s, struct found *r, bool light)
 {
-    r->facts = NULL;
-    r->as = (struct as_numbers){ 0, 0 };
     if (!r->rib)
         return;
-    struct rib_pool *pool = rib_pool(r->rib);
     if (light) {
-        r->as = facts_numbers(&s->fc, pool, r->match.route.attrs, &s->work);
+        const uint64_t word = facts_word_known(r->kept);
+        r->as = __builtin_expect(word != 0, 1) ? facts_numbers_of(word)
+                                               : facts_numbers(&s->fc, rib_pool(r->rib), r->attrs, &s->work);
         return;
     }
-    r->facts = facts_of(&s->fc, s->texts, pool, r->match.route.attrs, &s->work);
+    r->facts = facts_known(r->kept, s->texts);
+    if (__builtin_expect(!r->facts, 0))
+        r->facts = facts_of(&s->fc, s->texts, rib_pool(r->rib), r->attrs, &s->work);
     if (r->facts)
         r->as = (struct as_numbers){ r->facts->origin_as, r->facts->peer_as };
     else
         r->rib = NULL; /* no memory: as if there were no route */
 }
 
+static uint32_t fact_of(const struct facts *x, enum route_map which)
+{
+    const struct facts_more more = facts_more(x);
+    return which == MAP_PEER_SRC_AS ? x->peer_as : which == MAP_SRC_MED ? more.med : more.local_pref;
+}
+
 /* A value of the source that a map says; `bgp` in a row: what its route has. */
-static void put_from_map(struct step *s, enum route_map which, const struct agent *a, struct found *src,
-                         bool *asked, struct flow *f, uint32_t *value, size_t of_facts)
+static void put_from_map(struct step *s, enum route_map which, struct question *q, struct found *src,
+                         bool *asked, struct flow *f, uint32_t *value)
 {
     const struct rowvalue *v = s->part[which].map ? rowvalues_find(s->part[which].map, f, s->memory) : NULL;
     *value = v ? v->number : 0;
     if (!v || !v->from_bgp)
         return;
     if (!*asked) {
-        find(s, a, f, &f->src_host, false, src);
+        lookup_find(&s->lookup, q, LOOKUP_SRC, src);
         learn(s, src, false);
         *asked = true;
     }
     if (src->facts)
-        memcpy(value, (const uint8_t *)src->facts + of_facts, sizeof(*value));
+        *value = fact_of(src->facts, which);
 }
 
-static void put_from_maps(struct step *s, const struct agent *a, struct found *src, bool asked,
-                          struct flow *f)
+static void put_from_maps(struct step *s, struct question *q, struct found *src, bool asked, struct flow *f)
 {
     const struct routing_keys *k = &s->c->routing;
     if ((s->src & SRC_PEER_AS) && k->peer_src_as == FROM_MAP)
-        put_from_map(s, MAP_PEER_SRC_AS, a, src, &asked, f, &f->peer_src_as, offsetof(struct facts, peer_as));
+        put_from_map(s, MAP_PEER_SRC_AS, q, src, &asked, f, &f->peer_src_as);
     if ((s->src & SRC_LOCAL_PREF) && k->src_local_pref == FROM_MAP)
-        put_from_map(s, MAP_SRC_LOCAL_PREF, a, src, &asked, f, &f->src_local_pref,
-                     offsetof(struct facts, local_pref));
+        put_from_map(s, MAP_SRC_LOCAL_PREF, q, src, &asked, f, &f->src_local_pref);
     if ((s->src & SRC_MED) && k->src_med == FROM_MAP)
-        put_from_map(s, MAP_SRC_MED, a, src, &asked, f, &f->src_med, offsetof(struct facts, med));
+        put_from_map(s, MAP_SRC_MED, q, src, &asked, f, &f->src_med);
 }
 
 /* Whose routes are asked: the exporter's, or what the map says. */
@@ -419,26 +439,27 @@ static void put_other_next_hop(struct step *s, struct flow *f)
 static void run(void *state, struct flow *f)
 {
     struct step *s = state;
-    struct found dst = { 0 }, src = { 0 };
+    struct found dst, src;
     if (!s->src && !s->dst)
         return;
-    const struct agent a = agent_of(s, f);
+    struct question q = { .agent = agent_of(s, f) };
     lookup_online(&s->lookup);
+    lookup_ask(&s->lookup, &q, f);
     if (s->dst)
-        find(s, &a, f, &f->dst_host, true, &dst);
+        lookup_find(&s->lookup, &q, LOOKUP_DST, &dst);
     if (s->src_routes)
-        find(s, &a, f, &f->src_host, false, &src);
-    if (s->dst)
+        lookup_find(&s->lookup, &q, LOOKUP_SRC, &src);
+    if (s->dst) {
         learn(s, &dst, dst_is_light(s));
-    if (s->src_routes)
-        learn(s, &src, src_is_light(s));
-    if (s->dst)
         put_dst(s, &dst, f);
+    }
     put_other_next_hop(s, f);
-    if (s->src_routes)
+    if (s->src_routes) {
+        learn(s, &src, src_is_light(s));
         put_src(s, &src, f);
+    }
     if (s->src != s->src_routes)
-        put_from_maps(s, &a, &src, s->src_routes != 0, f);
+        put_from_maps(s, &q, &src, s->src_routes != 0, f);
 }
 
 /* A map that says whose routes are asked reads the flow, which is not known yet: then the last answer has to
