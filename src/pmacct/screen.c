@@ -60,7 +60,7 @@ int screen_open(struct screen *s, struct err *e)
     struct termios raw = s->before;
     raw.c_lflag &= (tcflag_t) ~(ICANON | ECHO);
     raw.c_cc[VMIN] = 0;
-    raw.c_cc[VTIME] = 0;
+    raw.c_cc[VTIME] = 1; /* 0.1 s for the rest of a sequence that comes in pieces */
     s->raw = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
     put(enter, sizeof(enter) - 1);
     return 0;
@@ -80,7 +80,7 @@ void screen_close(struct screen *s)
 }
 
 /* The rest of a sequence that ESC begins, if one follows at once. */
-static int sequence(void)
+static int sequence(struct screen *s)
 {
     static const struct {
         const char *text;
@@ -88,24 +88,32 @@ static int sequence(void)
     } keys[] = { { "[A", KEY_UP },     { "[B", KEY_DOWN }, { "[5~", KEY_PAGE_UP }, { "[6~", KEY_PAGE_DOWN },
                  { "[H", KEY_FIRST },  { "[F", KEY_LAST }, { "OA", KEY_UP },       { "OB", KEY_DOWN },
                  { "[1~", KEY_FIRST }, { "[4~", KEY_LAST } };
-    char text[8];
-    const ssize_t n = read(STDIN_FILENO, text, sizeof(text) - 1);
-    if (n <= 0)
+    char text[8] = "";
+    /* One octet at a time, up to the final one: what is typed fast comes together (ECMA-48, 5.4). */
+    for (size_t n = 0; n + 1 < sizeof(text) && read(STDIN_FILENO, text + n, 1) == 1; n++) {
+        if (n == 0 && text[0] != '[' && text[0] != 'O') {
+            s->kept = (unsigned char)text[0];
+            return KEY_ESCAPE;
+        }
+        if (n > 0 && text[n] >= '@')
+            break;
+    }
+    if (!text[0])
         return KEY_ESCAPE;
-    text[n] = '\0';
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (!strcmp(keys[i].text, text))
             return keys[i].key;
     return KEY_NOTHING;
 }
 
-static int read_key(void)
+static int read_key(struct screen *s)
 {
-    unsigned char c;
-    const ssize_t n = read(STDIN_FILENO, &c, 1);
+    unsigned char c = s->kept;
+    const ssize_t n = c ? 1 : read(STDIN_FILENO, &c, 1);
+    s->kept = 0;
     if (n <= 0)
         return n == -1 && (errno == EINTR || errno == EAGAIN) ? KEY_NOTHING : KEY_END;
-    return c == 033 ? sequence() : c;
+    return c == 033 ? sequence(s) : c;
 }
 
 static int read_signal(struct screen *s)
@@ -125,13 +133,13 @@ int screen_key(struct screen *s, int64_t until_us)
         const int64_t left = until_us - clock_mono_us();
         struct pollfd p[2] = { { .fd = s->signals, .events = POLLIN },
                                { .fd = s->terminal ? STDIN_FILENO : -1, .events = POLLIN } };
-        const int n = poll(p, 2, left > 0 ? (int)(left / 1000) + 1 : 0);
+        const int n = s->kept ? 0 : poll(p, 2, left > 0 ? (int)(left / 1000) + 1 : 0);
         if (n == -1 && errno != EINTR)
             return KEY_END;
         if (n > 0 && p[0].revents)
             return read_signal(s);
-        if (n > 0 && p[1].revents) {
-            const int key = read_key();
+        if (s->kept || (n > 0 && p[1].revents)) {
+            const int key = read_key(s);
             if (key != KEY_NOTHING)
                 return key;
         }

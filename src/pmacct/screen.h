@@ -29,6 +29,7 @@ struct screen {
     int signals; /* signalfd */
     struct termios before;
     bool raw;
+    unsigned char kept; /* a key that was read behind ESC; 0: none */
 };
 
 int screen_open(struct screen *s, struct err *e);

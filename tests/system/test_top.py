@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import struct
+import subprocess
 import termios
 import time
 
@@ -130,3 +131,58 @@ def test_top_match(run):
     os.kill(t.pid, 15)
     status, text = t.end()
     assert status == 0 and text.endswith("\x1b[?1049l")
+
+
+def test_top_keys(run):
+    """Every key that the help names, and a filter that is mended while it is typed."""
+    _, port = run.nfacctd(CONFIG)
+    run.send(port, netflow.v5([netflow.flow(n) for n in range(60)], 1700000000))
+    run.wait(lambda: len(run.client_json("-s")) == 60, "60 aggregates")
+    t = Terminal(run, "--top=1")
+    t.wait(lambda t: len(t.rows()) == 20, "a screenful")
+    t.press("t")
+    for keys, first in (("", 59), ("\x1b[B\x1b[B", 57), ("\x1b[A", 58), ("\x1b[6~", 38), ("\x1b[F", 19), ("\x1b[5~", 39), ("\x1b[H", 59), ("\x1b[4~", 19), ("\x1b[1~", 59)):
+        t.press(keys)
+        t.wait(lambda t, n=first: t.rows() and t.rows()[0][0] == f"10.0.0.{n}" and len(t.rows()) == 20, f"{keys!r} to lead to the {first}th")
+    for key, title in (("p", ">PACKETS"), ("f", ">FLOWS"), ("b", ">BITS")):
+        t.press(key)
+        t.wait(lambda t, title=title: title in t.screen(), title)
+    for key, text in (("G", "by proto"), ("G", "by dst_host"), ("g", "by proto"), ("g", "by all fields"), ("+", "every 2 s"), ("-", "every 1 s"), ("-", "every 1 s"), (" ", ", paused"),
+                      ("h", "space    pause"), ("h", ">BITS"), ("/", "Only what has: _"), ("10.0.0.57", "Only what has: 10.0.0.57_"), ("\x7f\x7f8\r", "only what has: 10.0.0.8")):
+        t.press(key)
+        t.wait(lambda t, text=text: text in t.screen(), f"{text!r} after {key!r}")
+    assert [r[0] for r in t.rows()] == ["10.0.0.8"] and ", paused" in t.screen()
+    run.send(port, netflow.v5([netflow.flow(8)], 1700000000))
+    t.press(" ")
+    t.wait(lambda t: t.rows() and "b/s" in " ".join(t.rows()[0]) and "paused" not in t.screen(), "looks at the table again")
+    t.press("q")
+    assert t.end()[0] == 0
+
+
+def test_progress(run):
+    """An answer that takes more than a second: how far it is, on a terminal's standard error, and wiped away at the end; nowhere else."""
+    _, port = run.nfacctd(CONFIG)
+    run.send(port, netflow.v5(netflow.flows(12000), 1700000000))
+    run.wait(lambda: len(run.client_json("-s")) == 12000, "12,000 aggregates", 60)
+    for terminal, patient in ((True, True), (True, False), (False, True)):
+        ours, theirs = pty.openpty() if terminal else os.pipe()
+        began = time.monotonic()
+        p = subprocess.Popen([run.program("pmacct"), "-p", run.dir / "m.sock", "-s", "-O", "json"], stdout=subprocess.PIPE, stderr=theirs)
+        os.close(theirs)
+        if patient:  # the answer, some megabytes, does not fit into a pipe: it goes on when it is read
+            run.wait(lambda: select.select([p.stdout], [], [], 0)[0] and time.monotonic() > began + 1.5, "a slow reader", 60)
+        rows, told = p.stdout.read().decode().splitlines(), b""
+        assert p.wait(60) == 0 and len(rows) == 12000
+        while select.select([ours], [], [], 0)[0]:
+            try:
+                more = os.read(ours, 4096)
+            except OSError:
+                break
+            if not more:
+                break
+            told += more
+        os.close(ours)
+        if terminal and patient:
+            assert re.match(rb"(\r\d+ entries \.\.\.)+\r {40}\r$", told), told
+        elif not terminal or time.monotonic() < began + 1:
+            assert told == b"", told
