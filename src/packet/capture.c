@@ -35,6 +35,22 @@ static int activate(pcap_t *p, const struct config *c, int buffer, bool promisc)
     return pcap_activate(p);
 }
 
+/* Why there is none, and what there is where the name was not one. */
+static void cannot(const char *name, int rc, const char *more, struct err *e)
+{
+    const char *why = pcap_statustostr(rc);
+    struct if_nameindex *all = rc == PCAP_ERROR_NO_SUCH_DEVICE ? if_nameindex() : NULL;
+    char names[256] = "";
+    for (size_t i = 0, n = 0; all && all[i].if_name && n + IF_NAMESIZE + 2 < sizeof(names); i++)
+        n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s",
+                              i ? ", " : "; there are: ", all[i].if_name);
+    if (all)
+        if_freenameindex(all);
+    const bool says_more = *more && strcmp(more, why) != 0;
+    err_set(e, ERR_SYS, "[%s] cannot capture: %s%s%s%s", name, why, says_more ? ": " : "",
+            says_more ? more : "", names);
+}
+
 /* A handle, or NULL. A buffer that the kernel refuses is halved, down to `least`. */
 static pcap_t *open_handle(const char *name, const struct config *c, int64_t *buffer, int64_t least,
                            bool promisc, struct err *e)
@@ -49,9 +65,7 @@ static pcap_t *open_handle(const char *name, const struct config *c, int64_t *bu
         int rc = activate(p, c, (int)*buffer, promisc);
         if (rc >= 0)
             return p;
-        const char *more = pcap_geterr(p);
-        err_set(e, ERR_SYS, "[%s] cannot capture: %s%s%s", name, pcap_statustostr(rc), *more ? ": " : "",
-                more);
+        cannot(name, rc, pcap_geterr(p), e);
         pcap_close(p);
         if (rc != PCAP_ERROR || *buffer / 2 < least)
             return NULL;

@@ -37,15 +37,31 @@ static int memory_check(const struct config_set *set, const struct plugin_conf *
     return web_check(set, pc, e);
 }
 
-/* Removes what an earlier run left, which can only be a socket. */
-static int path_clear(const char *path, struct err *e)
+static bool is_answered(const struct sockaddr_un *sa)
 {
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const bool answered = fd != -1 && connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0;
+    if (fd != -1)
+        close(fd);
+    return answered;
+}
+
+/* Removes what an earlier run left, which can only be a socket. */
+static int path_clear(const struct memory *m, const struct sockaddr_un *sa, struct err *e)
+{
+    const char *path = m->path;
     struct stat st;
     if (lstat(path, &st) == -1)
         return errno == ENOENT ? 0 : err_sys(e, "imt_path '%s'", path);
     if (!S_ISSOCK(st.st_mode))
         return err_set(e, ERR_CONFIG,
                        "imt_path '%s' exists and is not a socket: name another path or remove it", path);
+    if (is_answered(sa))
+        log_warn(
+            &m->pl->log,
+            "imt_path '%s' belongs to another process that runs: nobody can ask that one any more. Give each "
+            "memory plugin a path of its own",
+            path);
     return unlink(path) == 0 || errno == ENOENT ? 0 : err_sys(e, "cannot remove the old socket '%s'", path);
 }
 
@@ -54,7 +70,7 @@ static int listen_at(struct memory *m, struct err *e)
     struct sockaddr_un sa = { .sun_family = AF_UNIX };
     struct stat st;
     memcpy(sa.sun_path, m->path, sizeof(m->path));
-    if (path_clear(m->path, e) == -1)
+    if (path_clear(m, &sa, e) == -1)
         return -1;
     m->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (m->fd == -1)

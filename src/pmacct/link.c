@@ -25,7 +25,8 @@ int link_open(struct link *k, const char *path, struct err *e)
         return 0;
     if (errno == ECONNREFUSED)
         return err_set(e, ERR_SYS, "INFO: Connection refused while trying to connect to '%s'", path);
-    return err_set(e, ERR_SYS, "ERROR: Unable to connect to '%s'", path);
+    return err_set(e, ERR_SYS, "ERROR: Unable to connect to '%s': %s%s", path, strerror(errno),
+                   errno == ENOENT ? " (does a daemon with a memory plugin run? -p names its imt_path)" : "");
 }
 
 void link_close(struct link *k)

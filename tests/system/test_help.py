@@ -94,3 +94,19 @@ def test_completion(run):
     assert "print" in complete(run, "nfacctd -P pr")
     assert set(complete(run, "pmacct -T ")) == {"bytes", "packets", "flows"}
     assert complete(run, "pmacct -") and "-s" in complete(run, "pmacct -")
+
+
+def test_first_errors(run):
+    """What somebody meets first who has it a little wrong: the reason, and what there is or what to do."""
+    said = run.client("-s", socket_path="nothing.sock", expect=1)
+    assert said == f"ERROR: Unable to connect to '{run.dir}/nothing.sock': No such file or directory (does a daemon with a memory plugin run? -p names its imt_path)\n", said
+    config = "plugins: memory[in]\naggregate: src_host\nimt_path[in]: @DIR@/m.sock"
+    first, _ = run.nfacctd(config)
+    first.wait_log("waiting for data on: ")
+    second, _ = run.nfacctd(config)
+    second.wait_log(rf"WARN .*imt_path '{run.dir}/m\.sock' belongs to another process that runs")
+    assert not first.said("belongs to another process")
+    second.stop()
+    run.need_root()
+    run.run_program("pmacctd", "-i", "nothere0", "-c", "src_host", "-P", "print", expect=1)
+    assert re.search(r"\[nothere0\] cannot capture: No such device exists; there are: .*\blo\b", run.stderr) and run.stderr.count("No such device") == 1, run.stderr

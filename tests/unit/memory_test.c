@@ -213,7 +213,10 @@ static void answers_as_the_manual_says(void **state)
         { "-c src_host -N zz", 1, "ERROR: src_host: Invalid IP address: 'zz'\n" },
         { "-c src_host -N file:nope.txt", 1, "ERROR: file 'nope.txt' not found\n" },
         { "-s -E ab", 1, "ERROR: -E option expects a single char as separator\n" },
-        { "-s -p /nowhere/imt", 1, "ERROR: Unable to connect to '/nowhere/imt'\n" },
+        { "-s -p /nowhere/imt", 1,
+          "ERROR: Unable to connect to '/nowhere/imt': No such file or directory (does a daemon with a "
+          "memory plugin "
+          "run? -p names its imt_path)\n" },
         { "-i", 0, "never\n" },
         { "-C", 0, "CLASS_ID\tCLASS_NAME\n\nFor a total of: 0 classifiers\n" },
         { "-U", 1, "NAME                              LEN    OFF\n" },
