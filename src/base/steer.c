@@ -4,6 +4,7 @@
 
 #include <linux/filter.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #ifndef SO_ATTACH_REUSEPORT_CBPF
@@ -27,7 +28,10 @@ enum { V4_SOURCE = 12, V6_SOURCE = 8 };
 
 static int attach(int fd, int option, struct sock_filter *code, size_t n, const char *what, struct err *e)
 {
-    const struct sock_fprog prog = { .len = (unsigned short)n, .filter = code };
+    struct sock_fprog prog;
+    memset(&prog, 0, sizeof(prog)); /* the kernel is shown what lies between its members, too */
+    prog.len = (unsigned short)n;
+    prog.filter = code;
     if (setsockopt(fd, SOL_SOCKET, option, &prog, sizeof(prog)) == -1)
         return err_sys(e, "cannot %s", what);
     return 0;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -52,7 +53,9 @@ void title_init(int argc, char **argv)
     program_invocation_name = name; /* last of all: title_set sees by it that everything has been moved */
 }
 
-/* Addresses of the arguments' begin and the environment's end, fields 48 to 51 of proc(5)'s stat. */
+/* Addresses of the arguments' begin and the environment's end, fields 48 to 51 of proc(5)'s stat. The kernel
+ * puts the program's path, AT_EXECFN, right behind them; where it is elsewhere, they are those of somebody
+ * who runs this program in his own process: valgrind still reads its options there. */
 static bool find_strings(uintptr_t *start, uintptr_t *end)
 {
     char text[2048];
@@ -69,9 +72,10 @@ static bool find_strings(uintptr_t *start, uintptr_t *end)
             v[field - 48] = (uintptr_t)strtoull(at, NULL, 10);
         at = at ? at + 1 : NULL;
     }
+    const uintptr_t path = getauxval(AT_EXECFN);
     *start = v[0];
     *end = v[2] == v[1] ? v[3] : v[1];
-    return *start && *start < *end;
+    return *start && *start < *end && path >= v[3] && path - v[3] < 4096;
 }
 
 void title_set(const char *fmt, ...)
