@@ -23,7 +23,7 @@ enum {
     AHEAD = 4,        /* rows that are fetched into the caches before they are encoded */
     WAIT_MS = 100,
     QUIET_MS = 20,         /* without any news before the carrier is flushed: what is on its way goes first */
-    PATIENCE_S = 3,        /* without any news, where the batch is on disk, or the daemon ends */
+    PATIENCE_S = 3,        /* without any news, where the batch is on disk */
     PATIENCE_MEMORY_S = 10 /* where giving up means to send again what may have arrived */
 };
 
@@ -506,7 +506,7 @@ static int await(struct messages *m, struct err *e)
 {
     struct delivery *d = &m->d;
     const uint64_t before = d->news;
-    const int patience_s = d->b->spool_seq || d->b->last ? PATIENCE_S : PATIENCE_MEMORY_S;
+    const int patience_s = d->b->spool_seq ? PATIENCE_S : PATIENCE_MEMORY_S;
     const bool flush = !d->full && m->c.ops->flush;
     d->full = false;
     if (m->c.ops->wait(m->c.carrier, flush ? QUIET_MS : WAIT_MS, e) == -1)

@@ -99,6 +99,23 @@ def test_broker_dies(run):
     assert sums(cluster.rows("acct")) == want(*lots)
 
 
+def test_slow_at_the_end(run):
+    """Brokers that say nothing for five seconds while the daemon ends, without a spool: they are waited for, and nothing is sent twice."""
+    cluster = servers.MockKafka(run, "acct")
+    d, port = run.nfacctd(BASE.format(broker=cluster.broker, refresh=3600).replace("spool_dir: @DIR@/spool", "kafka_topic: acct"))
+    flows = netflow.flows(100)
+    send(run, port, flows)
+    run.wait(lambda: d.ask().count("taken records=100 "), "all to be taken")
+    cluster.process.send_signal(signal.SIGSTOP)
+    d.send_signal(signal.SIGINT)
+    d.wait_log("Purging cache - START")
+    began = time.monotonic()
+    run.wait(lambda: time.monotonic() > began + 5 or d.said("Purging cache - END"), "time to pass")
+    cluster.process.send_signal(signal.SIGCONT)
+    assert d.wait() == 0
+    assert sums(cluster.rows("acct")) == want(flows) and not d.said("no confirmation"), d.text()
+
+
 def test_names_and_keys(run):
     """Topics by variables, in turn and by time; keys of messages; fixed partitions; the partition that a key chooses."""
     cluster = servers.kafka(run, "acct.127_0_0_1", "rr_0", "rr_1", "rr_2", "year.2026", "year.2027", "fixed", "keyed")
@@ -148,7 +165,7 @@ def test_several_rows_a_message(run):
     d, port = start(run, cluster, "kafka_topic: many\nkafka_multi_values: 10000\nkafka_markers: true", refresh=3600)
     send(run, port, flows)
     d.stop()
-    assert d.said(r"QN: 3000/3000")
+    d.wait_log(r"QN: 3000/3000")
     texts = cluster.messages("many")
     full = [t for t in texts if t.count('"purge"') > 1]
     assert sum(t.count("\n") for t in full) == sum(t.count('"purge"') for t in full)
@@ -228,7 +245,7 @@ def test_too_large(run):
     d.send_signal(signal.SIGUSR1)
     d.stop(seconds=60)
     rows, packets, octets = want(flows)
-    assert d.said(rf"ERROR .*too large for the broker: {rows} rows dropped \({packets} packets, {octets} bytes")
+    d.wait_log(rf"ERROR .*too large for the broker: {rows} rows dropped \({packets} packets, {octets} bytes")
     assert d.said(r"QN: 0/30") and spooled(run) == 0 and cluster.rows("tiny") == []
 
 
@@ -252,7 +269,7 @@ def test_topic_missing(run):
         d.wait_log(r"ERROR .*50 messages were not delivered: .*waits in the spool", seconds=30)
         run.wait(lambda: arrived(there) == want(*lots[there][:k + 1]), "the rows of the topic that is there", 20)
     d.stop(seconds=60)
-    assert d.said(r"stay in the spool .*\({1} packets, {2} bytes\)".format(*want(*lots[missing])))
+    d.wait_log(r"stay in the spool .*\({1} packets, {2} bytes\)".format(*want(*lots[missing])))
     d, port = start(run, cluster, "kafka_topic: peer.$peer_src_ip", refresh=2)
     cluster.create("peer.127_0_0_2")
     confirmed(run, d)
