@@ -243,12 +243,16 @@ static bool full(const void *arg)
 static void end(void *arg, int ms)
 {
     struct publisher *p = arg;
-    const int64_t until = clock_mono_us() + ms * 1000L;
+    int64_t until = clock_mono_us() + ms * 1000L;
     if (p->n && !amqp_client_connected(p->client) && until_retry_ms(p) < ms)
         (void)connect_now(p, ms / 2);
-    while (p->n && amqp_client_connected(p->client) && clock_mono_us() < until)
+    while (p->n && amqp_client_connected(p->client) && clock_mono_us() < until) {
+        const size_t before = p->n;
         if (send_held(p))
             (void)confirms(p, CONFIRM_MS);
+        if (p->n < before)
+            until = clock_mono_us() + ms * 1000L;
+    }
     amqp_client_free(p->client);
     p->client = NULL;
 }

@@ -3,6 +3,7 @@
  * have confirmed. msglog.c calls it. */
 #include "output/msglog_kafka.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -165,7 +166,12 @@ static bool full(const void *arg)
 static void end(void *arg, int ms)
 {
     struct sender *s = arg;
-    kafka_client_free(s->client, ms);
+    unsigned before, left = UINT_MAX;
+    do {
+        before = left;
+        left = kafka_client_flush(s->client, ms);
+    } while (left && left < before);
+    kafka_client_free(s->client, 0);
     s->client = NULL;
 }
 

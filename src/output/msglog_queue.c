@@ -15,7 +15,7 @@ enum {
     QUEUE_MAX = 16 << 20, /* octets of messages that wait */
     QUEUE_SOFT = 8 << 20, /* from here on it is better to put in no more */
     FULL_MS = 5,          /* until one that is full is asked again, at least */
-    END_MS = 1500,        /* of what msglog_thread_end waits, for `end` */
+    END_MS = 1500,        /* without progress: less than msglog_thread_end waits */
 };
 
 /* What stands above `lock` never changes. */

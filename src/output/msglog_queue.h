@@ -27,7 +27,8 @@ struct msglog_job {
     /* After each queue full, and when the time is up that it asked for the last time: milliseconds until it
      * wants to be called again, -1: not before there is something. */
     int (*idle)(void *arg);
-    /* The last call: rids itself of what it holds within so many milliseconds. */
+    /* The last call: rids itself of what it holds, as long as no so many milliseconds pass without progress.
+     */
     void (*end)(void *arg, int ms);
     void (*free)(void *arg); /* NULL: nothing to free */
     void *arg;

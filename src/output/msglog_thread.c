@@ -6,7 +6,10 @@
 #include <signal.h>
 #include <time.h>
 
-enum { CLOSE_WAIT_S = 2 };
+enum {
+    STILL_S = 2,      /* without any progress, when the daemon ends */
+    CLOSE_WAIT_S = 20 /* with */
+};
 
 int msglog_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg, const char *what,
                         struct err *e)
@@ -25,9 +28,15 @@ int msglog_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg, c
 bool msglog_thread_end(pthread_t thread, const char *what, struct msglog_count *c, const struct log *l)
 {
     struct timespec until;
+    bool ended = false;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += CLOSE_WAIT_S;
-    const bool ended = pthread_timedjoin_np(thread, NULL, &until) == 0;
+    for (int s = 0; !ended && s < CLOSE_WAIT_S; s += STILL_S) {
+        const uint64_t before = msglog_count_progress(c);
+        until.tv_sec += STILL_S;
+        ended = pthread_timedjoin_np(thread, NULL, &until) == 0;
+        if (msglog_count_progress(c) == before)
+            break;
+    }
     const uint64_t left = msglog_count_lost(c) + msglog_count_waiting(c);
     if (left)
         log_warn(l, "'%s' did not take all in time: %llu messages more are lost", what,

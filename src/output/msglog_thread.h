@@ -59,8 +59,8 @@ static inline uint64_t msglog_count_waiting(const struct msglog_count *c)
 int msglog_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg, const char *what,
                         struct err *e);
 
-/* Waits two seconds at most for a thread that was told to end, and says what it did not take. False: it hangs
- * in a system call, so that what it works with has to stay. */
+/* Waits for a thread that was told to end, two seconds without any progress, 20 at most, and says what it did
+ * not take. False: it hangs in a system call, so that what it works with has to stay. */
 bool msglog_thread_end(pthread_t thread, const char *what, struct msglog_count *c, const struct log *l);
 
 #endif
