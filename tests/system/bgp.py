@@ -5,6 +5,7 @@ import ipaddress
 import json
 import os
 import pwd
+import re
 import shutil
 import socket
 import struct
@@ -80,7 +81,7 @@ def announcements(nets, attrs):
 class Speaker:
     """A session to the daemon: connected at once; `meet` exchanges OPENs."""
 
-    def __init__(self, run, port, source="127.0.0.2", to="127.0.0.1", options=(), timeout=20):
+    def __init__(self, run, port, source="127.0.0.2", to="127.0.0.1", options=(), timeout=60):
         self.run = run
         self.socket = socket.socket(socket.AF_INET6 if ":" in to else socket.AF_INET, socket.SOCK_STREAM)
         self.socket.bind((source, 0))
@@ -325,12 +326,7 @@ def find(rows, **members):
 
 def stat(daemon, name):
     """The last value of name=value in the statistics that SIGUSR1 shows, asked for anew."""
-    import re
-    import signal
-    seen = len(re.findall(r"\): ---$", daemon.text(), re.M))
-    daemon.send_signal(signal.SIGUSR1)
-    daemon.wait_log(r"\): ---$", count=seen + 1)
-    return int(re.findall(rf"\b{name}=(\d+)", daemon.text())[-1])
+    return int(re.findall(rf"\b{name}=(\d+)", daemon.ask())[-1])
 
 
 def until(deadline_s):

@@ -16,6 +16,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 REPORT = re.compile(r"((ERROR|WARNING): (Address|Leak|Thread)Sanitizer|runtime error:|Sanitizer:DEADLYSIGNAL).*")
 STEP_S = 0.02
+LEAST_S = 60  # no wait for an event is shorter: what takes a moment alone may take a minute on a machine that does other things
 
 
 class Skipped(Exception):
@@ -59,7 +60,30 @@ class Daemon:
         """The last whole block that SIGUSR1 made one of the daemon's parts log ("core", "core/BGP" ...); threads log theirs when they come to it."""
         return re.findall(rf"/{re.escape(who)} \): \+\+\+\n(.*?)/{re.escape(who)} \): ---\n", self.text(), re.S)[-1]
 
-    def wait_log(self, pattern, seconds=20, count=1):
+    def ask(self, who="core"):
+        """A new block of statistics of one of its parts, whole."""
+        end = rf"/{re.escape(who)} \): ---$"
+        before = len(re.findall(end, self.text(), re.M))
+        self.send_signal(signal.SIGUSR1)
+        self.wait_log(end, count=before + 1)
+        return self.statistics(who)
+
+    def wait_counters(self, *patterns, seconds=LEAST_S):
+        """Asks for statistics again and again until each of the patterns has stood in them; returns the match of the first one."""
+        begin, asked, found = len(self.log()), 0.0, []
+
+        def there():
+            nonlocal asked
+            if time.monotonic() > asked + 0.5:
+                self.send_signal(signal.SIGUSR1)
+                asked = time.monotonic()
+            found[:] = [re.search(pattern, self.log()[begin:], re.M) for pattern in patterns]
+            return all(found)
+
+        self.run.wait(there, f"{self.name} to count {patterns}", seconds)
+        return found[0]
+
+    def wait_log(self, pattern, seconds=LEAST_S, count=1):
         """Waits until the pattern stands `count` times in what the daemon has said; returns the last match."""
         found = []
 
@@ -89,14 +113,15 @@ class Daemon:
             self.run.wait(lambda: self.process.poll() is not None or self.handles(number), f"{self.name} to handle signals")
         os.kill(self.pid, number)
 
-    def wait(self, seconds=30):
+    def wait(self, seconds=LEAST_S):
         """Waits for its end; returns the exit status."""
+        seconds = self.run.at_least(seconds)
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             raise Failed(f"{self.name} still runs after {seconds} s") from None
 
-    def stop(self, number=signal.SIGINT, seconds=30, expect=0):
+    def stop(self, number=signal.SIGINT, seconds=LEAST_S, expect=0):
         """Ends it with a signal and checks the exit status."""
         self.send_signal(number)
         status = self.wait(seconds)
@@ -113,7 +138,7 @@ class Daemon:
                     titles[(path / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()] = int(path.name)
         return titles
 
-    def child(self, title, seconds=10):
+    def child(self, title, seconds=LEAST_S):
         """The pid of the descendant whose title has this text."""
         pids = []
 
@@ -132,9 +157,10 @@ class Run:
         self.dir = folder
         self.options = options
         self.build = pathlib.Path(options.build)
-        self.sanitized = "-fsanitize=address" in (self.build / "Makefile").read_text()
+        makefile = (self.build / "Makefile").read_text()
+        self.sanitized = "-fsanitize=address" in makefile or "-fsanitize=thread" in makefile
         self.isolated = options.isolated
-        self.patience = 4 if self.sanitized else 1
+        self.patience = 2 if self.sanitized else 1
         self.daemons = []
         self.env = {**os.environ, "TZ": "UTC", "LC_ALL": "C", "UBSAN_OPTIONS": "print_stacktrace=1",
                     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99"}
@@ -153,23 +179,31 @@ class Run:
             self.skip(f"{program} is not installed")
         return path
 
-    def wait(self, condition, what, seconds=10):
+    def at_least(self, seconds):
+        return max(seconds * self.patience, LEAST_S)
+
+    def wait(self, condition, what, seconds=LEAST_S):
         """Waits until condition() is true; returns what it gave. More patience under sanitizers."""
-        until = time.monotonic() + seconds * self.patience
+        seconds = self.at_least(seconds)
+        until = time.monotonic() + seconds
         while True:
             value = condition()
             if value:
                 return value
             if time.monotonic() > until:
-                raise Failed(f"waited {seconds * self.patience} s for {what}")
+                raise Failed(f"waited {seconds} s for {what}")
             time.sleep(STEP_S)
 
-    def wait_file(self, path, seconds=10):
+    def early_in_minute(self):
+        """What happens at full minutes does not happen between two steps of a case that comes here before the first."""
+        self.wait(lambda: time.time() % 60 < 30, "the next minute")
+
+    def wait_file(self, path, seconds=LEAST_S):
         path = self.dir / path
         self.wait(lambda: path.exists() and path.stat().st_size, f"{path} to have content", seconds)
         return path
 
-    def wait_socket(self, path, seconds=10):
+    def wait_socket(self, path, seconds=LEAST_S):
         path = self.dir / path
         self.wait(path.is_socket, f"{path} to be a socket", seconds)
         return path

@@ -78,7 +78,7 @@ def start_case(name, options, front):
              "--mutations", str(options.mutations), "--flows", str(options.flows),
              "--rounds", str(options.rounds), "--minutes", str(options.minutes), "--seed", str(options.seed), "--peers", str(options.peers)]
     began = time.monotonic()
-    limit = getattr(dict(discover())[name], "limit", 120) + options.mutations / 5000 + options.flows / 50000 + options.rounds * 15 + options.minutes * 130 + options.peers
+    limit = getattr(dict(discover())[name], "limit", 400) + options.mutations / 5000 + options.flows / 50000 + options.rounds * 15 + options.minutes * 130 + options.peers
     try:
         done = subprocess.run(front + words + (["--isolated"] if front else []), capture_output=True, text=True,
                               stdin=subprocess.DEVNULL, timeout=limit, errors="replace")

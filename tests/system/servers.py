@@ -112,7 +112,7 @@ class Server:
             self.process = self.launch()
             self.run.helpers = getattr(self.run, "helpers", []) + [self.process]
             try:
-                self.run.wait(lambda: self.process.poll() is not None or self.answers(), f"the server in {self.dir} to answer", 60)
+                self.run.wait(lambda: self.process.poll() is not None or self.answers(), f"the server in {self.dir} to answer", 200)
             except AssertionError as late:
                 raise AssertionError(f"{late}\n{self.says()}") from None
             if self.process.poll() is None:
@@ -143,7 +143,7 @@ class Server:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
+        self.process.wait(200)
 
 
 class Postgres(Server):
@@ -260,7 +260,7 @@ class RabbitMQ(Server):
 
     def answers(self):
         try:
-            return self.tool("amqp-declare-queue", "-q", "probe", seconds=10).returncode == 0
+            return self.tool("amqp-declare-queue", "-q", "probe", seconds=30).returncode == 0
         except subprocess.TimeoutExpired:
             return False
 
@@ -286,7 +286,7 @@ class RabbitMQ(Server):
 
     def take(self, name, n):
         """n messages of JSON, in order."""
-        done = self.tool("amqp-consume", "-q", name, "-A", "-c", n, "cat")
+        done = self.tool("amqp-consume", "-q", name, "-A", "-c", n, "cat", seconds=60 + n / 10)  # it runs a program for each
         assert done.returncode == 0, done.stderr
         rows, at, text = [], 0, done.stdout.rstrip()
         while at < len(text):
@@ -389,7 +389,7 @@ class Kafka(Kcat):
     def start(self):
         self.process = self.java("kafka.Kafka", self.dir / "server.properties")
         self.run.helpers = getattr(self.run, "helpers", []) + [self.process]
-        self.run.wait(self.answers, "Apache Kafka to answer", 90)
+        self.run.wait(self.answers, "Apache Kafka to answer", 200)
 
     def freeze(self):
         """Takes what the kernel takes for it, and says nothing any more."""

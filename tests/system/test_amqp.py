@@ -61,7 +61,7 @@ def bound(run, server, d, port):
 def test_server_dies(run):
     """Killed while messages wait for their confirms, and away for several intervals: nothing is lost, and what came twice is the same row."""
     server = servers.RabbitMQ(run)
-    d, port = start(run, server)
+    d, port = start(run, server, "amqp_multi_values: 2000\n")  # its client runs a program for each message
     bound(run, server, d, port)
     server.stop()  # so that queue and binding are on its disk
     server.start()
@@ -97,7 +97,7 @@ def test_too_large(run):
     send(run, port, flows)
     d.stop()
     rows, packets, octets = want(flows)
-    assert d.said(rf"ERROR .*too large for the broker: {rows} rows dropped \({packets} packets, {octets} bytes")
+    d.wait_log(rf"ERROR .*too large for the broker: {rows} rows dropped \({packets} packets, {octets} bytes")
     assert spooled(run) == 0
 
 

@@ -113,7 +113,7 @@ def test_avro_append(run):
         d, port = run.nfacctd(config(run, more, ["avro"], aggregate))
         run.send(port, netflow.export(netflow.IPFIX, netflow.flows(3), NOW))
         d.stop(expect=None)
-        assert d.said(rf"ERROR .*avro\.out' .*{message}.*: nothing is appended"), d.text()
+        d.wait_log(rf"ERROR .*avro\.out' .*{message}.*: nothing is appended")
         assert (run.dir / "avro.out").read_bytes() == content
 
 

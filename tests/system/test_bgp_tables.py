@@ -163,7 +163,7 @@ def test_bgp_table_files_refused(run):
     for key, name in (("bgp_table_dump_mrt_file", "$peer_src_ip.mrt"), ("bgp_daemon_snapshot_file", "%H.mrt"), ("bgp_daemon_snapshot_file", "$tag.mrt")):
         d = run.daemon("pmbgpd", config=f"bgp_daemon_ip: 127.0.0.1\n{key}: @DIR@/{name}\n")
         assert d.wait() == 1, key
-        assert d.said(rf":\d+: {key}: .*name has"), d.text()
+        d.wait_log(rf":\d+: {key}: .*name has")
 
 
 def test_bgp_table_of_bird(run):

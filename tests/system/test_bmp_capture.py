@@ -84,9 +84,8 @@ def test_capture_filter_and_wait(run):
         bmp_daemon_msglog_file: {run.dir}/log.json""")
     d.wait_log("finished reading PCAP capture file")
     assert len(wait_lines(run, 6)) == 6
-    d.send_signal(signal.SIGUSR1)
-    d.wait_log(r"router=192\.0\.2\.60:40000 peers=1 routes=3")
-    d.wait_log(r"packets=\d+ segments=\d+ not_tcp=0 not_bmp=0")
+    d.wait_counters(r"router=192\.0\.2\.60:40000 peers=1 routes=3",
+                    r"packets=\d+ segments=\d+ not_tcp=0 not_bmp=0")
     d.stop()
     assert lines(run)[-1]["event_type"] == "log_close"
 

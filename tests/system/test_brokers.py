@@ -86,7 +86,7 @@ def test_amqp_away(run):
     run.send(port, counters(10))
     assert stats(d, "amqp") == (0, 0, 11)
     d.stop()
-    assert d.said(r"WARN .*'x' did not take all in time: 11 messages more are lost")
+    d.wait_log(r"WARN .*'x' did not take all in time: 11 messages more are lost")
     # more than there is room for is dropped and counted
     d, port = amqp(run, server, "sfacctd_counter_amqp_routing_key: x\nsfacctd_counter_amqp_vhost: /none")
     many = [sflow.datagram([sflow.counter_sample(i * 20 + k, COUNTERS) for k in range(20)], sequence=i, agent="192.0.2.1")
@@ -145,7 +145,7 @@ def test_kafka_mock_settings(run):
     cluster.tell("down")
     run.send(port, counters(5))
     d.stop()
-    assert d.said(r"WARN .*'sflow' did not take all in time: 5 messages more are lost")
+    d.wait_log(r"WARN .*'sflow' did not take all in time: 5 messages more are lost")
     run.write("kafka.conf", "global, no.such.key, 1\n")
     d, _ = kafka(run, cluster.broker, f"sfacctd_counter_kafka_topic: x\nsfacctd_counter_kafka_config_file: {run.dir}/kafka.conf", ready=False)
     assert d.wait() == 1 and d.said(r"kafka\.conf:1\] key=no\.such\.key")

@@ -40,11 +40,8 @@ def background(run, where, iface, *words):
 
 def stats(d):
     """What SIGUSR1 shows of each interface: {"v0,3": {counter: value}}."""
-    before = len(re.findall(r"^NOTICE \( default/core \): ---$", d.text(), re.M))
-    d.send_signal(signal.SIGUSR1)
-    d.wait_log(r"^NOTICE \( default/core \): ---$", count=before + 1)
     found = {}
-    for label, text in re.findall(r"stats \[([^\]]+)\] (.*)", d.statistics()):
+    for label, text in re.findall(r"stats \[([^\]]+)\] (.*)", d.ask()):
         found.setdefault(label, {}).update({k: int(v) for k, v in NUMBER.findall(text)})
     return found
 
@@ -109,7 +106,7 @@ def test_ifindex(run):
     for number, direction, kind in ((index, "in", "sys"), (248609298, "in", "hash"), (index, "out", "sys"), (index, "", "sys"), (0, "in", "none")):
         d = start(run, f"pcap_interface: v0\npcap_ifindex: {kind}" + (f"\npcap_direction: {direction}" if direction else ""),
                   "src_host, in_iface, out_iface")
-        assert d.said(rf"^INFO \( default/core \): \[v0,{number}\] link type is: 1$"), d.text()
+        d.wait_log(rf"^INFO \( default/core \): \[v0,{number}\] link type is: 1$")
         if direction != "out":
             send(run, far, "v1", [datagram("10.0.0.1")] * 3)
         if direction != "in":
@@ -262,7 +259,7 @@ def test_workers(run):
     """Two threads, each with its ring: everything counts once, also when it is asked for amid traffic."""
     far, total = run.veth(), 120000
     d = start(run, "pcap_interface: v0\npcap_workers: 2\npcap_ifindex: sys\npcap_direction: in", "src_host, dst_host, src_port, dst_port, proto")
-    assert d.said(r"capturing in place: 2 worker\(s\)"), d.text()
+    d.wait_log(r"capturing in place: 2 worker\(s\)")
     traffic = background(run, far, "v1", total, 2000, 100, 100000)
     label = next(iter(stats(d)))
     while traffic.poll() is None:
@@ -306,7 +303,7 @@ def test_any(run):
     far = run.veth()
     for config, extra in (("", 3), ("pcap_filter: udp and net 10.0.0.0/8", 0)):
         d = start(run, f"pcap_interface: any\n{config}", "src_host, etype")
-        assert d.said(r"\[any,0\] link type is: 113$"), d.text()
+        d.wait_log(r"\[any,0\] link type is: 113$")
         send(run, far, "v1", [datagram("10.0.0.1")] * 4)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             for _ in range(3):
@@ -386,7 +383,7 @@ def test_through_libpcap(run):
     run.need_root()
     run.need("nft")
     d = start(run, "pcap_interface: nflog:5\npcap_workers: 2\nsnaplen: 65535", "src_host, dst_port")
-    assert d.said(r"\[nflog:5,0\] capturing through libpcap \(it is no network interface\), which one worker alone can do$"), d.text()
+    d.wait_log(r"\[nflog:5,0\] capturing through libpcap \(it is no network interface\), which one worker alone can do$")
     run.call("nft", "add table inet t; add chain inet t o { type filter hook output priority 0; }; add rule inet t o udp dport 2000 log group 5")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         for _ in range(7):
@@ -404,7 +401,7 @@ def test_savefile_keys(run):
     began = time.monotonic()
     d = run.daemon("pmacctd", config=f"{config}pcap_savefile_replay: 3\npcap_savefile_delay: 1")
     assert d.wait() == 0 and time.monotonic() - began >= 3, "one second before each reading"
-    assert d.said(r"^INFO \( default/core \): finished reading PCAP capture file$")
+    d.wait_log(r"^INFO \( default/core \): finished reading PCAP capture file$")
     assert outputs(run, "ip_src", "timestamp_start", "packets") == [("10.0.0.1", f"2016-04-18 17:20:00.00{n}000", 3) for n in range(5)]
     (run.dir / "out.json").unlink()
     d = run.daemon("pmacctd", config=f"{config}pcap_savefile_wait: true")

@@ -128,9 +128,8 @@ def test_grpc_dialout(run):
     d.wait_log(r"gRPC stream closed: by the router", count=3)
     other = Router(run, port, "/some.Service/Method", name="other")
     other.ended("UNIMPLEMENTED")
-    d.send_signal(signal.SIGUSR1)
-    d.wait_log(r"Total\] pkts=\d+ pktBytes=\d+ msgs=9 .*msgErrors=2 ")
-    d.wait_log(r"gRPC streams=0 opened=3 refused=0 cut=0 restarts=0 unfinished=0 octets")
+    d.wait_counters(r"Total\] pkts=\d+ pktBytes=\d+ msgs=9 .*msgErrors=2 ",
+                    r"gRPC streams=0 opened=3 refused=0 cut=0 restarts=0 unfinished=0 octets")
     d.stop()
 
 

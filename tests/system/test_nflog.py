@@ -82,10 +82,7 @@ def drained(run):
 
 def stats(d, pattern):
     """The groups of the pattern in an answer to SIGUSR1."""
-    count = len(re.findall(r"\): ---$", d.text(), re.M))
-    d.send_signal(signal.SIGUSR1)
-    d.wait_log(r"\): ---$", count=count + 1)
-    return list(re.finditer(pattern, d.text(), re.M))[-1]
+    return list(re.finditer(pattern, d.ask(), re.M))[-1]
 
 
 def test_both_versions_and_directions(run):
@@ -100,7 +97,7 @@ def test_both_versions_and_directions(run):
              r["packets"], r["bytes"]) for r in run.rows("out.json")}
     assert rows == {(to, to, 7777, "udp", *way, 300, octets[to])
                     for to in octets for way in ((lo, 0, "i"), (0, lo, "e"))}, rows
-    assert d.said(r"^NOTICE \( default/core \): \[nflog,5\] received_packets=1200 dropped_packets=0$"), d.text()
+    d.wait_log(r"^NOTICE \( default/core \): \[nflog,5\] received_packets=1200 dropped_packets=0$")
 
 
 def test_direction(run):
@@ -145,11 +142,11 @@ def test_taken_group(run):
     uacctd(run, "uacctd_group: 9")
     other = run.daemon("uacctd", config=PRINT.format(fields="src_host", file="x.json") + "uacctd_group: 9")
     assert other.wait() == 1
-    assert other.said(r"^ERROR \( default/core \): somebody else listens to NFLOG group 9 already \(netlink port \d+"), other.text()
+    other.wait_log(r"^ERROR \( default/core \): somebody else listens to NFLOG group 9 already \(netlink port \d+")
     os.chmod(run.dir, 0o777)
     other = run.daemon("uacctd", config=PRINT.format(fields="src_host", file="x.json") + "uacctd_group: 9", front=capable(run))
     assert other.wait() == 1
-    assert other.said(r"^ERROR \( default/core \): NFLOG group 9: not permitted\. Somebody else listens to it"), other.text()
+    other.wait_log(r"^ERROR \( default/core \): NFLOG group 9: not permitted\. Somebody else listens to it")
 
 
 def test_forwarding(run):
@@ -286,7 +283,7 @@ def test_threshold(run):
     d.send_signal(signal.SIGCONT)
     assert d.wait() == 0
     assert sum(r["packets"] for r in run.rows("out.json")) == 1010
-    assert d.said(r"\[nflog,5\] received_packets=1010 dropped_packets=0$"), d.text()
+    d.wait_log(r"\[nflog,5\] received_packets=1010 dropped_packets=0$")
 
 
 def test_threshold_without_privileges(run):
@@ -307,7 +304,7 @@ def overrun(run, threshold, behind):
     """A core that is stopped while more comes than its socket holds. Returns (sent, counted, reported)."""
     rules(run, [("output", f"udp dport 7777 log group 5 queue-threshold {threshold}\nudp dport 7778 log group 6")])
     d = uacctd(run, f"uacctd_group: 5,6\nuacctd_nl_size: 60000\nuacctd_threshold: {threshold}", "dst_port")
-    assert d.said(r"^INFO \( default/core \): uacctd_nl_size: obtained=120000 target=60000\.$"), d.text()
+    d.wait_log(r"^INFO \( default/core \): uacctd_nl_size: obtained=120000 target=60000\.$")
     send(30, 10)
     drained(run)
     d.send_signal(signal.SIGSTOP)
@@ -319,7 +316,7 @@ def overrun(run, threshold, behind):
     d.wait_log(r"^WARN \( default/core \): the kernel dropped \d+ packets \(\d+ since the start\): more come than are taken")
     lost = int(stats(d, r"stats \[nflog\] time=\d+ dropped_packets=(\d+)$")[1])
     d.stop()
-    assert d.said(rf"\[nflog,5,6\] received_packets=\d+ dropped_packets={lost}$"), d.text()
+    d.wait_log(rf"\[nflog,5,6\] received_packets=\d+ dropped_packets={lost}$")
     return 5030 + behind, sum(r["packets"] for r in run.rows("out.json")), lost
 
 
@@ -378,7 +375,7 @@ def test_forged_messages(run):
     send(10, 10)
     drained(run)
     assert stats(d, r"stats \[nflog\] datagrams=\d+ dropped_datagrams=0 not_from_kernel=(\d+)$")[1] == "4", d.text()
-    assert d.said(r"^WARN \( default/core \): a netlink message is not used: not_from_kernel"), d.text()
+    d.wait_log(r"^WARN \( default/core \): a netlink message is not used: not_from_kernel")
     d.stop()
     assert [(r["ip_src"], r["packets"]) for r in run.rows("out.json")] == [("127.0.0.1", 10)]
 

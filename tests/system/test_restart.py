@@ -55,7 +55,7 @@ def test_five_deaths(run):
         os.kill(pid, signal.SIGKILL)
         run.wait(lambda: d.process.poll() is not None or pid not in d.children().values(), "it to be gone")
     assert d.wait(60) == 1
-    assert d.said(r"no more plugins active\. Shutting down\."), d.text()
+    d.wait_log(r"no more plugins active\. Shutting down\.")
 
 
 def test_exit_any(run):
@@ -63,9 +63,9 @@ def test_exit_any(run):
     config = "plugins: print[a], memory[m]\naggregate: src_host\nprint_refresh_time: 600\nimt_path: /proc/nowhere/sock\n"
     d, _ = run.nfacctd(config + "plugin_exit_any: true\n", ready=False)
     assert d.wait(60) == 1
-    assert d.said(r"plugin_exit_any"), d.text()
+    d.wait_log(r"plugin_exit_any")
     d, port = run.nfacctd(config)
     d.wait_log(r"(connection lost to|cannot).*")
     run.send(port, netflow.v5(netflow.flows(3), int(time.time())))
     d.stop()
-    assert d.said("QN: 3/3"), d.text()
+    d.wait_log("QN: 3/3")

@@ -54,9 +54,8 @@ def test_sums(run):
     for config, factor in (("", 1), ("sfacctd_renormalize: true", 10), ("sfacctd_renormalize: true\nsfacctd_ext_sampling_rate: 3", 3)):
         d, port = sfacctd(run, printer(run, "src_host, src_port, sampling_rate") + "\n" + config)
         run.send(port, data)
-        d.send_signal(signal.SIGUSR1)
-        d.wait_log(rf"stats \[127\.0\.0\.1:{port}\] agent=192\.0\.2\.50:0 version=5 sources=1 decoded=1000 samples=5000 accounted=5000 ")
-        d.wait_log(r"received_datagrams=1000 dropped_by_kernel=0")
+        d.wait_counters(rf"stats \[127\.0\.0\.1:{port}\] agent=192\.0\.2\.50:0 version=5 sources=1 decoded=1000 samples=5000 accounted=5000 ",
+                        r"received_datagrams=1000 dropped_by_kernel=0")
         d.stop()
         rows = run.rows("out.json")
         assert (sum(r["packets"] for r in rows), sum(r["bytes"] for r in rows)) == (factor * n, factor * octets), config
@@ -135,8 +134,7 @@ def test_malformed(run):
     d.wait_log(rf"INFO \( default/core \): discarding short sFlow packet: sfacctd=127\.0\.0\.1:{port} agent=127\.0\.0\.1:\d+")
     d.wait_log(rf"INFO \( default/core \): discarding unknown sFlow packet: sfacctd=127\.0\.0\.1:{port} agent=127\.0\.0\.1:\d+")
     d.wait_log(rf"discarding malformed sFlow packet \(sample length\): sfacctd=127\.0\.0\.1:{port} agent=192\.0\.2\.50:0 seq=1")
-    d.send_signal(signal.SIGUSR1)
-    d.wait_log(r"discarded_packets=3")
+    d.wait_counters(r"discarded_packets=3")
     d.stop()
     rows = run.rows("out.json")
     assert sum(r["packets"] for r in rows) == n + 4  # those in front of the place where it was cut
@@ -168,8 +166,7 @@ def test_counter_log(run):
     d.wait_log("sFlow Accounting Daemon", count=banners + 1)
     run.send(port, [sflow.datagram([sflow.counter_sample(2, COUNTERS)], sequence=2, agent="192.0.2.1")])
     run.wait(first.exists, "a new file")
-    d.send_signal(signal.SIGUSR1)
-    d.wait_log(r"sfacctd_counter sink=file written=5 lost=0")
+    d.wait_counters(r"sfacctd_counter sink=file written=5 lost=0")
     d.stop()
     assert len((run.dir / "old.json").read_text().splitlines()) == 2
     assert [json.loads(line)["sflow_cnt_seq"] for line in first.read_text().splitlines()] == [2]
@@ -514,8 +511,7 @@ def test_allow_list_of_networks(run):
         d.wait_log(r"map successfully \(re\)loaded")
         for source in ("127.0.1.7", "127.0.3.1"):
             run.send(port, [one(program, 2)], source=source)
-        d.send_signal(signal.SIGUSR1)
-        d.wait_log(r"not_allowed=3 ")
+        d.wait_counters(r"not_allowed=3 ")
         d.stop()
         assert total(run) == 3, program
 
@@ -537,7 +533,6 @@ def test_receive_buffer(run):
         d.send_signal(signal.SIGCONT)
         run.drained(port)
         d.wait_log(rf"WARN .*the kernel dropped {drops} datagrams on 127\.0\.0\.1:{port} \({drops} since the start\)")
-        d.send_signal(signal.SIGUSR1)
-        d.wait_log(rf"received_datagrams={sent - drops} dropped_by_kernel={drops}$")
+        d.wait_counters(rf"received_datagrams={sent - drops} dropped_by_kernel={drops}$")
         d.stop()
         assert total(run) == sent - drops

@@ -132,7 +132,7 @@ def backup_host(run, kind, make):
     d, port = start(run, kind, None, more=f"sql_host[p]: 127.0.0.77\nsql_port[p]: {server.port}\nsql_backup_host[p]: 127.0.0.1\n")
     run.send(port, netflow.export(9, flows, NOW))
     run.wait(lambda: sums_or_none(server) == (40, *want(flows)), "the rows in the backup", 20)
-    assert d.said(f"PRIMARY '{kind}' backend trouble")
+    d.wait_log(f"PRIMARY '{kind}' backend trouble")
     run.send(port, netflow.export(9, later, NOW, sequence=1))
     run.wait(lambda: sums(server)[1:] == want(flows, later), "the next purge in the backup", 20)
     run.wait(lambda: spooled(run) == 0, "an empty spool")
@@ -157,7 +157,7 @@ def preprocess(run, kind, make):
     assert 0 < len(kept) < 100
     packets, octets = want(kept)
     assert sums(server) == (len(kept), packets, octets + 14 * packets)
-    assert d.said(f"preprocess leaves out {100 - len(kept)} of 100 rows")
+    d.wait_log(f"preprocess leaves out {100 - len(kept)} of 100 rows")
 
 
 @both
@@ -180,7 +180,7 @@ def recover(run, kind, make):
     run.wait(lambda: sums(second)[1:] == want(aside, aside), "the rows that waited", 60)
     run.wait(lambda: spooled(run) == 0, "an empty spool")
     assert sums(first)[1:] == want(kept, kept)
-    assert d.said(f"preprocess has for the backup host {len(aside)} of 100 rows")
+    d.wait_log(f"preprocess has for the backup host {len(aside)} of 100 rows")
     d.stop()
     for what, more in ((kind, ""), ("sqlite3", "sql_backup_host: /tmp/other.db")):
         path = run.config(f"plugins: {what}[p]\nsql_preprocess[p]: minp=5, recover=1\n{more}")

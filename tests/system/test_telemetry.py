@@ -83,12 +83,8 @@ def wait_data(run, n, name="log.json"):
 
 def stats(run, d):
     """What SIGUSR1 says: {name: counters} of its lines `[name] a=1 b=2`."""
-    before = len(re.findall("---", d.text()))
-    d.send_signal(signal.SIGUSR1)
-    run.wait(lambda: len(re.findall("---", d.text())) > before, "the statistics")
-    block = d.text().split("+++")[-1]
     found = {}
-    for name, rest in re.findall(r"\[([^]]+)\] (\S.*)", block):
+    for name, rest in re.findall(r"\[([^]]+)\] (\S.*)", d.ask()):
         found.setdefault(name, {}).update({k: int(v) for k, v in re.findall(r"(\w+)=(-?\d+)", rest)})
     return found
 
@@ -114,7 +110,7 @@ def test_telemetry_tcp(run):
     assert rows[0]["event_type"] == "log_init" and rows[len(sent) + 1]["event_type"] == "log_close"
     assert rows[1]["telemetry_node"] == "127.0.0.1" and rows[1]["serialization"] == "json"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}", rows[1]["timestamp"])
-    assert d.said(r"INFO .*\[127\.0\.0\.1\] telemetry peers usage: 1/100")
+    d.wait_log(r"INFO .*\[127\.0\.0\.1\] telemetry peers usage: 1/100")
 
 
 def test_telemetry_verbatim(run):
@@ -144,7 +140,7 @@ def test_telemetry_faults(run):
     assert wait_data(run, 3) == [{"a": 1}, {"c": 2}, {"d": 3}]
     total = stats(run, d)["Total"]
     assert (total["msgs"], total["msgErrors"], total["junk"], total["json"], total["cut"]) == (3, 3, 1, 1, 1), total
-    assert d.said(r"WARN .*\[127\.0\.0\.1:\d+\] octets that belong to no message")
+    d.wait_log(r"WARN .*\[127\.0\.0\.1:\d+\] octets that belong to no message")
 
 
 def test_telemetry_cisco(run):
@@ -168,7 +164,7 @@ def test_telemetry_cisco(run):
             want[1] = ({"node_id_str": "router", "encoding_path": "m:p",
                         "data_gpbkv": [{"timestamp": "5", "keys": [{}], "content": {}}]}, "json")
         assert [(r["telemetry_data"], r["serialization"]) for r in rows] == want, rows
-        assert d.said(r"WARN .*no such header"), d.text()
+        d.wait_log(r"WARN .*no such header")
 
 
 def test_telemetry_gpb(run):
@@ -249,7 +245,7 @@ def test_telemetry_limits(run):
     d.wait_log(r"telemetry peers usage: 2/2")
     with session(port, "127.0.0.2") as s:
         assert s.recv(1) == b""
-    assert d.said(r"WARN .*\[127\.0\.0\.2\] Insufficient number of telemetry peers has been configured by 'telemetry_daemon_max_peers' \(2\)\.")
+    d.wait_log(r"WARN .*\[127\.0\.0\.2\] Insufficient number of telemetry peers has been configured by 'telemetry_daemon_max_peers' \(2\)\.")
     run.write("allow", "127.0.0.0/30\n")
     d.send_signal(signal.SIGUSR2)
     assert second.recv(1) == b""
@@ -372,8 +368,7 @@ def test_telemetry_dump(run):
         telemetry_dump_file: @DIR@/dump-$telemetry_node-%H%M.json
         telemetry_dump_latest_file: @DIR@/latest-$telemetry_node
         telemetry_dump_refresh_time: 60""")
-    if time.time() % 60 > 55: # not across the minute
-        run.wait(lambda: time.time() % 60 < 50, "the next minute")
+    run.early_in_minute()
     gone, there = session(port, "127.0.0.2"), session(port, "127.0.0.3")
     gone.sendall(b'{"n": 1}{"n": 2}')
     finish(gone)

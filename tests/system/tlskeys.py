@@ -63,7 +63,7 @@ class Keys:
         """Does the server end it before it has taken anything?"""
         with contextlib.suppress(OSError):
             with self.connect(port, who, **more) as s:
-                s.settimeout(10)
+                s.settimeout(60)
                 return s.recv(1) == b""
         return True
 
@@ -91,7 +91,7 @@ class Client:
     def close(self):
         """In order, with close_notify."""
         self.process.stdin.close()
-        self.process.wait(20)
+        self.process.wait(60)
 
 
 def openssl(run, port, who="router", words=("-dtls1_2",), name="openssl"):
