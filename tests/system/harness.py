@@ -158,12 +158,22 @@ class Run:
         self.options = options
         self.build = pathlib.Path(options.build)
         makefile = (self.build / "Makefile").read_text()
-        self.sanitized = "-fsanitize=address" in makefile or "-fsanitize=thread" in makefile
+        threads = "-fsanitize=thread" in makefile
+        self.sanitized = threads or "-fsanitize=address" in makefile
         self.isolated = options.isolated
         self.patience = 2 if self.sanitized else 1
         self.daemons = []
         self.env = {**os.environ, "TZ": "UTC", "LC_ALL": "C", "UBSAN_OPTIONS": "print_stacktrace=1",
                     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99"}
+        if threads:
+            self.env["LD_PRELOAD"] = str(self.posix_threads())
+            self.env["TSAN_OPTIONS"] = f"suppressions={pathlib.Path(__file__).with_name('tsan.supp')} exitcode=66"
+
+    def posix_threads(self):
+        """A library for programs with the thread sanitizer: see its source."""
+        shim = self.dir / "threads.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-pthread", "-o", shim, pathlib.Path(__file__).with_name("tsanthreads.c")], check=True)
+        return shim
 
     # --- conditions
     def skip(self, why):
@@ -373,4 +383,8 @@ class Run:
 
     def show_logs(self):
         for d in self.daemons:
-            print(f"--- {d.name} (status {d.process.returncode})\n{d.text()[-6000:]}")
+            text = d.text()
+            finding = REPORT.search(text)
+            if finding:
+                print(f"--- {d.name}: what a sanitizer has found\n{text[finding.start():finding.start() + 6000]}")
+            print(f"--- {d.name} (status {d.process.returncode})\n{text[-6000:]}")

@@ -325,7 +325,7 @@ class MockKafka(Kcat):
             run.skip("built without librdkafka")
         run.need("kcat")
         self.run = run
-        self.process = subprocess.Popen([run.build / "tests/system/kafkamock", *topics], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([run.build / "tests/system/kafkamock", *topics], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=run.env,
                                         text=True)
         run.helpers = getattr(run, "helpers", []) + [self.process]
         self.broker = self.process.stdout.readline().strip()

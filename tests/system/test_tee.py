@@ -278,7 +278,8 @@ def test_a_receiver_that_refuses(run):
     rows = counters(run, d)
     assert rows[names[1]]["refusals"] >= 1
     assert rows[names[1]]["datagrams"] == len(sent)
-    assert len(re.findall("refuses datagrams", d.text())) <= 2, d.text()
+    said = len(re.findall("refuses datagrams", d.text()))  # once, then at most once in some seconds
+    assert said < rows[names[1]]["refusals"] or said <= 2, d.text()
     late = Receiver(port=bad)
     run.send(port, sent[:100])
     arrived(run, [late], 100)
