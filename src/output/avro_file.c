@@ -112,19 +112,18 @@ static ssize_t read_at(int fd, uint8_t *p, size_t size, off_t at)
     return (ssize_t)got;
 }
 
-static int joins(int fd, const char *path, uint8_t *buf, const char *schema, size_t len,
+/* A file of `size` octets; what buf has room for is its head. */
+static int joins(int fd, off_t size, const char *path, uint8_t *buf, const char *schema, size_t len,
                  uint8_t sync[AVRO_SYNC], struct err *e)
 {
     struct avro_head head;
-    struct stat st;
     uint8_t end[AVRO_SYNC];
-    struct cursor c = cursor_of(buf, (size_t)read_at(fd, buf, HEAD_MAX, 0));
-    if (!avro_file_read_head(&c, &head) || fstat(fd, &st) == -1)
+    struct cursor c = cursor_of(buf, (size_t)read_at(fd, buf, size < HEAD_MAX ? (size_t)size : HEAD_MAX, 0));
+    if (!avro_file_read_head(&c, &head))
         return err_set(e, ERR_FORMAT, "'%s' is no Avro container file: nothing is appended", path);
     if (!head.plain || cursor_left(&head.schema) != len || memcmp(head.schema.p, schema, len) != 0)
         return err_set(e, ERR_FORMAT, "'%s' holds records of another schema: nothing is appended", path);
-    if (read_at(fd, end, AVRO_SYNC, st.st_size - AVRO_SYNC) != AVRO_SYNC ||
-        memcmp(end, head.sync, AVRO_SYNC) != 0)
+    if (read_at(fd, end, AVRO_SYNC, size - AVRO_SYNC) != AVRO_SYNC || memcmp(end, head.sync, AVRO_SYNC) != 0)
         return err_set(e, ERR_FORMAT, "'%s' ends within a block: nothing is appended", path);
     memcpy(sync, head.sync, AVRO_SYNC);
     return 0;
@@ -132,12 +131,15 @@ static int joins(int fd, const char *path, uint8_t *buf, const char *schema, siz
 
 int avro_file_joins(const char *path, const char *schema, size_t len, uint8_t sync[AVRO_SYNC], struct err *e)
 {
-    uint8_t *buf = malloc(HEAD_MAX);
+    struct stat st;
+    uint8_t *buf = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), rc = -1;
-    if (!buf || fd == -1)
+    if (fd != -1 && fstat(fd, &st) == 0)
+        buf = malloc(st.st_size < HEAD_MAX ? (size_t)st.st_size + 1 : HEAD_MAX);
+    if (!buf)
         err_sys(e, "cannot read '%s'", path);
     else
-        rc = joins(fd, path, buf, schema, len, sync, e);
+        rc = joins(fd, st.st_size, path, buf, schema, len, sync, e);
     if (fd != -1)
         close(fd);
     free(buf);

@@ -12,3 +12,7 @@ check_PROGRAMS += tests/fuzz/fuzz_avrolog
 TESTS += tests/fuzz/fuzz_avrolog
 tests_fuzz_fuzz_avrolog_SOURCES = tests/fuzz/fuzz_avrolog.c
 tests_fuzz_fuzz_avrolog_LDADD = $(FUZZ_LIBS) liboutput.a libformat.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
+check_PROGRAMS += tests/fuzz/fuzz_avro_joins
+TESTS += tests/fuzz/fuzz_avro_joins
+tests_fuzz_fuzz_avro_joins_SOURCES = tests/fuzz/fuzz_avro_joins.c
+tests_fuzz_fuzz_avro_joins_LDADD = $(FUZZ_LIBS) liboutput.a libformat.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)

@@ -14,3 +14,7 @@ check_PROGRAMS += tests/fuzz/fuzz_tcp_streams
 TESTS += tests/fuzz/fuzz_tcp_streams
 tests_fuzz_fuzz_tcp_streams_SOURCES = tests/fuzz/fuzz_tcp_streams.c
 tests_fuzz_fuzz_tcp_streams_LDADD = $(FUZZ_LIBS) libpacket.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
+check_PROGRAMS += tests/fuzz/fuzz_udp_feed
+TESTS += tests/fuzz/fuzz_udp_feed
+tests_fuzz_fuzz_udp_feed_SOURCES = tests/fuzz/fuzz_udp_feed.c tests/unit/fake_worker.c tests/unit/fake_worker.h
+tests_fuzz_fuzz_udp_feed_LDADD = $(FUZZ_LIBS) libpacket.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
