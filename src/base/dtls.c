@@ -551,7 +551,17 @@ void dtls_stats(const struct dtls *d)
                d->c.where, n->records, n->octets, n->cookies, n->unasked, n->malformed, n->expired, m.drops);
 }
 
-struct tls_counts dtls_counts(const struct dtls *d) { return d->report.counts; }
+struct tls_counts dtls_counts(const struct dtls *d)
+{
+    struct tls_counts n = d->report.counts;
+    struct sock_mem m = { 0 };
+    sock_mem(d->fd, &m);
+    n.kernel_drops = m.drops;
+    n.sessions = d->sessions.n;
+    n.half_open = d->half.n;
+    n.datagrams = true;
+    return n;
+}
 
 static void on_closed(uv_handle_t *h)
 {

@@ -363,7 +363,13 @@ void tls_reload(struct tls *t) { tls_keys_reload(&t->keys, &t->c, t->report.prot
 
 void tls_stats(const struct tls *t) { tls_report_stats(&t->report, t->n_sessions, t->n_half); }
 
-struct tls_counts tls_counts(const struct tls *t) { return t->report.counts; }
+struct tls_counts tls_counts(const struct tls *t)
+{
+    struct tls_counts n = t->report.counts;
+    n.sessions = t->n_sessions;
+    n.half_open = t->n_half;
+    return n;
+}
 
 static void on_closed(uv_handle_t *h)
 {

@@ -57,6 +57,10 @@ struct tls_counts {
     uint64_t unasked;         /* DTLS: datagrams of no session, that begin none */
     uint64_t malformed;       /* DTLS: datagrams that hold no whole records */
     uint64_t records, octets; /* DTLS: that arrived */
+    uint64_t kernel_drops;    /* DTLS: datagrams, by the kernel */
+
+    unsigned sessions, half_open; /* now: sessions, unfinished handshakes */
+    bool datagrams;               /* DTLS */
 };
 
 /* ---- TLS */

@@ -193,6 +193,14 @@ void bgp_blackholes_stats(struct bgp_blackholes *h)
     msglog_stats(h->m, "BGP");
 }
 
+void bgp_blackholes_figures(struct bgp_blackholes *h, struct figures *f)
+{
+    if (!h || !h->m)
+        return;
+    figures_put(f, FIG_BGP_BLACKHOLES, h->told);
+    msglog_figures(h->m, f);
+}
+
 void bgp_blackholes_free(struct bgp_blackholes *h)
 {
     if (!h)

@@ -26,6 +26,7 @@ void bgp_blackholes_flush(struct bgp_blackholes *h);
 void bgp_blackholes_tick(struct bgp_blackholes *h);
 void bgp_blackholes_reopen(struct bgp_blackholes *h);
 void bgp_blackholes_stats(struct bgp_blackholes *h);
+void bgp_blackholes_figures(struct bgp_blackholes *h, struct figures *f);
 void bgp_blackholes_free(struct bgp_blackholes *h);
 
 #endif

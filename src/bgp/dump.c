@@ -31,6 +31,7 @@ struct bgp_dump {
     struct bgp_peer *peer; /* whose routes are under way, NULL: none */
     struct rib_place place;
     uint64_t seq, entries, all_entries, dumped, skipped, lines_lost;
+    uint64_t ever; /* entries of all dumps */
     unsigned all_tables;
     struct msglog_target *last; /* where the last line went, of a name that all share */
 };
@@ -144,6 +145,7 @@ static void end_peer(struct bgp_dump *d)
     if (d->file && strchr(d->file, '$'))
         msglog_finish(d->m, p->dump[d->kind].target, d->latest);
     d->all_entries += d->entries;
+    d->ever += d->entries;
     d->all_tables += tables;
     d->dumped++;
     d->peer = NULL;
@@ -360,6 +362,21 @@ void bgp_dump_stats(const struct bgp_dump *d)
                " running=%d lines_lost=%" PRIu64,
                d->name, d->turn, d->skipped, d->dumped, d->running, d->lines_lost);
     msglog_stats(d->m, "BGP");
+}
+
+void bgp_dump_figures(const struct bgp_dump *d, struct figures *f)
+{
+    if (!d)
+        return;
+    figures_label(f, "dump", d->name);
+    figures_put_of(f, FIG_DUMPS, "what", "done", d->turn - d->running);
+    figures_put_of(f, FIG_DUMPS, "what", "left_out", d->skipped);
+    figures_put(f, FIG_DUMP_RUNNING, d->running);
+    figures_put(f, FIG_DUMP_PEERS, d->dumped);
+    figures_put(f, FIG_DUMP_ENTRIES, d->ever);
+    figures_put(f, FIG_DUMP_LOST, d->lines_lost);
+    figures_unlabel(f, 1);
+    msglog_figures(d->m, f);
 }
 
 void bgp_dump_reopen(struct bgp_dump *d)

@@ -21,6 +21,7 @@ int bgp_dump_start(struct bgp_service *b, enum bgp_dump_kind kind, struct bgp_du
 void bgp_dump_forget(struct bgp_dump *d, struct bgp_peer *p);
 void bgp_dump_tick(struct bgp_dump *d); /* each second */
 void bgp_dump_stats(const struct bgp_dump *d);
+void bgp_dump_figures(const struct bgp_dump *d, struct figures *f);
 void bgp_dump_reopen(struct bgp_dump *d);
 void bgp_dump_stop(struct bgp_dump *d); /* closes the handles */
 void bgp_dump_free(struct bgp_dump *d); /* all take NULL */

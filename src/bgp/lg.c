@@ -388,6 +388,16 @@ void bgp_lg_stats(const struct bgp_lg *lg)
                    lg->requests, lg->answers, lg->wrong, lg->refused);
 }
 
+void bgp_lg_figures(const struct bgp_lg *lg, struct figures *f)
+{
+    if (!lg)
+        return;
+    figures_put_of(f, FIG_BGP_LG, "what", "requests", lg->requests);
+    figures_put_of(f, FIG_BGP_LG, "what", "answers", lg->answers);
+    figures_put_of(f, FIG_BGP_LG, "what", "wrong", lg->wrong);
+    figures_put_of(f, FIG_BGP_LG, "what", "refused", lg->refused);
+}
+
 void bgp_lg_stop(struct bgp_lg *lg)
 {
     if (!lg || !lg->started)

@@ -13,6 +13,7 @@ int bgp_lg_check(const struct service *s, struct err *e);
 int bgp_lg_open(struct bgp_service *b, struct bgp_lg **lg, struct err *e);
 int bgp_lg_start(struct bgp_lg *lg, struct err *e); /* in the service's; the others, too */
 void bgp_lg_stats(const struct bgp_lg *lg);
+void bgp_lg_figures(const struct bgp_lg *lg, struct figures *f);
 void bgp_lg_stop(struct bgp_lg *lg);
 void bgp_lg_free(struct bgp_lg *lg); /* all take NULL */
 

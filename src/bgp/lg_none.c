@@ -25,5 +25,6 @@ int bgp_lg_start(struct bgp_lg *lg, struct err *e)
 }
 
 void bgp_lg_stats(const struct bgp_lg *lg) { (void)lg; }
+void bgp_lg_figures(const struct bgp_lg *lg, struct figures *f) { (void)lg, (void)f; }
 void bgp_lg_stop(struct bgp_lg *lg) { (void)lg; }
 void bgp_lg_free(struct bgp_lg *lg) { (void)lg; }

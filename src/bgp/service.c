@@ -398,6 +398,13 @@ static void service_figures(struct service *s, struct figures *f)
     rib_figures(b->rib, "bgp", f);
     if (b->msglog)
         msglog_figures(b->msglog, f);
+    ha_figures(b->ha, "bgp", f);
+    for (unsigned i = 0; i < BGP_DUMPS; i++)
+        bgp_dump_figures(b->dump[i], f);
+    bgp_tablefiles_figures(b->files, f);
+    bgp_lg_figures(b->lg, f);
+    bgp_blackholes_figures(b->blackholes, f);
+    bgp_xconnects_figures(b->xconnects, f);
 }
 
 static void service_reload(struct service *s)

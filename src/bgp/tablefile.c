@@ -302,6 +302,26 @@ void bgp_tablefiles_stats(const struct bgp_tablefiles *t)
     job_stats(&t->dump);
 }
 
+static void put_job(const struct job *j, struct figures *f)
+{
+    if (!j->pattern)
+        return;
+    figures_label(f, "dump", j->key);
+    figures_put_of(f, FIG_DUMPS, "what", "done", j->written);
+    figures_put_of(f, FIG_DUMPS, "what", "failed", j->failures);
+    figures_put(f, FIG_DUMP_RUNNING, j->running);
+    figures_put(f, FIG_DUMP_LOST, j->left_out);
+    figures_unlabel(f, 1);
+}
+
+void bgp_tablefiles_figures(const struct bgp_tablefiles *t, struct figures *f)
+{
+    if (!t)
+        return;
+    put_job(&t->snapshot, f);
+    put_job(&t->dump, f);
+}
+
 /* What is half written is not moved into place. */
 static void give_up(struct job *j)
 {

@@ -17,6 +17,7 @@ int bgp_tablefiles_start(struct bgp_service *b, struct bgp_tablefiles **t, struc
 /* A neighbour's routes are about to go. */
 void bgp_tablefiles_forget(struct bgp_tablefiles *t, const struct bgp_peer *p);
 void bgp_tablefiles_stats(const struct bgp_tablefiles *t);
+void bgp_tablefiles_figures(const struct bgp_tablefiles *t, struct figures *f);
 /* The daemon ends: the snapshot is written now, in one go, while the routes are still there. Closes the
  * handles. */
 void bgp_tablefiles_stop(struct bgp_tablefiles *t);

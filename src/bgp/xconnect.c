@@ -357,6 +357,17 @@ void bgp_xconnects_stats(const struct bgp_xconnects *x)
                    x->n, x->taken, x->failed, x->octets[0], x->octets[1]);
 }
 
+void bgp_xconnects_figures(const struct bgp_xconnects *x, struct figures *f)
+{
+    if (!x)
+        return;
+    figures_put(f, FIG_BGP_XCONNECTS, x->n);
+    figures_put_of(f, FIG_BGP_XCONNECTS_ALL, "what", "taken", x->taken);
+    figures_put_of(f, FIG_BGP_XCONNECTS_ALL, "what", "failed", x->failed);
+    figures_put_of(f, FIG_BGP_XCONNECT_BYTES, "direction", "from_peers", x->octets[0]);
+    figures_put_of(f, FIG_BGP_XCONNECT_BYTES, "direction", "to_peers", x->octets[1]);
+}
+
 void bgp_xconnects_stop(struct bgp_xconnects *x)
 {
     while (x && x->first)

@@ -8,6 +8,7 @@
 #include "base/addr.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "core/figures.h"
 
 struct bgp_xconnects;
 
@@ -22,6 +23,7 @@ bool bgp_xconnects_take(struct bgp_xconnects *x, uv_loop_t *loop, int fd, const 
                         uint16_t port);
 
 void bgp_xconnects_stats(const struct bgp_xconnects *x);
+void bgp_xconnects_figures(const struct bgp_xconnects *x, struct figures *f);
 /* Ends all sessions; their memory goes when the loop has closed their handles. */
 void bgp_xconnects_stop(struct bgp_xconnects *x);
 void bgp_xconnects_free(struct bgp_xconnects *x); /* all but the first two take NULL */

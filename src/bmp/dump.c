@@ -29,7 +29,7 @@ struct bmp_dumper {
     struct bmp_view at;
     bool in_view;
     struct rib_place place;
-    uint64_t dumps, late, routes;
+    uint64_t dumps, late, routes, routers;
     uint64_t serial;
 };
 
@@ -195,6 +195,7 @@ static void end_router(struct bmp_dumper *d)
 {
     dump_backlog(d);
     write_session(d, "dump_close", 0);
+    d->routers++;
     msglog_finish(d->msglog, d->now->dump.target, d->b->k->dump_latest_file);
     begin_router(d, d->now->next);
 }
@@ -327,6 +328,26 @@ void bmp_dump_stats(struct bmp *b, const char *where)
                " events_left_out=%" PRIu64,
                where, d->dumps, d->late, d->routes, b->backlog_lost);
     msglog_stats(d->msglog, where);
+}
+
+void bmp_dump_figures(struct bmp *b, struct figures *f)
+{
+    const struct bmp_dumper *d = b->dumper;
+    uint64_t kept = 0;
+    if (!d)
+        return;
+    for (const struct bmp_session *x = b->sessions; x; x = x->next)
+        kept += x->backlog.len;
+    figures_label(f, "dump", "bmp_dump");
+    figures_put_of(f, FIG_DUMPS, "what", "done", d->dumps);
+    figures_put_of(f, FIG_DUMPS, "what", "left_out", d->late);
+    figures_put(f, FIG_DUMP_RUNNING, d->now != NULL);
+    figures_put(f, FIG_DUMP_PEERS, d->routers);
+    figures_put(f, FIG_DUMP_ENTRIES, d->routes);
+    figures_put(f, FIG_DUMP_LOST, b->backlog_lost);
+    figures_put(f, FIG_DUMP_KEPT, kept);
+    figures_unlabel(f, 1);
+    msglog_figures(d->msglog, f);
 }
 
 void bmp_dump_stop(struct bmp *b)

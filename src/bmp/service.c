@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "bmp/bmp.h"
 #include "bmp/service_impl.h"
+#include "core/tlsfigures.h"
 #include "output/writerid.h"
 
 static void on_room(void *arg)
@@ -463,8 +464,14 @@ static void figures(struct service *s, struct figures *f)
     put_counts(&b->gone, f);
     figures_unlabel(f, 1);
     rib_figures(b->rib, "bmp", f);
+    if (b->tls) {
+        const struct tls_counts n = tls_counts(b->tls);
+        tls_figures(&n, "TLS", b->where, f);
+    }
     if (b->msglog)
         msglog_figures(b->msglog, f);
+    ha_figures(b->ha, "bmp", f);
+    bmp_dump_figures(b, f);
 }
 
 static void bmp_close(struct service *s)

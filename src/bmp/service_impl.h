@@ -141,6 +141,7 @@ void bmp_dump_leave(struct bmp *b, struct bmp_session *x);  /* it is about to be
 /* Keeps a message for the next dump. */
 void bmp_dump_message(struct bmp *b, struct bmp_session *x, const struct bmp_msg *m);
 void bmp_dump_stats(struct bmp *b, const char *where);
+void bmp_dump_figures(struct bmp *b, struct figures *f);
 void bmp_dump_stop(struct bmp *b);
 void bmp_dump_close(struct bmp *b);
 

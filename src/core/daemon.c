@@ -573,6 +573,9 @@ static unsigned begin_figures(void *owner, struct figures *f, uint32_t round)
         return 0;
     if (d->input.ops && d->input.ops->figures)
         d->input.ops->figures(&d->input, f);
+    for (unsigned i = 0; i < d->n_beside; i++)
+        if (d->beside[i].ops->figures)
+            d->beside[i].ops->figures(&d->beside[i], f);
     if (d->input.ops)
         input_hold(&d->input, put_ledgers, &x);
     services_tell(d->services, SERVICE_FIGURES);

@@ -32,6 +32,7 @@ libcore_a_SOURCES = \
 	src/core/valuemap.c src/core/valuemap.h src/core/coremaps.c src/core/coremaps.h \
 	src/core/geo.h src/core/custom.c src/core/custom.h src/core/custom_packet.c src/core/networks.c src/core/networks.h src/core/numlist.c src/core/numlist.h \
 	src/core/senders.c src/core/senders.h src/core/service.c src/core/service.h \
+	src/core/tlsfigures.c src/core/tlsfigures.h \
 	src/core/worker.c src/core/worker.h
 
 if WITH_SYSTEMD

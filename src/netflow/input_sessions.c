@@ -18,6 +18,7 @@
 #include "base/sock.h"
 #include "base/tls.h"
 #include "core/allow.h"
+#include "core/tlsfigures.h"
 
 enum {
     IPFIX = 10,
@@ -640,6 +641,50 @@ static void sessions_stats(struct input *in)
     log_notice(in->log, "stats [%s] DTLS not_allowed=%" PRIu64, st->dtls_where, st->dtls_not_allowed);
 }
 
+static void put_refused(struct figures *f, const char *reason, uint64_t n)
+{
+    figures_put_of(f, FIG_INPUT_REFUSED, "reason", reason, n);
+}
+
+static void put_listener(const struct listener *l, struct figures *f)
+{
+    if (l->fd == -1)
+        return;
+    figures_label(f, "input", l->protocol);
+    figures_label(f, "source", l->where);
+    figures_put(f, FIG_INPUT_SESSIONS, l->n);
+    figures_put(f, FIG_INPUT_RECEIVED, l->messages);
+    figures_put(f, FIG_INPUT_BYTES, l->octets);
+    put_refused(f, "not_allowed", l->not_allowed);
+    put_refused(f, "too_many", l->too_many);
+    put_refused(f, "broken", l->broken);
+    put_refused(f, "cut", l->cut);
+    figures_unlabel(f, 2);
+    if (l->tls) {
+        const struct tls_counts n = tls_counts(l->tls);
+        tls_figures(&n, "TLS", l->where, f);
+    }
+}
+
+static void sessions_figures(struct input *in, struct figures *f)
+{
+    const struct sessions_state *st = in->state;
+    if (!in->first) /* else that has done so */
+        input_decoder_figures(in, f);
+    put_listener(&st->tcp, f);
+    put_listener(&st->tls, f);
+    if (!st->dtls)
+        return;
+    const struct tls_counts n = dtls_counts(st->dtls);
+    tls_figures(&n, "DTLS", st->dtls_where, f);
+    figures_label(f, "input", "DTLS");
+    figures_label(f, "source", st->dtls_where);
+    figures_put(f, FIG_INPUT_RECEIVED, n.records);
+    figures_put(f, FIG_INPUT_BYTES, n.octets);
+    put_refused(f, "not_allowed", st->dtls_not_allowed);
+    figures_unlabel(f, 2);
+}
+
 /* Who is not in the new list has to go. */
 static void recheck(struct input *in)
 {
@@ -718,6 +763,7 @@ const struct input_ops input_sessions = {
     .start = sessions_start,
     .stop = sessions_stop,
     .stats = sessions_stats,
+    .figures = sessions_figures,
     .reload = sessions_reload,
     .close = sessions_close,
 };

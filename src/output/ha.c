@@ -226,6 +226,21 @@ void ha_stats(const struct ha *h)
                n.octets, n.handed_on, n.expired, n.dropped);
 }
 
+void ha_figures(const struct ha *h, const char *service, struct figures *f)
+{
+    if (!h)
+        return;
+    const struct ha_queue_counts n = ha_queue_counts(h->queue);
+    figures_label(f, "service", service);
+    figures_put(f, FIG_HA_ACTIVE, h->was_active);
+    figures_put(f, FIG_HA_REDIS, !atomic_load(&h->alone));
+    figures_put(f, FIG_HA_WAITING, n.waiting);
+    figures_put_of(f, FIG_HA_MESSAGES, "what", "handed_on", n.handed_on);
+    figures_put_of(f, FIG_HA_MESSAGES, "what", "too_old", n.expired);
+    figures_put_of(f, FIG_HA_MESSAGES, "what", "lost", n.dropped);
+    figures_unlabel(f, 1);
+}
+
 /* ---- life */
 
 int ha_check(const struct config_set *set, const struct config *c, struct err *e)

@@ -58,6 +58,8 @@ void ha_signal(struct ha *h, unsigned n);
 /* NOTICE "stats [HA] ...": state, messages kept, handed on, too old, dropped since there were too many. NULL
  * is fine. */
 void ha_stats(const struct ha *h);
+/* The same as figures of the service. NULL is fine. */
+void ha_figures(const struct ha *h, const char *service, struct figures *f);
 
 /* Its handle in the loop, before the loop ends: no more changes. The key is taken back, so that another one
  * takes over at once. NULL is fine. */

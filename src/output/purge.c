@@ -859,6 +859,7 @@ void purger_figures(struct purger *p, struct figures *f)
     const unsigned waiting = p->waiting;
     pthread_mutex_unlock(&p->lock);
     figures_put(f, FIG_PURGES_WAITING, waiting);
+    spooled_figures(p->spooled, f);
     if (p->sink->figures)
         p->sink->figures(p->sink_state, f);
 }

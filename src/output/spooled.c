@@ -4,6 +4,7 @@
 #include "output/spooled.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,9 @@ struct spooled {
     uint64_t held;    /* the batch that a sink has refused for now, and may have sent already; 0: none */
     unsigned foreign; /* the first so many files were made with other fields: they stay where they are */
     char dir[512];
+
+    /* What metrics show. Relaxed: each stands for itself; the writer's thread stores, the plugin's reads. */
+    atomic_uint_fast64_t purges, octets, damaged;
 };
 
 /* Two layouts with this number equal have the same keys. */
@@ -87,11 +91,25 @@ static struct sums sums_in(const struct spooled *s)
     return all;
 }
 
-static void tell_ring(const struct spooled *s)
+/* What the spool holds now, to those who show it. */
+static void tell(struct spooled *s)
 {
     struct sums in = sums_in(s);
     if (s->pl->ring)
         ring_set_spooled(s->pl->ring, &in);
+    atomic_store_explicit(&s->purges, spool_count(s->spool), memory_order_relaxed);
+    atomic_store_explicit(&s->octets, spool_octets(s->spool), memory_order_relaxed);
+    atomic_store_explicit(&s->damaged, spool_damaged(s->spool), memory_order_relaxed);
+}
+
+void spooled_figures(const struct spooled *s, struct figures *f)
+{
+    if (!s)
+        return;
+    figures_put(f, FIG_SPOOL_PURGES, atomic_load_explicit(&s->purges, memory_order_relaxed));
+    figures_put(f, FIG_SPOOL_DISK, atomic_load_explicit(&s->octets, memory_order_relaxed));
+    figures_put(f, FIG_SPOOL_DAMAGED, atomic_load_explicit(&s->damaged, memory_order_relaxed));
+    figures_put(f, FIG_SPOOL_LIMIT, s->max);
 }
 
 static void log_found(const struct spooled *s)
@@ -125,7 +143,7 @@ int spooled_open(struct spooled **out, struct plugin *pl, struct err *e)
         return -1;
     }
     log_found(s);
-    tell_ring(s);
+    tell(s);
     *out = s;
     return 0;
 }
@@ -203,7 +221,7 @@ int spooled_store(struct spooled *s, struct batch *b, const struct sums *sums, s
     if (store(s, b, sums, &b->spool_seq, e) == -1)
         return -1;
     keep_below_max(s);
-    tell_ring(s);
+    tell(s);
     return 0;
 }
 
@@ -306,6 +324,7 @@ bool spooled_load(struct spooled *s, uint64_t seq, struct batch *b, struct sums 
     if (s->pl->ring)
         ring_add_dropped(s->pl->ring, &m.sums);
     spool_remove(s->spool, seq);
+    tell(s);
     return false;
 }
 
@@ -333,7 +352,7 @@ void spooled_put_off(struct spooled *s, const struct batch *b)
             log_error(&s->pl->log, "%s: rows of a purge may be written twice", e.text);
     }
     spool_put_off(s->spool, seq);
-    tell_ring(s);
+    tell(s);
 }
 
 uint64_t spooled_put_off_after(const struct spooled *s, uint64_t after)
@@ -354,7 +373,7 @@ uint64_t spooled_put_off_after(const struct spooled *s, uint64_t after)
 void spooled_done(struct spooled *s, uint64_t seq)
 {
     spool_remove(s->spool, seq);
-    tell_ring(s);
+    tell(s);
 }
 
 void spooled_log_rest(const struct spooled *s)

@@ -39,6 +39,9 @@ void spooled_done(struct spooled *s, uint64_t seq);
  * there is none. */
 void spooled_hold(struct spooled *s, uint64_t seq);
 
+/* What waits, as figures; from any thread. NULL is fine. */
+void spooled_figures(const struct spooled *s, struct figures *f);
+
 /* One line on what waits, if something does: when the daemon ends. */
 void spooled_log_rest(const struct spooled *s);
 

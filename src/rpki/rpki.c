@@ -142,6 +142,8 @@ static void figures(struct service *s, struct figures *f)
     for (unsigned i = 0; i < RPKI_TABLES; i++)
         if (r->table[i])
             figures_put_of(f, FIG_RPKI_ROAS, "source", names[i], roa_count(r->table[i]));
+    if (r->rtr)
+        rtr_client_figures(r->rtr, f);
 }
 
 static void reload(struct service *s)

@@ -535,3 +535,14 @@ void rtr_client_stats(const struct rtr_client *r)
                r->k->rtr_cache, names[r->state], r->version, r->serial, r->n, (unsigned long long)r->connects,
                (unsigned long long)r->pdus, (unsigned long long)r->errors);
 }
+
+void rtr_client_figures(const struct rtr_client *r, struct figures *f)
+{
+    figures_label(f, "cache", r->k->rtr_cache);
+    figures_put(f, FIG_RPKI_UP, r->state >= IDLE);
+    figures_put(f, FIG_RPKI_SERIAL, r->serial);
+    figures_put_of(f, FIG_RPKI_RTR, "what", "connections", r->connects);
+    figures_put_of(f, FIG_RPKI_RTR, "what", "pdus", r->pdus);
+    figures_put_of(f, FIG_RPKI_RTR, "what", "errors", r->errors);
+    figures_unlabel(f, 1);
+}

@@ -6,6 +6,7 @@
 
 #include <uv.h>
 #include "base/log.h"
+#include "core/figures.h"
 #include "config/config.h"
 #include "rpki/roa.h"
 
@@ -20,6 +21,7 @@ struct rtr_client *rtr_client_new(const struct routing_keys *k, uv_loop_t *loop,
 int rtr_client_start(struct rtr_client *r, struct err *e);
 void rtr_client_stop(struct rtr_client *r); /* closes its handles */
 void rtr_client_stats(const struct rtr_client *r);
+void rtr_client_figures(const struct rtr_client *r, struct figures *f);
 void rtr_client_free(struct rtr_client *r); /* handles are closed; NULL is fine */
 
 #endif

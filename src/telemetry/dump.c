@@ -53,6 +53,8 @@ struct tele_dump {
     struct job *left, **left_end; /* of senders that have gone: for the next dump */
     int64_t period_us, next_us;   /* next_us: wall clock */
     uint64_t lost;                /* messages for which there was no room */
+    uint64_t done, late;          /* dumps */
+    uint64_t all_entries, all_peers;
     struct log_limit say_lost, say_late;
 
     /* the one that runs */
@@ -217,6 +219,9 @@ static void end_run(struct telemetry *t)
 {
     struct tele_dump *d = t->dump;
     d->running = false;
+    d->done++;
+    d->all_entries += d->entries;
+    d->all_peers += d->peers;
     uv_timer_stop(&d->slice);
     msglog_flush(d->msglog);
     log_info(t->log,
@@ -308,12 +313,14 @@ void tele_dump_tick(struct telemetry *t)
     msglog_tick(d->msglog, clock_mono_us());
     if (now_us < d->next_us)
         return;
-    if (d->running)
+    if (d->running) {
+        d->late++;
         log_limited(
             t->log, &d->say_late, LOG_LV_WARN,
             "the telemetry dump before this one has not been written yet: this one is part of the next");
-    else
+    } else {
         begin_run(t);
+    }
     d->next_us = next_time(d, now_us);
 }
 
@@ -394,8 +401,27 @@ void tele_dump_stats(struct telemetry *t)
     if (!t->dump)
         return;
     msglog_stats(t->dump->msglog, "telemetry");
-    log_notice(t->log, "stats [telemetry] telemetry_dump kept=%zu octets lost=%" PRIu64, t->dump->kept,
-               t->dump->lost);
+    log_notice(t->log,
+               "stats [telemetry] telemetry_dump dumps=%" PRIu64 " late=%" PRIu64
+               " kept=%zu octets lost=%" PRIu64,
+               t->dump->done, t->dump->late, t->dump->kept, t->dump->lost);
+}
+
+void tele_dump_figures(const struct telemetry *t, struct figures *f)
+{
+    const struct tele_dump *d = t->dump;
+    if (!d)
+        return;
+    figures_label(f, "dump", "telemetry_dump");
+    figures_put_of(f, FIG_DUMPS, "what", "done", d->done);
+    figures_put_of(f, FIG_DUMPS, "what", "left_out", d->late);
+    figures_put(f, FIG_DUMP_RUNNING, d->running);
+    figures_put(f, FIG_DUMP_PEERS, d->all_peers);
+    figures_put(f, FIG_DUMP_ENTRIES, d->all_entries);
+    figures_put(f, FIG_DUMP_LOST, d->lost);
+    figures_put(f, FIG_DUMP_KEPT, d->kept);
+    figures_unlabel(f, 1);
+    msglog_figures(d->msglog, f);
 }
 
 void tele_dump_reopen(struct telemetry *t)

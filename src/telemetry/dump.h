@@ -22,6 +22,7 @@ void tele_dump_forget(struct telemetry *t, struct tele_peer *p);
 
 void tele_dump_tick(struct telemetry *t); /* each second */
 void tele_dump_stats(struct telemetry *t);
+void tele_dump_figures(const struct telemetry *t, struct figures *f);
 void tele_dump_reopen(struct telemetry *t);
 void tele_dump_stop(struct telemetry *t); /* closes handles; says what no dump has */
 void tele_dump_close(struct telemetry *t);

@@ -43,7 +43,7 @@ struct grpc_state {
     int fd; /* -1: no helper */
     pid_t pid;
     uv_poll_t poll;
-    bool started;
+    bool started, gone; /* gone: the helper */
     char where[ADDR_TEXT + 16];
     struct stream *slot[SLOTS];
     unsigned n;
@@ -178,6 +178,7 @@ static void lost_helper(struct tele_input *in)
 {
     struct grpc_state *st = in->state;
     log_error(in->t->log, "the gRPC helper has ended: no more telemetry over gRPC until a restart");
+    st->gone = true;
     close_all(in, "the helper has ended");
     if (st->started)
         uv_poll_stop(&st->poll);
@@ -364,6 +365,20 @@ static void stats(struct tele_input *in)
                st->where, st->n, st->opened, st->refused, st->cut, st->restarts, st->pending);
 }
 
+static void figures(const struct tele_input *in, struct figures *f)
+{
+    const struct grpc_state *st = in->state;
+    figures_label(f, "source", st->where);
+    figures_put(f, FIG_GRPC_UP, !st->gone);
+    figures_put(f, FIG_GRPC_RESTARTS, st->restarts);
+    figures_put(f, FIG_GRPC_STREAMS, st->n);
+    figures_put_of(f, FIG_GRPC_STREAMS_ALL, "what", "opened", st->opened);
+    figures_put_of(f, FIG_GRPC_STREAMS_ALL, "what", "refused", st->refused);
+    figures_put_of(f, FIG_GRPC_STREAMS_ALL, "what", "cut", st->cut);
+    figures_put(f, FIG_TELE_UNFINISHED, st->pending);
+    figures_unlabel(f, 1);
+}
+
 /* What the helper has handed over is taken, as far as there is room for it. */
 static void stop(struct tele_input *in)
 {
@@ -395,6 +410,7 @@ const struct tele_input_ops tele_grpc = {
     .resume = resume,
     .recheck = recheck,
     .stats = stats,
+    .figures = figures,
     .stop = stop,
     .close = close_helper,
 };

@@ -3,6 +3,7 @@
  * nothing is read; what the kernel then drops it counts. */
 #include <stdio.h>
 #include "base/tls.h"
+#include "core/tlsfigures.h"
 #include "telemetry/notif.h"
 #include "telemetry/telemetry.h"
 
@@ -85,6 +86,13 @@ static void reload(struct tele_input *in) { dtls_reload(((struct dtls_state *)in
 
 static void stats(struct tele_input *in) { dtls_stats(((struct dtls_state *)in->state)->dtls); }
 
+static void figures(const struct tele_input *in, struct figures *f)
+{
+    const struct dtls_state *st = in->state;
+    const struct tls_counts n = dtls_counts(st->dtls);
+    tls_figures(&n, "DTLS", st->where, f);
+}
+
 static void stop(struct tele_input *in) { dtls_stop(((struct dtls_state *)in->state)->dtls); }
 
 static void close_port(struct tele_input *in) { dtls_free(((struct dtls_state *)in->state)->dtls); }
@@ -99,6 +107,7 @@ const struct tele_input_ops tele_notif_dtls = {
     .recheck = recheck,
     .reload = reload,
     .stats = stats,
+    .figures = figures,
     .stop = stop,
     .close = close_port,
 };

@@ -230,14 +230,29 @@ static void stats(struct service *s)
     log_notice(t->log, "---");
 }
 
+static void put_input(const struct tele_input *in, struct figures *f)
+{
+    char name[64];
+    if (!in->ops->figures)
+        return;
+    snprintf(name, sizeof(name), "telemetry %s", in->ops->name);
+    figures_label(f, "input", name);
+    in->ops->figures(in, f);
+    figures_unlabel(f, 1);
+}
+
 static void figures(struct service *s, struct figures *f)
 {
     struct telemetry *t = s->state;
     figures_put(f, FIG_TELE_PEERS, t->n_peers);
     figures_put(f, FIG_TELE_REFUSED, t->refused);
+    figures_put_of(f, FIG_TELE_UNFINISHED, "input", "telemetry UDP-notif", t->pool.octets);
     tele_peers_figures(t, f);
+    for (unsigned i = 0; i < t->n_inputs; i++)
+        put_input(&t->inputs[i], f);
     if (t->msglog)
         msglog_figures(t->msglog, f);
+    tele_dump_figures(t, f);
 }
 
 static void reload(struct service *s)

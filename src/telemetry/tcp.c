@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/sock.h"
 #include "base/tls.h"
+#include "core/tlsfigures.h"
 #include "telemetry/telemetry.h"
 
 enum {
@@ -400,6 +401,15 @@ static void tcp_stats(struct tele_input *in)
         tls_stats(st->tls);
 }
 
+static void tcp_figures(const struct tele_input *in, struct figures *f)
+{
+    const struct tcp_state *st = in->state;
+    if (!st->tls)
+        return;
+    const struct tls_counts n = tls_counts(st->tls);
+    tls_figures(&n, "TLS", st->where, f);
+}
+
 static void tcp_close(struct tele_input *in)
 {
     struct tcp_state *st = in->state;
@@ -419,6 +429,7 @@ const struct tele_input_ops tele_tcp = {
     .recheck = tcp_recheck,
     .reload = tcp_reload,
     .stats = tcp_stats,
+    .figures = tcp_figures,
     .stop = tcp_stop,
     .close = tcp_close,
 };

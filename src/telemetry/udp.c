@@ -129,6 +129,16 @@ static void udp_stats(struct tele_input *in)
                st->received, st->drops);
 }
 
+static void udp_figures(const struct tele_input *in, struct figures *f)
+{
+    const struct udp_state *st = in->state;
+    struct sock_mem m = { .drops = st->drops };
+    sock_mem(st->fd, &m);
+    figures_put(f, FIG_INPUT_RECEIVED, st->received);
+    figures_put(f, FIG_INPUT_KERNEL_DROP, m.drops);
+    figures_put(f, FIG_INPUT_WAITING, m.queued);
+}
+
 /* ---- what the service calls */
 
 static int open_socket(struct tele_input *in, const struct sock_udp *want, struct err *e)
@@ -223,6 +233,7 @@ const struct tele_input_ops tele_udp = {
     .tick = udp_tick,
     .resume = udp_resume,
     .stats = udp_stats,
+    .figures = udp_figures,
     .stop = udp_stop,
     .close = udp_close,
 };
@@ -236,6 +247,7 @@ const struct tele_input_ops tele_notif = {
     .tick = udp_tick,
     .resume = udp_resume,
     .stats = udp_stats,
+    .figures = udp_figures,
     .stop = udp_stop,
     .close = udp_close,
 };

@@ -13,6 +13,7 @@ import time
 import bgp
 import bmp
 import netflow
+import test_telemetry
 
 
 def pmbmpd(run, more="", log="log.json", ready=True):
@@ -266,7 +267,9 @@ def test_slow_log(run):
 
 def test_dump(run):
     """A dump at the full minute: the routes of each view, then what has happened since the last one."""
+    at = run.port(socket.SOCK_STREAM)
     d, port = pmbmpd(run, f"""
+        metrics_listen: {at}
         bmp_dump_file: {run.dir}/dump-$bmp_router.json
         bmp_dump_latest_file: {run.dir}/latest-$bmp_router
         bmp_dump_refresh_time: 60""")
@@ -286,6 +289,7 @@ def test_dump(run):
                                 ("peer_up", "", "Loc-Rib"), ("stats", "", "Adj-Rib-In Pre-Policy"), ("stats", "", "Adj-Rib-In Pre-Policy")])
         event = next(r for r in rows if r.get("bmp_msg_type") == "peer_up")
         assert event["timestamp_event"] == "2023-11-14 22:13:20.000005" and "timestamp_arrival" not in event
+    run.wait(lambda: test_telemetry.dump_figures(at, "bmp_dump") == (1, 0, 2, 6, 0), "the dump in the metrics", 60)
     for router in routers:
         router.close()
     d.stop()

@@ -16,6 +16,7 @@ import time
 import zlib
 
 import servers
+import test_metrics
 
 # draft-ietf-netconf-udp-notif, examples of a push-update; draft-ietf-netconf-notif-envelope: the same in an envelope.
 UPDATE = {"ietf-notification:notification": {"eventTime": "2024-02-08T09:41:56.84Z", "ietf-yang-push:push-update": {"id": 101, "datastore-contents": {
@@ -87,6 +88,13 @@ def stats(run, d):
     for name, rest in re.findall(r"\[([^]]+)\] (\S.*)", d.ask()):
         found.setdefault(name, {}).update({k: int(v) for k, v in re.findall(r"(\w+)=(-?\d+)", rest)})
     return found
+
+
+def dump_figures(port, name):
+    """What metrics say of dumps: done, left out, peers and entries in them, entries lost."""
+    text = test_metrics.get(port)
+    value = lambda family, **labels: test_metrics.value(text, family, dump=name, **labels)  # noqa: E731
+    return (value("dumps_total", what="done"), value("dumps_total", what="left_out"), value("dump_peers_total"), value("dump_entries_total"), value("dump_lost_total"))
 
 
 # --- TCP
@@ -364,7 +372,8 @@ def test_telemetry_tags(run):
 
 def test_telemetry_dump(run):
     """A dump a minute: what came of each peer since the last one, also of one that has gone; the link to the newest file."""
-    d, port = collector(run, """
+    at = run.port(socket.SOCK_STREAM)
+    d, port = collector(run, f"metrics_listen: {at}" + """
         telemetry_dump_file: @DIR@/dump-$telemetry_node-%H%M.json
         telemetry_dump_latest_file: @DIR@/latest-$telemetry_node
         telemetry_dump_refresh_time: 60""")
@@ -374,6 +383,7 @@ def test_telemetry_dump(run):
     finish(gone)
     there.sendall(b'{"n": 3}')
     d.wait_log(r"Dumping telemetry data - END \(PID: \d+ RID: 1 PEERS: 2 ENTRIES: 3 ET: \d+\)", 70)
+    run.wait(lambda: dump_figures(at, "telemetry_dump") == (1, 0, 2, 3, 0), "the dump in the metrics", 60)
     for node, want in (("2", [1, 2]), ("3", [3])):
         rows = json.loads("[" + ",".join(run.wait_file(f"latest-127_0_0_{node}").read_text().splitlines()) + "]")
         assert list(rows[0]) == ["timestamp", "telemetry_node", "telemetry_node_port", "event_type", "dump_period", "seq"], rows
