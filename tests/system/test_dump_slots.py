@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""*_dump_time_slots: peers are spread over the parts of the period by their address, and stay where they are, also when the clock jumps. The daemons
-live forty times as fast (libfaketime)."""
+"""What takes minutes, in daemons that live forty times as fast (libfaketime). *_dump_time_slots: peers are spread over the parts of the period by their address, and stay where
+they are, also when the clock jumps. telemetry_daemon_peer_timeout: who is silent is forgotten."""
 import re
 
 import bgp
@@ -82,4 +82,20 @@ def test_dump_slots_bmp(run):
     spread(run, jump)
     for r in routers:
         r.close()
+    d.stop()
+
+
+def test_telemetry_peer_timeout(run):
+    """A sender of datagrams is forgotten after a time of silence, and its log says so; sessions stay."""
+    fast(run)
+    udp = run.port()
+    d, port = test_telemetry.collector(run, f"telemetry_daemon_port_udp: {udp}\ntelemetry_daemon_peer_timeout: 60\ntelemetry_daemon_msglog_file: @DIR@/log.json")
+    s = test_telemetry.session(port)
+    s.sendall(b'{"n": 1}')
+    run.send(udp, [b'{"n": 2}'], source="127.0.0.2")
+    d.wait_log(r"INFO .*\[127\.0\.0\.2(:\d+)?\] telemetry peer removed \(timeout\)\.", 60)
+    run.wait(lambda: [r["event_type"] for r in test_telemetry.lines(run) if r["telemetry_node"] == "127.0.0.2"] == ["log_init", "log", "log_close"], "its lines", 60)
+    s.sendall(b'{"n": 3}')
+    test_telemetry.finish(s)
+    assert sorted(m["n"] for m in test_telemetry.wait_data(run, 3)) == [1, 2, 3]
     d.stop()
