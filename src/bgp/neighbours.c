@@ -54,7 +54,9 @@ static void tell_route(struct bgp_service *b, struct bgp_peer *p, const char *wh
 struct taking {
     struct bgp_service *b;
     struct bgp_peer *p;
-    uint32_t attrs; /* of the routes under way, one reference; 0: none */
+    uint32_t attrs;  /* of the routes under way, one reference; 0: none */
+    unsigned n_held; /* prefixes of these that are announced together, since they lie all over the table: */
+    struct rib_key *held; /* memory is waited for once. RIB_PREPARED of them */
 };
 
 static void drop_attrs(struct taking *t)
@@ -64,13 +66,6 @@ static void drop_attrs(struct taking *t)
     t->attrs = 0;
 }
 
-static void on_attrs(void *arg, const struct rib_attrs *a)
-{
-    struct taking *t = arg;
-    drop_attrs(t);
-    t->attrs = rib_attrs_intern(rib_pool(t->b->rib), a);
-}
-
 static void lose_route(struct bgp_service *b, struct bgp_peer *p)
 {
     p->lost++;
@@ -78,12 +73,9 @@ static void lose_route(struct bgp_service *b, struct bgp_peer *p)
                 p->s.name);
 }
 
-static void on_announce(void *arg, const struct rib_key *k, struct rib_octets labels)
+static void announce(const struct taking *t, const struct rib_key *k, struct rib_octets labels)
 {
-    struct taking *t = arg;
     struct bgp_peer *p = t->p;
-    p->announced++;
-    t->b->changes++;
     struct rib_route was;
     const int rc = t->attrs ? rib_announce(t->b->rib, p->rib, k, labels, t->attrs, &was) : -1;
     if (rc == -1) {
@@ -96,11 +88,45 @@ static void on_announce(void *arg, const struct rib_key *k, struct rib_octets la
         bgp_blackholes_route(t->b->blackholes, p, k, labels, t->attrs, rc == 0 ? was.attrs : 0, false);
 }
 
+static void announce_held(struct taking *t)
+{
+    const unsigned n = t->n_held;
+    t->n_held = 0;
+    if (n > 1)
+        rib_prepare(t->b->rib, t->p->rib, t->held, n);
+    for (unsigned i = 0; i < n; i++)
+        announce(t, &t->held[i], (struct rib_octets){ 0 });
+}
+
+static void on_attrs(void *arg, const struct rib_attrs *a)
+{
+    struct taking *t = arg;
+    announce_held(t);
+    drop_attrs(t);
+    t->attrs = rib_attrs_intern(rib_pool(t->b->rib), a);
+}
+
+static void on_announce(void *arg, const struct rib_key *k, struct rib_octets labels)
+{
+    struct taking *t = arg;
+    t->p->announced++;
+    t->b->changes++;
+    if (labels.len || k->nlri.p) { /* these may lie on the stack of who reads the UPDATE */
+        announce_held(t);
+        announce(t, k, labels);
+        return;
+    }
+    if (t->n_held == RIB_PREPARED)
+        announce_held(t);
+    t->held[t->n_held++] = *k;
+}
+
 static void on_withdraw(void *arg, const struct rib_key *k, struct rib_octets labels)
 {
     struct taking *t = arg;
     struct rib_route was;
     (void)labels;
+    announce_held(t);
     const int rc = rib_withdraw(t->b->rib, t->p->rib, k, &was);
     t->b->changes++;
     t->p->withdrawn += rc == 1;
@@ -290,6 +316,7 @@ static void on_heir_told(struct bgp_service *b, const struct bgp_peer *heir, uin
 static void on_end_of_rib(void *arg, uint16_t afi, uint8_t safi)
 {
     struct taking *t = arg;
+    announce_held(t);
     log_debug(t->b->log, "[%s] End-of-RIB AFI [%u] SAFI [%u]", t->p->s.name, afi, safi);
     if (t->b->msglog) {
         bgp_lines_end_of_rib(&t->b->lines, t->p, afi, safi);
@@ -318,13 +345,15 @@ static const struct bgp_update_ops taking_ops = {
 static int on_update(struct bgp_session *s, const uint8_t *msg, size_t len, struct bgp_error *e)
 {
     struct bgp_peer *p = peer_of(s);
-    struct taking t = { .b = p->owner, .p = p };
+    struct rib_key held[RIB_PREPARED];
+    struct taking t = { .b = p->owner, .p = p, .held = held };
     if (!p->rib)
         return 0;
     roa_view_renew(&p->owner->roas);
     if (p->owner->msglog)
         bgp_lines_time(&p->owner->lines, clock_wall_us(), true);
     const int rc = bgp_update_parse(msg, len, &s->caps, &taking_ops, &t, e);
+    announce_held(&t);
     drop_attrs(&t);
     return rc;
 }

@@ -136,15 +136,31 @@ static void set_id(struct bgp_service *b)
         memcpy(b->id, a.b + 12, 4);
 }
 
+/* Does somebody go over all routes, or ask for those that cover an address? */
+static bool walks(const struct config *c)
+{
+    return c->bgp_lg || c->bgp_snapshot_file || c->bgp_dump_mrt_file || bgp_dump_wanted(c, BGP_DUMP_TABLES) ||
+           bgp_dump_wanted(c, BGP_DUMP_BLACKHOLES);
+}
+
+static struct rib *open_rib(const struct service *s)
+{
+    struct rib *rib = rib_new();
+    if (!rib || !s->alone)
+        return rib;
+    rib_set_unread(rib); /* the looking glass asks in this thread, between two changes */
+    if (!walks(s->c))
+        rib_set_exact(rib);
+    return rib;
+}
+
 static int service_open(struct service *s, struct err *e)
 {
     struct bgp_service *b = s->state;
     b->s = s;
     b->c = s->c;
     b->log = &s->log;
-    b->rib = rib_new();
-    if (b->rib && s->alone)
-        rib_set_unread(b->rib); /* the looking glass asks in this thread, between two changes */
+    b->rib = open_rib(s);
     b->tags = peertags_new(s->maps, s->c->bgp_tag_map, s->c->pre_tag_label_encode_as_map);
     b->io = (struct bgp_io){ .ops = &bgp_neighbour_ops,
                              .loop = s->loop,

@@ -9,8 +9,10 @@
 #include "base/pages.h"
 
 enum {
-    LEAST = 16,          /* slots */
-    HUGE_PAGE = 2 << 20, /* from where on slots are pages of their own */
+    LEAST = 16, /* slots */
+    MAPPED =
+        16 << 10, /* octets from which on slots are pages of their own, which go back when they are freed */
+    HUGE_PAGE = 2 << 20, /* and huge ones */
     VALUE_SHIFT = 33,    /* in a slot of one word, above the prefix */
 };
 
@@ -107,30 +109,38 @@ static size_t octets_of(const struct exact *x) { return (size_t)x->room * x->wor
 
 static void slots_free(const struct exact *x)
 {
-    if (octets_of(x) < HUGE_PAGE)
+    if (octets_of(x) < MAPPED)
         free(x->slots);
     else
         munmap(x->slots, octets_of(x));
 }
 
-/* Zeros. All of them will be written to, but are read first: without that the kernel would be asked for each
- * page twice. */
-static uint64_t *slots_new(size_t octets)
+/* All of the pages will be written to, but are read first: without this the kernel would be asked for each of
+ * them twice. Refused before Linux 5.14: no harm. */
+static void fetch_pages(void *p, size_t octets)
 {
 #ifdef MADV_POPULATE_WRITE
-    const int populate = MADV_POPULATE_WRITE; /* refused before Linux 5.14: no harm */
+    madvise(p, octets, MADV_POPULATE_WRITE);
 #else
-    const int populate = 23;
+    madvise(p, octets, 23);
 #endif
-    if (octets < HUGE_PAGE)
-        return calloc(1, octets);
-    uint64_t *p = pages_reserve(octets);
-    if (p) {
+}
+
+static uint64_t *pages_new(size_t octets)
+{
+    void *p = octets < HUGE_PAGE
+                  ? mmap(NULL, octets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                  : pages_reserve(octets);
+    if (!p || p == MAP_FAILED)
+        return NULL;
+    if (octets >= HUGE_PAGE)
         madvise(p, octets, MADV_HUGEPAGE);
-        madvise(p, octets, populate);
-    }
+    fetch_pages(p, octets);
     return p;
 }
+
+/* Zeros. */
+static uint64_t *slots_new(size_t octets) { return octets < MAPPED ? calloc(1, octets) : pages_new(octets); }
 
 /* Puts all into `room` slots. */
 static int resize(struct exact *x, struct exact_memory *m, uint32_t room)
@@ -174,7 +184,7 @@ int exact_put(struct exact *x, struct exact_memory *m, const uint8_t *addr, unsi
     *old = 0;
     if (value > EXACT_VALUE_MAX || x->room > UINT32_MAX / 4)
         return -1;
-    if (x->count + 1 > x->room / 4 * 3 && resize(x, m, x->room ? 2 * x->room : LEAST) == -1)
+    if (x->count + 1 > x->room / 16 * 13 && resize(x, m, x->room ? 2 * x->room : LEAST) == -1)
         return -1;
     const uint32_t i = slot_of(x, m, &k);
     if (taken(x, i)) {
