@@ -782,7 +782,11 @@ static int start(struct daemon *d)
         fprintf(stderr, "ERROR: %s. Exiting.\n", e.text);
         return 1;
     }
-    if (d->conf.check_only || d->conf.core.dry_run == DRY_RUN_CONFIG) {
+    if (d->conf.check_only) {
+        printf("INFO: The configuration is in order.\n");
+        return 0;
+    }
+    if (d->conf.core.dry_run == DRY_RUN_CONFIG) {
         printf("INFO ( %s/core ): Dry run 'config'. Exiting ..\n",
                d->conf.core.core_proc_name ? d->conf.core.core_proc_name : "default");
         return 0;

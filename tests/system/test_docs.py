@@ -15,6 +15,7 @@ import threading
 import time
 
 import harness
+import packets
 import servers
 import test_clickhouse
 
@@ -181,3 +182,24 @@ for document in ("quickstart.md", "recipes.md"):
     for heading in sections(document):
         word = re.sub(r"\W+", "_", heading.lower()).strip("_")
         globals()[f"test_{document.split('.')[0]}_{word}"] = case(document, heading)
+
+
+def test_readme(run):
+    """Each command of README.md that runs a daemon has a configuration that is in order; what it names as a file is there."""
+    folder = run.dir / "doc"
+    folder.mkdir()
+    (folder / "examples").symlink_to(harness.ROOT / "examples")
+    packets.pcap(folder / "capture.pcap", [])
+    text, tried = (harness.ROOT / "README.md").read_text(), 0
+    for words in (line.split() for line in re.findall(r"^ {6,}((?:nf|sf|pm|u)acctd .*|pm\w+d .*)$", text, re.M)):
+        if "--explain" in words or "--print-schema" in words or not run.has(words[0]):
+            continue
+        words = [w for w in words if w not in ("-D", "--check-config")]
+        if "/etc/pmacct/nfacctd.conf" in words:
+            words[words.index("/etc/pmacct/nfacctd.conf")] = str(harness.ROOT / "packaging/etc/nfacctd.conf")
+        done = subprocess.run([run.program(words[0]), *words[1:], "--check-config"], cwd=folder, env=run.env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0 and not re.search("WARN|ERROR", done.stdout + done.stderr), (words, done)
+        tried += 1
+    assert tried >= 12, tried
+    for path in re.findall(r"`((?:docs|examples|tests|bench|packaging)/[\w./-]+)`", text):
+        assert (harness.ROOT / path).exists(), path

@@ -23,6 +23,8 @@ def test_explain(run):
     assert re.findall(r"^(\w+)  ", text, re.M).count("nfacctd_allow_file") == 1, text
     text = run.call(run.program("nfacctd"), "--explain", "nfacctd_prot")
     assert "Did you mean" in text and "nfacctd_port" in text, text
+    path = run.config("plugins: print\n", "good.conf")
+    assert run.run_program("nfacctd", "--check-config", "-f", path) == "INFO: The configuration is in order.\n"
     run.call(run.program("nfacctd"), "--explain", "qqqqqqqqqqqq", expect=1)
 
 
