@@ -80,7 +80,7 @@ def run_section(run, env, blocks):
         if language != "sh":
             continue
         wanted = pattern(blocks[i + 1][1]) if i + 1 < len(blocks) and blocks[i + 1][0] == "text" else []
-        end, output = time.monotonic() + 40 * run.patience, ""
+        end, output = time.monotonic() + 60 * run.patience, ""
         while True:
             output = run_block(run, env, code, wanted, max(1, end - time.monotonic()))
             if shows(output, wanted) or time.monotonic() > end:
