@@ -6,11 +6,12 @@ set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 work=$(realpath -m "${1:?usage: test-deb.sh WORK-FOLDER}")
 root=$work/root
+mkdir -p "$work"
 release=$(. /etc/os-release && echo "$VERSION_CODENAME")
 passed=0
 ok() { passed=$((passed + 1)); echo "ok   $*"; }
 in_root() { chroot "$root" env DEBIAN_FRONTEND=noninteractive LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
-files() { (cd "$root" && find . -xdev -not -path './proc/*' -not -path './var/lib/dpkg/*' -not -path './var/cache/*' -not -path './var/log/apt/*' -not -path './var/lib/apt/*' \
+files() { (cd "$root" && find . -xdev -not -path './proc/*' -not -path './run/systemd/*' -not -path './var/lib/dpkg/*' -not -path './var/cache/*' -not -path './var/log/apt/*' -not -path './var/lib/apt/*' \
     -not -path './var/log/dpkg.log' | sort); }
 
 end() { mountpoint -q "$root/proc" && umount "$root/proc"; mountpoint -q "$root/dev" && umount "$root/dev"; true; }
@@ -38,7 +39,7 @@ cp -L /etc/resolv.conf "$root/etc/resolv.conf"
 mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
 mountpoint -q "$root/dev" || mount --bind /dev "$root/dev"
 in_root apt-get update -q >>"$work.log" 2>&1
-in_root apt-get install -q -y --no-install-recommends python3-minimal logrotate systemd >>"$work.log" 2>&1
+in_root apt-get install -q -y --no-install-recommends python3-minimal logrotate nftables systemd >>"$work.log" 2>&1
 cp "$deb" "$root/tmp/pmacct-ng.deb"
 depends=$(dpkg-deb -f "$deb" Depends | sed -E 's/ ?\([^)]*\)//g; s/ ?\|[^,]*//g; s/,//g')
 # shellcheck disable=SC2086
@@ -58,31 +59,10 @@ wrong=$(in_root sh -c 'systemd-analyze verify --man=no /lib/systemd/system/*pm*a
 [ -z "$wrong" ] || { echo "$wrong"; exit 1; }
 ok "systemd-analyze verify finds nothing wrong with the units"
 
-# One NetFlow v5 flow, into the collector as it is shipped, read by the client; as the unit runs it, in a network of its own.
-cat >"$root/tmp/count.sh" <<'END'
-set -e
-ip link set lo up 2>/dev/null || python3 -c '
-import fcntl, socket, struct
-s = socket.socket()
-fcntl.ioctl(s, 0x8914, struct.pack("16sh14x", b"lo", 0x49))'
-install -d -o pmacct /run/pmacct
-setpriv --reuid pmacct --clear-groups nfacctd -f /etc/pmacct/nfacctd.conf &
-collector=$!
-until [ -S /run/pmacct/nfacctd.sock ]; do kill -0 $collector; sleep 0.1; done
-python3 -c '
-import socket, struct, time
-v5 = struct.pack("!HHIIIIBBH", 5, 1, 1000, int(time.time()), 0, 1, 0, 0, 0)
-v5 += struct.pack("!4s4s4sHHIIIIHHBBBBHHBBH", b"\xc0\0\2\1", b"\xc6\x33\x64\1", b"\0" * 4, 1, 2, 10, 1000, 0, 500, 1024, 80, 0, 0, 6, 0, 0, 0, 24, 24, 0)
-socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(v5, ("127.0.0.1", 2100))'
-for i in $(seq 100); do
-    pmacct -p /run/pmacct/nfacctd.sock -s -O json | tee /tmp/counted | grep -q '"bytes": *1000' && break
-    sleep 0.1
-done
-kill -INT $collector; wait $collector
-grep '"bytes": *1000' /tmp/counted
-END
+# As the unit runs it, in a network of its own.
+cp "$top/packaging/count-flow.sh" "$root/tmp/count.sh"
 unshare -n chroot "$root" /bin/sh /tmp/count.sh >>"$work.log" 2>&1 || { tail -n 20 "$work.log"; exit 1; }
-rm -f "$root/tmp/count.sh" "$root/tmp/counted"
+rm -f "$root/tmp/count.sh"
 ok "nfacctd -f /etc/pmacct/nfacctd.conf counts a flow, pmacct shows it"
 
 in_root dpkg --purge pmacct-ng >>"$work.log" 2>&1
