@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Builds packaging/Containerfile with buildah, on a base image made by debootstrap (no image registry is asked), runs the image, and counts a
-# flow in it with the configuration as shipped.   packaging/test-container.sh WORK-FOLDER   (as root)
+# flow in it with the configuration as shipped. The package is the one that packaging/test-deb.sh has left in WORK-FOLDER; without one it is
+# built in the image.   packaging/test-container.sh WORK-FOLDER   (as root)
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 work=$(realpath -m "${1:?usage: test-container.sh WORK-FOLDER}")/container
@@ -37,9 +38,10 @@ store run --isolation chroot --network host "$container" -- true >"$work/log" 2>
 store rm "$container" >/dev/null
 container=
 
-store build --pull=never --isolation chroot --network host --layers -f "$top/packaging/Containerfile" -t "$name" "$top" >"$work/log" 2>&1 ||
+package=$(cd "$top" && find "$(realpath --relative-to=. "$work/..")" -maxdepth 1 -name 'pmacct-ng_*.deb' | head -n 1)
+store build --build-arg "package=$package" --pull=never --isolation chroot --network host --layers -f "$top/packaging/Containerfile" -t "$name" "$top" >"$work/log" 2>&1 ||
     { tail -n 30 "$work/log"; exit 1; }
-ok "built packaging/Containerfile"
+ok "built packaging/Containerfile with ${package:-a package of its own}"
 [ "$(store inspect --format '{{.OCIv1.Config.User}} {{.OCIv1.Config.StopSignal}} {{index .OCIv1.Config.Cmd 0}}' "$name")" = "pmacct SIGINT nfacctd" ]
 ok "the image starts nfacctd as user pmacct, and is stopped by SIGINT"
 

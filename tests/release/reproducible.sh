@@ -1,22 +1,34 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Builds the same source twice, in folders of different names and at different times of the clock, and compares the programs, octet
-# for octet:  tests/release/reproducible.sh FOLDER [PROGRAM...]      (all of them where none is named)
+# Builds the Debian package twice, in folders of different names, at different times, in another time zone, with another language and other
+# modes for new files, and compares the packages, octet for octet:  tests/release/reproducible.sh FOLDER
 set -eu
 top=$(cd "$(dirname "$0")/../.." && pwd)
-out=${1:?usage: reproducible.sh FOLDER [PROGRAM...]}
-shift
-rm -rf "$out/one" "$out/the-other-one"
-for name in one the-other-one; do
-    mkdir -p "$out/$name"
-    cp -r "$top/configure" "$top/configure.ac" "$top/config.h.in" "$top/aclocal.m4" "$top"/Makefile.* "$top/build-aux" "$top/m4" "$top/src" "$top/tests" "$top/bench" \
-        "$top/docs" "$top/examples" "$top/packaging" "$top"/*.md "$top/LICENSE" "$top/CONFIG-KEYS" "$out/$name"
-    (cd "$out/$name" && ./configure "CFLAGS=-O2 -g -ffile-prefix-map=$out/$name=." >configure.out 2>&1 && make -j "$(nproc)" "$@" >make.out 2>&1)
-    sleep 1
-done
+out=${1:?usage: reproducible.sh FOLDER}
+rm -rf "$out"
+mkdir -p "$out"
+export CCACHE_DISABLE=1 # two compilations, not one and a copy of it
+umask 022
+TZ=UTC LC_ALL=C.UTF-8 "$top/packaging/build-deb.sh" "$out/one" >"$out/one.log" 2>&1 || { tail -n 20 "$out/one.log"; exit 1; }
+later=
+if command -v faketime >/dev/null; then later="faketime -f +40d"; else echo "faketime is not here: the second build is of the same day"; fi
+umask 027
+mkdir -p "$out/a/folder/of/another/name"
+TZ=Asia/Kathmandu LC_ALL=C $later "$top/packaging/build-deb.sh" "$out/a/folder/of/another/name" >"$out/two.log" 2>&1 || { tail -n 20 "$out/two.log"; exit 1; }
+umask 022
 status=0
-for program in nfacctd sfacctd pmacctd uacctd pmbgpd pmbmpd pmtelemetryd pmacct pmbgp; do
-    [ -e "$out/one/$program" ] || continue
-    if cmp "$out/one/$program" "$out/the-other-one/$program"; then echo "same $program"; else status=1; fi
+for package in "$out"/one/*.deb; do
+    other=$out/a/folder/of/another/name/$(basename "$package")
+    if cmp "$package" "$other"; then
+        echo "same $(basename "$package")"
+        continue
+    fi
+    status=1
+    for one in "$package" "$other"; do
+        rm -rf "$one.x"
+        dpkg-deb -R "$one" "$one.x"
+        (cd "$one.x" && find . -type f -exec sha256sum {} + | sort -k 2) >"$one.sums"
+    done
+    diff "$package.sums" "$other.sums" || true
 done
 exit $status

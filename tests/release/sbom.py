@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAMS = ("nfacctd", "sfacctd", "pmacctd", "uacctd", "pmbgpd", "pmbmpd", "pmtelemetryd", "pmacct", "pmbgp")
+PROGRAMS = ("nfacctd", "sfacctd", "pmacctd", "uacctd", "pmbgpd", "pmbmpd", "pmtelemetryd", "pmacct", "pmbgp", "pmacct-grpc")
 
 
 def output(*words):
