@@ -157,9 +157,17 @@ static void put_pmsi(struct strbuf *s, struct cursor c)
     strbuf_lit(s, "\"}");
 }
 
+static void put_octets(struct strbuf *s, const char *name, struct cursor c)
+{
+    json_name(s, name);
+    strbuf_char(s, '"');
+    text_hex(s, c.p, cursor_left(&c));
+    strbuf_char(s, '"');
+}
+
 void bgp_others_json(struct strbuf *s, struct rib_octets others)
 {
-    enum { EXTENDED = 0x10, PMSI = 22, LINK_STATE = 29 };
+    enum { EXTENDED = 0x10, PMSI = 22, TUNNEL = 23, LINK_STATE = 29 };
     struct cursor c = cursor_of(others.len ? (const void *)others.p : "", others.len);
     while (cursor_left(&c)) {
         uint8_t flags = cursor_u8(&c), type = cursor_u8(&c);
@@ -170,5 +178,7 @@ void bgp_others_json(struct strbuf *s, struct rib_octets others)
             bgp_ls_attr_json(s, value.p, cursor_left(&value));
         else if (type == PMSI)
             put_pmsi(s, value);
+        else if (type == TUNNEL)
+            put_octets(s, "tunnel_encap", value);
     }
 }

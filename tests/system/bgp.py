@@ -12,6 +12,7 @@ import struct
 import subprocess
 import time
 
+import harness
 from harness import Failed
 
 OPEN, UPDATE, NOTIFICATION, KEEPALIVE, REFRESH = 1, 2, 3, 4, 5
@@ -248,6 +249,21 @@ def gobgp(run, port):
     return router
 
 
+def newer(run):
+    """The newest routers in the place of Debian's own (fetch-peers.sh): whoever is started from now on."""
+    folder = harness.ROOT / "build/peers/bin"
+    if not (folder / "exabgp").exists():
+        run.skip("the newest routers are not here (./dev deps peers)")
+    os.environ["PATH"] = run.env["PATH"] = f"{folder}:{os.environ['PATH']}"
+
+
+def frr_program(run):
+    program = shutil.which("frr-bgpd") or "/usr/lib/frr/bgpd"
+    if not os.path.exists(program):
+        run.skip("frr is not installed")
+    return program
+
+
 def frr_folder(run, config):
     """A folder with bgpd.conf that FRR's user may use."""
     user = pwd.getpwnam("frr")
@@ -265,9 +281,7 @@ def frr_folder(run, config):
 
 
 def frr(run, port, source="127.0.0.14"):
-    program = "/usr/lib/frr/bgpd"
-    if not os.path.exists(program):
-        run.skip("frr is not installed")
+    program = frr_program(run)
     folder = frr_folder(run, f"""
 router bgp 65014
  bgp router-id 10.0.0.14

@@ -3,6 +3,7 @@
 import ipaddress
 import json
 import os
+import re
 import socket
 import struct
 
@@ -161,9 +162,7 @@ def frr_table(run):
 
 
 def frr(run, port):
-    program = "/usr/lib/frr/bgpd"
-    if not os.path.exists(program):
-        run.skip("frr is not installed")
+    program = real.frr_program(run)
     folder = real.frr_folder(run, f"""
 router bgp 65014
  bgp router-id 10.0.0.14
@@ -186,3 +185,25 @@ router bgp 65014
 """)
     return real.Router(run, "frr", [program, "-M", "bmp", "-f", folder / "bgpd.conf", "-Z", "-S", "-i", folder / "pid", "--vty_socket", folder,
                                     "-p", "1179", "-P", "0", "-l", "127.0.0.14"], [])
+
+
+def bird(run, port):
+    """BIRD 3 or late 2: those that have BMP."""
+    program = run.need("bird")
+    conf = run.write("bird.conf", f"""
+log stderr all; router id 10.0.0.11;
+protocol device {{ }}
+protocol bmp {{ station address ip 127.0.0.1 port {port}; monitoring rib in pre_policy; monitoring rib in post_policy; }}
+protocol bgp seen {{
+  local 127.0.0.11 port 1179 as 65011; neighbor 127.0.0.2 as 65001; passive; multihop; strict bind;
+  ipv4 {{ import table; import all; export none; }};
+}}
+""")
+    return real.Router(run, "bird", [program, "-f", "-c", conf, "-s", run.dir / "bird.ctl", "-P", run.dir / "bird.pid"], [])
+
+
+def bird_table(run):
+    """Prefix to path."""
+    shown = real.birdc(run, "show", "route", "all")
+    found = re.findall(r"^(\d\S+/\d+)|^\s+(?:BGP\.as_path|bgp_path): ([\d ]+)", shown, re.M)
+    return {net: path.strip() for (net, _), (_, path) in zip(found[::2], found[1::2])}

@@ -14,6 +14,7 @@ import bgp
 import bmp
 import netflow
 import test_telemetry
+from harness import Failed
 
 
 def pmbmpd(run, more="", log="log.json", ready=True):
@@ -431,21 +432,19 @@ def real_router(run, router, table, source, views, path="65001 65200"):
     d.wait_log(r"BMP peers usage: 1", seconds=40)
     attributes = bgp.attributes(path=(65001, 65200), next_hop="192.0.2.1", med=5, communities=("65001:7",))
 
-    def connected():
+    def met():
+        """A router that listens already may not know its neighbour yet, and hang up."""
         try:
-            return bgp.Speaker(run, 1179, "127.0.0.2", source)
-        except OSError:
+            return bgp.Speaker(run, 1179, "127.0.0.2", source).meet()
+        except (OSError, Failed):
             return None
 
-    found = []
-    run.wait(lambda: found.append(connected()) or found[-1], "the router to listen", 40)
-    speaker = found[-1]
-    speaker.meet()
+    speaker = run.wait(met, "the router to take a session", 60)
     speaker.send(bgp.announcements(NETS, attributes))
 
     def told(kind, rib):
-        return sorted(r["ip_prefix"] for r in lines(run) if r.get("log_type") == kind and r["bmp_rib_type"] == rib and
-                      r["peer_ip"] == ("0.0.0.0" if rib == "Loc-Rib" else "127.0.0.2"))
+        return sorted({r["ip_prefix"] for r in lines(run) if r.get("log_type") == kind and r["bmp_rib_type"] == rib and
+                       r["peer_ip"] == ("0.0.0.0" if rib == "Loc-Rib" else "127.0.0.2")})
 
     for rib in views:
         run.wait(lambda rib=rib: told("update", rib) == NETS, f"all routes of {rib}", 40)
