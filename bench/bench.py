@@ -21,6 +21,7 @@ import shutil
 import signal
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/system"))
 
+import bmp  # noqa: E402
 import harness  # noqa: E402
 import report  # noqa: E402
 import servers  # noqa: E402
@@ -64,6 +66,7 @@ RATIOS = [
     ("bgp-4x250k", "cpu_per_M", "pmacct", 8),
     ("bgp-4x250k", "cpu_per_M", "bird", 1),
     ("bmp-msglog", "cpu_per_M", "pmacct", 12),
+    ("bmp-10x100k", "rss_MiB", "pmacct", 4),
     ("enrich-1M", "cpu_per_M", "pmacct", 25),
     ("export-sqlite3", "purge_cpu_per_M", "pmacct", 5),
     ("export-pgsql", "both_cpu_per_M", "pmacct", 10),
@@ -82,7 +85,7 @@ RATIOS = [
 ]
 # row, figure, the most (or for rates: the least) that ours may be
 LIMITS = [("nf9-1M", "rss_MiB", 200), ("memory-1M", "bytes_per_entry", 140), ("maxrate-nf9-100k", "max_rate", 3e6),
-          ("bgp-1x1M", "bytes_per_route", 100), ("bgp-4x250k", "bytes_per_route", 60), ("bmp-msglog", "routes_per_s", 1e6),
+          ("bgp-1x1M", "bytes_per_route", 100), ("bgp-4x250k", "bytes_per_route", 60), ("bmp-msglog", "routes_per_s", 1e6), ("bmp-peer-down", "down_s", 1), ("bmp-peer-down", "others_s", 1),
           ("overload", "goodput", 0.95), ("live", "two_workers", 1.10), ("maps", "growth", 1.5), ("networks", "ready_s", 3), ("networks", "lookup_ns", 60)]
 
 
@@ -477,6 +480,97 @@ TABLE = {  # without any index; Debian's pmacct writes protocols to MariaDB by n
     "pgsql": "CREATE TABLE bench (ip_src INET, ip_dst INET, port_src INT, port_dst INT, ip_proto SMALLINT, packets BIGINT, bytes BIGINT)"}
 
 
+def bmp_table(head, count):
+    """Route Monitoring of so many routes: /24s all over the table, 250 a message, which have a path of their own."""
+    for at in range(0, count, 250):
+        path = struct.pack("!BBIII", 2, 3, 65001, 3356, 100000 + at // 250)
+        attributes = bmp.attribute(1, b"\0") + bmp.attribute(2, path) + bmp.attribute(3, socket.inet_aton("192.0.2.1"))
+        nlri = b"".join(struct.pack("!I", 24 << 24 | n * 0x9e3779 & 0xffffff) for n in range(at, min(at + 250, count)))
+        yield bmp.message(0, head + bmp.bgp(2, struct.pack("!HH", 0, len(attributes)) + attributes + nlri))
+
+
+def rss_MiB(pid):
+    return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) / 1024
+
+
+def bmp_ready(port):
+    until(lambda: any(re.search(rf":{port:04X} \S+ 0A ", pathlib.Path(f"/proc/net/{t}").read_text()) for t in ("tcp", "tcp6")))
+
+
+def at_rest(pid, seconds=1.0):
+    """Waits until a process has used no processor time for so long."""
+    last, since = None, time.monotonic()
+
+    def quiet():
+        nonlocal last, since
+        now = family_cpu(pid)
+        if now != last:
+            last, since = now, time.monotonic()
+        return time.monotonic() - since > seconds
+
+    until(quiet, 300)
+
+
+def bmp_memory(build, peer, prefix, work, peers=10, count=100000):
+    """Memory that the same routes of so many peers of a router take, kept for dumps."""
+    port, seen = free_port(), {}
+    path = config(work, peer, f"daemonize: false\nbmp_daemon_ip: 127.0.0.1\nbmp_daemon_port: {port}\nbmp_daemon_max_peers: 10\n"
+                  f"bmp_dump_file: {work}/dump\nbmp_dump_refresh_time: 86400\n")
+
+    def during(child):
+        bmp_ready(port)
+        seen["before"] = rss_MiB(child.pid)
+        router = bmp.Router(port, first=bmp.init())
+        for n in range(peers):
+            head = bmp.peer(f"192.0.2.{n + 1}", 65001, f"10.0.0.{n + 1}")
+            router.say(bmp.peer_up(head), *bmp_table(head, count))
+        at_rest(child.pid)
+        seen["after"] = rss_MiB(child.pid)
+        if peer == "new":
+            child.send_signal(signal.SIGUSR1)
+            until(lambda: f" routes={peers * count} " in (work / "daemon.log").read_text())
+        router.close()
+
+    measured([prefix / "sbin/pmbmpd", "-f", path], during, work)
+    grown = seen["after"] - seen["before"]
+    return {"rss_MiB": grown, "bytes_per_route": grown * 2**20 / peers / count, "loss": 0}
+
+
+def bmp_peer_down(build, peer, prefix, work, count=1000000):
+    """A peer with so many routes goes: how long until the log has all of their ends, and until it has what another router says just after."""
+    if peer != "new":
+        return {"down_s": None, "loss": 0}
+    port, seen = free_port(), {}
+    path = config(work, peer, f"daemonize: false\nbmp_daemon_ip: 127.0.0.1\nbmp_daemon_port: {port}\nbmp_daemon_msglog_file: {work}/log-$bmp_router\n")
+    first, second = work / "log-127_0_0_8", work / "log-127_0_0_9"
+
+    def during(child):
+        bmp_ready(port)
+        head = bmp.peer()
+        one, other = (bmp.Router(port, f"127.0.0.{n}", bmp.init() + bmp.peer_up()) for n in (8, 9))
+        one.say(*bmp_table(head, count))
+        at_rest(child.pid)
+        before, sizes = second.stat().st_size, (0, 0.0)
+        began, used = time.monotonic(), family_cpu(child.pid)
+        one.say(bmp.peer_down())
+        other.say(bmp.routes(head, announce=["192.0.2.0/24"]))
+        while not seen.get("done"):
+            now, size = time.monotonic(), first.stat().st_size
+            if "others_s" not in seen and second.stat().st_size > before:
+                seen["others_s"] = now - began
+            if size != sizes[0]:
+                sizes = size, now
+            seen["done"] = "others_s" in seen and now - max(sizes[1], began) > 2
+            time.sleep(0.005)
+        seen.update(down_s=sizes[1] - began, down_cpu_s=family_cpu(child.pid) - used)
+        one.close()
+        other.close()
+
+    measured([prefix / "sbin/pmbmpd", "-f", path], during, work)
+    told = int(subprocess.run(["grep", "-c", '"log_type": "delete"', first], capture_output=True, text=True, check=True).stdout)
+    return {"down_s": seen["down_s"], "down_cpu_s": seen["down_cpu_s"], "others_s": seen["others_s"], "loss": 1 - told / count}
+
+
 class Case:
     """What the servers of the system tests want of a case."""
 
@@ -623,7 +717,7 @@ def live(build, peer, prefix, work, count=3000000, rate=300000):
 
 # Rows that the bench of the reference material does not have.
 ONLY_OWN = {"live", "nflog", "pcap-mix-1M", "overload", "tee-4", "tee-4-transparent", "export-kafka-batch", "purge-pgsql", "purge-pgsql-copy", "purge-mysql",
-            "maps", "networks", "telemetry-tcp", "telemetry-udp"}
+            "maps", "networks", "telemetry-tcp", "telemetry-udp", "bmp-10x100k", "bmp-peer-down"}
 OWN = {
     "nf9-1k": (ingest, "cpu_per_M", {"keys": 1000}),
     "nf9-100k": (ingest, "cpu_per_M", {}),
@@ -643,6 +737,8 @@ OWN = {
     "tee-4-transparent": (replicate, "cpu_per_Mdg", {"transparent": True}),
     "telemetry-tcp": (telemetry, "cpu_per_Mmsg", {}),
     "telemetry-udp": (telemetry, "cpu_per_Mmsg", {"udp": True}),
+    "bmp-10x100k": (bmp_memory, "rss_MiB", {}),
+    "bmp-peer-down": (bmp_peer_down, "down_s", {}),
     "purge-pgsql": (database, "cpu_per_Mrow", {}),
     "purge-pgsql-copy": (database, "client_cpu_per_Mrow", {"more": "sql_use_copy[p]: true\n"}),
     "purge-mysql": (database, "cpu_per_Mrow", {"kind": "mysql"}),
