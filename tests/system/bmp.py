@@ -161,7 +161,8 @@ def frr_table(run):
     return {prefix: paths[0]["path"] for prefix, paths in shown["routes"].items()}
 
 
-def frr(run, port):
+def frr(run, port, more=""):
+    """`more`: of its configuration, what to monitor besides."""
     program = real.frr_program(run)
     folder = real.frr_folder(run, f"""
 router bgp 65014
@@ -180,6 +181,7 @@ router bgp 65014
   bmp stats interval 1000
   bmp monitor ipv4 unicast pre-policy
   bmp monitor ipv4 unicast post-policy
+{more}
   bmp connect 127.0.0.1 port {port} min-retry 100 max-retry 2000
  exit
 """)

@@ -24,10 +24,11 @@ test_peers_bmp_gobgp = again(test_bmp.test_gobgp)
 
 
 def test_peers_bmp_frr(run):
-    """Both views of FRR, which no longer puts its own AS in front of what it received."""
+    """All views that FRR has; it no longer puts its own AS in front of what it received."""
     run.need_root()
     bgp.newer(run)
-    test_bmp.real_router(run, bmp.frr, bmp.frr_table, "127.0.0.14", ["Adj-Rib-In Pre-Policy", "Adj-Rib-In Post-Policy"])
+    test_bmp.real_router(run, lambda *a: bmp.frr(*a, more="  bmp monitor ipv4 unicast loc-rib"), bmp.frr_table, "127.0.0.14",
+                         ["Adj-Rib-In Pre-Policy", "Adj-Rib-In Post-Policy", "Loc-Rib"], silent=["Loc-Rib"])
 
 
 def test_peers_bmp_bird(run):
