@@ -394,36 +394,6 @@ def test_telemetry_dump(run):
     d.stop()
 
 
-def test_telemetry_dump_brokers(run):
-    """The log to RabbitMQ; a dump to RabbitMQ and to Kafka, each under its own name, with the same messages in both."""
-    rabbit, cluster = servers.RabbitMQ(run), servers.kafka(run, "dump-127_0_0_2")
-    d, port = collector(run, "".join(f"telemetry_{stream}_amqp_host: 127.0.0.1\ntelemetry_{stream}_amqp_port: {rabbit.port}\n" for stream in ("daemon_msglog", "dump")) + f"""
-        telemetry_daemon_msglog_amqp_exchange: tele
-        telemetry_daemon_msglog_amqp_exchange_type: topic
-        telemetry_daemon_msglog_amqp_routing_key: log.$telemetry_node
-        telemetry_dump_amqp_exchange: tele
-        telemetry_dump_amqp_exchange_type: topic
-        telemetry_dump_amqp_routing_key: dump.$telemetry_node
-        telemetry_dump_kafka_broker_host: {cluster.broker}
-        telemetry_dump_kafka_topic: dump-$telemetry_node
-        telemetry_dump_refresh_time: 60""")
-    d.wait_log(rf"INFO .*AMQP 127\.0\.0\.1:{rabbit.port}: connected", 60, count=2)
-    for queue, key in (("log", "log.127_0_0_2"), ("dump", "dump.127_0_0_2")):
-        rabbit.queue(queue, "tele", key)
-    s = session(port, "127.0.0.2")
-    s.sendall(text_of(UPDATE) + text_of(ENVELOPE))
-    d.wait_log(r"Dumping telemetry data - END \(PID: \d+ RID: 1 PEERS: 1 ENTRIES: 2 ET: \d+\)", 70)
-    finish(s)
-    run.wait(lambda: rabbit.length("log") == 4 and rabbit.length("dump") == 4, "all lines in the queues", 60)
-    log, dump = rabbit.take("log", 4), rabbit.take("dump", 4)
-    assert [r["event_type"] for r in log] == ["log_init", "log", "log", "log_close"] and data(log) == [UPDATE, ENVELOPE]
-    assert [r["event_type"] for r in dump] == ["dump_init", "dump", "dump", "dump_close"] and [r["telemetry_data"] for r in dump[1:3]] == [UPDATE, ENVELOPE]
-    run.wait(lambda: len(cluster.rows("dump-127_0_0_2")) == 4, "the dump in Kafka", 60)
-    plain = lambda rows: sorted(json.dumps({k: v for k, v in r.items() if k != "writer_id"}) for r in rows)  # noqa: E731
-    assert plain(cluster.rows("dump-127_0_0_2")) == plain(dump)
-    d.stop()
-
-
 def test_telemetry_kafka(run):
     """From one topic to another: messages are those of the key's address; the log says who wrote it."""
     cluster = servers.kafka(run, "in", "out-127_0_0_1", "out-192_0_2_77")
