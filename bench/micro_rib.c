@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* How long the rib takes and how much memory: routes put in (rib-insert), addresses looked up with many peers
- * there (rib-lookup), a peer taken out while a reader looks up (rib-remove). The table is made up, with the
- * prefix lengths of the public Internet. Usage: micro_rib [peers [routes [lookup peers]]] */
+ * there (rib-lookup), a table imported and taken out while a reader looks up (rib-import, rib-remove). The
+ * table is made up, with the prefix lengths of the public Internet. Usage: micro_rib [peers [routes [lookup
+ * peers]]] */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -226,7 +227,7 @@ static void look_up_ahead(struct rib *rib, const char *how, uint32_t peers, bool
            LOOKUPS / t / 1e6, peers, (double)found / LOOKUPS);
 }
 
-/* --- a reader beside the removal: the longest time that 64 lookups took */
+/* --- a reader beside import and removal: the longest time that 64 lookups took */
 
 struct beside {
     struct rib *rib;
@@ -257,6 +258,33 @@ static void *look_beside(void *arg)
     return NULL;
 }
 
+static void stop_beside(struct beside *b, pthread_t thread)
+{
+    atomic_store(&b->stop, true);
+    pthread_join(thread, NULL);
+}
+
+/* All of a table, with its second way in made from its first routes on and kept up with. */
+static void import_beside(void)
+{
+    struct rib *rib = rib_new();
+    struct beside b = { .rib = rib };
+    pthread_t thread;
+    struct rib_counts c;
+    if (!rib || pthread_create(&thread, NULL, look_beside, &b))
+        exit(1);
+    insert(rib, rib_peer_add(rib, &(struct rib_peer_info){ 0 }));
+    while (rib_tend(rib, 10000))
+        ;
+    rib_counts(rib, &c);
+    stop_beside(&b, thread);
+    rib_free(rib);
+    printf("rib-import  %-34s %llu routes, %llu fast ways, %llu batches of 64 lookups beside, one of at most "
+           "%.0f us\n",
+           "a table", (unsigned long long)c.routes, (unsigned long long)c.fast_ways,
+           (unsigned long long)b.batches, b.longest_cpu * 1e6);
+}
+
 static void on_done(void *arg) { *(bool *)arg = true; }
 
 static void take_out(struct rib *rib, uint32_t peer, uint64_t had)
@@ -276,8 +304,7 @@ static void take_out(struct rib *rib, uint32_t peer, uint64_t had)
             longest = s;
     }
     t = cpu() - t;
-    atomic_store(&b.stop, true);
-    pthread_join(thread, NULL);
+    stop_beside(&b, thread);
     printf("rib-remove  %-34s %7.1f ns a route, longest slice %.0f us, 64 lookups beside at most %.0f us\n",
            "a peer", t / (double)had * 1e9, longest * 1e6, b.longest_cpu * 1e6);
 }
@@ -288,6 +315,7 @@ int main(int argc, char **argv)
     routes = argc > 2 ? (uint32_t)atoi(argv[2]) : 1200000;
     uint32_t look_peers = argc > 3 ? (uint32_t)atoi(argv[3]) : peers;
     make_keys();
+    import_beside();
     double before = resident(), t = cpu();
     struct rib *rib = rib_new();
     for (uint32_t i = 0; rib && i < peers; i++)

@@ -198,6 +198,8 @@ static void work_out(const struct facts_conf *fc, uint8_t texts, const struct ri
     *more = (struct facts_more){ .med = a->med, .local_pref = a->local_pref };
     strbuf_clear(s);
     numbers_of_path(fc, a->as_path, x);
+    if (!texts && !fc->to_asn[TEXT_COMMS].n && !fc->to_asn[TEXT_LRG_COMMS].n)
+        return;
     x->path_len = put_text(fc, TEXT_AS_PATH, a, s, x);
     for (unsigned i = TEXT_COMMS; i < FACT_TEXTS; i++)
         more->len[i] = put_text(fc, (enum fact_text)i, a, s, x);

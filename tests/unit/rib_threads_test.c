@@ -88,6 +88,34 @@ static void *reader(void *arg)
     return NULL;
 }
 
+/* In the middle of the writer's work (a route goes, rib_tend has called) another thread looks up, writes a
+ * note, and is done: were there a lock or a turn to wait for, this would not end. */
+static void *look_once(void *arg)
+{
+    struct shared *s = arg;
+    struct rib_reader *r = rib_reader_new(s->rib);
+    uint64_t state = 7;
+    rib_reader_online(r);
+    for (unsigned i = 0; i < 1000; i++)
+        look_up(s, r, &state);
+    rib_reader_offline(r);
+    rib_reader_free(r);
+    return NULL;
+}
+
+static bool look_meanwhile(void *arg, const struct rib_key *key, const struct rib_route *route)
+{
+    struct shared *s = arg;
+    pthread_t thread;
+    (void)key;
+    (void)route;
+    if (!atomic_exchange(&s->stop, true)) { /* at the first route */
+        assert_int_equal(pthread_create(&thread, NULL, look_once, s), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+    }
+    return true;
+}
+
 /* So many routes that a fast way is worth it. */
 static void fill(struct rib *rib, uint32_t peer)
 {
@@ -160,8 +188,33 @@ static void readers_see_only_what_is_whole(void **state)
     rib_free(s.rib);
 }
 
+static void lookups_wait_for_nobody(void **state)
+{
+    (void)state;
+    struct shared s = { .rib = rib_new() };
+    const uint32_t peer = rib_peer_add(s.rib, &(struct rib_peer_info){ 0 }),
+                   goes = rib_peer_add(s.rib, &(struct rib_peer_info){ 0 });
+    for (unsigned i = 0; i < PREFIXES; i++) {
+        const struct rib_key k = key_of(i);
+        const uint32_t id = k.has_rd ? 0 : intern(s.rib, &k, i % 200);
+        if (id)
+            rib_announce(s.rib, peer, &k, (struct rib_octets){ NULL, 0 }, id, NULL);
+        rib_attrs_put(rib_pool(s.rib), id);
+    }
+    fill(s.rib, goes);
+    rib_peer_remove(s.rib, goes, look_meanwhile, NULL, &s);
+    while (rib_tend(s.rib, 1000))
+        ;
+    assert_true(s.stop);
+    assert_true(s.found > 0);
+    assert_true(s.notes > 0);
+    assert_int_equal(s.wrong, 0);
+    rib_free(s.rib);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(readers_see_only_what_is_whole) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(readers_see_only_what_is_whole),
+                                        cmocka_unit_test(lookups_wait_for_nobody) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
