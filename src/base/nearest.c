@@ -26,8 +26,7 @@ unsigned word_distance(const char *a, size_t a_len, const char *b, size_t b_len,
         most = WORD_MAX;
     if (most < (a_len > b_len ? a_len - b_len : b_len - a_len))
         return most + 1;
-    for (unsigned j = 0; j <= b_len; j++)
-        rows[0][j] = rows[1][j] = most + 1; /* beside the band */
+    memset(rows, 0x3f, sizeof(rows)); /* beside the band all is far away */
     for (unsigned j = 0; j <= b_len; j++)
         now[j] = j;
     unsigned best = 0;

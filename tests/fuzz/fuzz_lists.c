@@ -25,10 +25,17 @@ static void networks(char *text, size_t len)
 {
     struct err e;
     struct networks *n = networks_parse("fuzz", text, len, &e);
+    struct addr all[ASKED];
+    struct network_hit many[ASKED];
+    for (unsigned i = 0; i < ASKED; i++)
+        addr_parse(asked[i], &all[i]);
+    if (n)
+        networks_find_many(n, all, ASKED, many);
     for (unsigned i = 0; n && i < ASKED; i++) {
-        struct addr a;
-        addr_parse(asked[i], &a);
-        const struct network_hit hit = networks_find(n, &a);
+        networks_prefetch(n, &all[i]);
+        const struct network_hit hit = networks_find(n, &all[i]);
+        if (hit.of != many[i].of || hit.len != many[i].len) /* looked up together or by itself */
+            abort();
         if (hit.of && addr_is_set(networks_hop(n, hit.of)) && hit.len > 128)
             abort();
     }

@@ -102,7 +102,7 @@ static struct table *small_table(const struct layout *l)
     static const char text[] = "64500_64501\"\\\n\x7f\xc3\xa4\xff";
     _Alignas(8) uint8_t buf[sizeof(struct record) + 256];
     struct table *t = table_new();
-    for (uint8_t i = 0; i < ENTRIES; i++) {
+    for (unsigned i = 0; i < ENTRIES; i++) {
         memset(buf, 0, sizeof(buf));
         struct record *r = (struct record *)buf;
         *r = (struct record){ .packets = i % 7u, .bytes = 100u * i, .flows = 1 };
@@ -110,10 +110,22 @@ static struct table *small_table(const struct layout *l)
         record_set_key_len(r, l->fixed + 16u);
         memcpy(r->key + layout_find(l, FIELD_as_path)->off, &path, sizeof(path));
         memcpy(r->key + l->fixed, text, path);
-        r->key[layout_find(l, FIELD_src_port)->off] = i % 5;
+        r->key[layout_find(l, FIELD_src_port)->off] = (uint8_t)(i % 5);
         agg_add(t->agg, buf, record_size(r));
     }
     return t;
+}
+
+/* As the core sends them, with labels that JSON has to escape. */
+static void give_figures(struct web *web)
+{
+    struct figures f;
+    figures_init(&f);
+    figures_label(&f, "plugin", "a \"name\", with = and \\");
+    figures_label(&f, "type", "memory");
+    figures_put_process(&f, "plugin");
+    web_figures(web, &f.out);
+    figures_free(&f);
 }
 
 static struct page *page_open(void)
@@ -142,6 +154,7 @@ static struct page *page_open(void)
     p.at_us = 1000000000;
     if (web_open(&p.web, &p.m, &e) == -1)
         abort();
+    give_figures(p.web);
     return &p;
 }
 

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* NetFlow v5, v9 and IPFIX: an input is a row of datagrams, each behind its length of 16 bits, so that
- * templates and the data that they describe come together. Everything there is to decode is asked for. */
+ * templates and the data that they describe come together. Everything there is to decode is asked for,
+ * primitives of the site too. What begins as JSON is a file of kept templates instead. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include "../unit/fake_worker.h"
 #include "base/clock.h"
 #include "base/cursor.h"
+#include "core/custom.h"
 #include "netflow/netflow.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -28,6 +33,35 @@ static void feed(void *state, const uint8_t *data, size_t len)
     }
 }
 
+static const struct customs *own_primitives(void)
+{
+    static const char text[] = "name=a field_type=9:7 len=4 semantics=u_int\n"
+                               "name=b field_type=95 len=vlen semantics=raw\n"
+                               "name=c field_type=8 len=4 semantics=ip\n";
+    static struct customs *c;
+    char copy[sizeof(text)];
+    struct err e;
+    memcpy(copy, text, sizeof(text));
+    if (!c)
+        c = customs_parse("fuzz", copy, sizeof(text) - 1, &e);
+    return c;
+}
+
+static void read_kept(void *state, struct worker *w, const uint8_t *data, size_t len)
+{
+    static char path[64];
+    const int fd = memfd_create("templates", MFD_CLOEXEC);
+    struct err e;
+    if (fd == -1)
+        return;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    w->c.templates_file = path;
+    if (write(fd, data, len) == (ssize_t)len)
+        (void)netflow_decoder.begin(&state, 1, &e);
+    w->c.templates_file = NULL; /* nothing is kept */
+    close(fd);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     static struct log_sink *sink;
@@ -44,10 +78,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     w.c.pre_processing_checks = len % 3 == 0;
     for (unsigned i = 0; i < FIELD_MAX; i++)
         fieldset_add(&w.needs, (enum field_id)i);
+    fieldset_add(&w.needs, (enum field_id)EXTRA_next_hop);
+    if (len % 3 == 1 && own_primitives()) {
+        w.customs = own_primitives();
+        w.custom = 7;
+    }
     void *state = calloc(1, netflow_decoder.state_size);
     if (!state || netflow_decoder.open(state, &w, &e) < 0)
         abort();
-    feed(state, data, len);
+    if (len && data[0] == '{')
+        read_kept(state, &w, data, len);
+    else
+        feed(state, data, len);
     if (len % 8 == 0)
         netflow_decoder.stats(&state, 1, "0.0.0.0:2100");
     netflow_decoder.close(state);

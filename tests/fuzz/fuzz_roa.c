@@ -18,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     addr_parse("10.1.0.0", &a);
     roa_validate(t, &a, 16, 64496, true);
+    roa_put(roa_ref(t));
     roa_put(t);
     return 0;
 }

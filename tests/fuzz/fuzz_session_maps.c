@@ -60,7 +60,7 @@ static void receivers_transparent(const char *path) { pools(path, true); }
 
 static void interfaces(const uint8_t *data, size_t len)
 {
-    const struct config c = { .pcap_direction = 0 };
+    const struct config c = { .pcap_direction = 0, .pcap_ifindex = (int)(len % 4) };
     struct iface_list list = { NULL, 0 };
     struct err e;
     char *text = malloc(len + 1);
@@ -72,7 +72,8 @@ static void interfaces(const uint8_t *data, size_t len)
         if (list.n > IFACES_MAX)
             abort();
         for (unsigned i = 0; i < list.n; i++)
-            if (!memchr(list.row[i].name, '\0', IFACE_NAME_MAX) || !*list.row[i].name)
+            if ((c.pcap_ifindex == IFINDEX_NONE && iface_number(&list.row[i], &c)) ||
+                !memchr(list.row[i].name, '\0', IFACE_NAME_MAX) || !*list.row[i].name)
                 abort();
         iface_list_free(&list);
     }

@@ -27,7 +27,7 @@ static bool fuzz_counters(void *arg, const struct sflow_counter_record *c)
     return true;
 }
 
-static void fuzz_feed(void *state, uint8_t version, const uint8_t *data, size_t len)
+static void fuzz_feed(void *state, struct worker *w, uint8_t version, const uint8_t *data, size_t len)
 {
     struct cursor c = cursor_of(data, len);
     struct datagram d = { .port = 6343, .at_us = 1700000000 * US_PER_S };
@@ -43,6 +43,7 @@ static void fuzz_feed(void *state, uint8_t version, const uint8_t *data, size_t 
             memcpy(exact, (uint8_t[4]){ 0, 0, 0, version }, 4);
         d.p = exact;
         sflow_decoder.datagram(state, &d);
+        w->needs_version += len % 3 == 0; /* a map was loaded anew */
         free(exact);
     }
 }
@@ -68,7 +69,7 @@ static void fuzz_sflow(uint8_t version, const uint8_t *data, size_t len)
     if (!state || sflow_decoder.open(state, &w, &e) < 0)
         abort();
     sflow_log_counters(state, &(struct sflow_counter_log){ .write = fuzz_counters, .arg = &sum });
-    fuzz_feed(state, version, data, len);
+    fuzz_feed(state, &w, version, data, len);
     if (len % 8 == 0)
         sflow_decoder.stats(&state, 1, "0.0.0.0:6343");
     sflow_decoder.close(state);

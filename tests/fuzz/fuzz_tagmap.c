@@ -27,6 +27,12 @@ static void run(const struct tagmap *m, const uint8_t *data, size_t len)
         if (!at)
             break;
     }
+    if (r && tagmap_by_sender(m)) {
+        uint64_t tag, tag2;
+        struct addr from;
+        addr_parse("192.0.2.1", &from);
+        tagmap_sender(m, r, &from, &tag, &tag2);
+    }
     tagmap_run_free(r);
 }
 

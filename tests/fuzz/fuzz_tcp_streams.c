@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Segments of TCP as a capture may hold them: an input is rows of connection, flags, sequence number, length
- * and what was cut off. Each octet is made from its place in the stream, so that what is handed on can be
- * held against it: in order, each once, and nothing is left behind. */
+ * and what was cut off, or, where the first octet is 255, a frame. Each octet is made from its place in the
+ * stream, so that what is handed on can be held against it: in order, each once, and nothing is left behind.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +73,7 @@ static void take(struct tcp_streams *ts, struct cursor *c, int64_t at_us)
     const uint16_t at = cursor_u16(c);
     const uint8_t len = cursor_u8(c);
     struct tcp_segment s = { .from_port = which % CONNECTIONS,
-                             .to_port = 1790,
+                             .to_port = (uint16_t)(flags & 0x20 ? at : 1790), /* many connections */
                              .flags = flags & 0x3f,
                              .seq = at + (flags & 0x80 ? UINT32_MAX - FAR : 0),
                              .len = len,
@@ -94,11 +95,45 @@ static void take(struct tcp_streams *ts, struct cursor *c, int64_t at_us)
     free(exact);
 }
 
+/* The segment of a frame lies within it. */
+static void look_for_segment(const uint8_t *data, size_t len)
+{
+    static struct packet_decoder d;
+    static struct fieldset needs;
+    static bool open;
+    struct tcp_segment s;
+    struct flow f;
+    struct err e;
+    if (!open) {
+        fieldset_add(&needs, FIELD_src_host);
+        fieldset_add(&needs, FIELD_dst_host);
+        fieldset_add(&needs, FIELD_src_port);
+        fieldset_add(&needs, FIELD_proto);
+        open = packet_decoder_open(&d, 12, &(struct packet_options){ .needs = &needs }, &e) == 0;
+    }
+    uint8_t *exact = malloc(len ? len : 1);
+    if (!exact || !open) {
+        free(exact);
+        return;
+    }
+    if (len)
+        memcpy(exact, data, len);
+    if (packet_decode(&d, exact, (uint32_t)len, (uint32_t)len, &f) == PACKET_OK &&
+        tcp_segment_of(&d, &f, exact, (uint32_t)len, 0, &s) && s.len &&
+        (s.p < exact || s.p + s.len > exact + len))
+        abort();
+    free(exact);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     static const struct tcp_streams_ops ops = { on_begin, on_octets, on_end };
     struct run r = { .open = 0 };
     struct cursor c = cursor_of(data, len);
+    if (len && data[0] == UINT8_MAX) {
+        look_for_segment(data + 1, len - 1);
+        return 0;
+    }
     struct tcp_streams *ts = tcp_streams_new(&ops, &r);
     int64_t at_us = 0;
     if (!ts)

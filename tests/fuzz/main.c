@@ -15,7 +15,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-enum { INPUT_MAX = 1 << 20, SEEDS_MAX = 4096 };
+enum { INPUT_MAX = 1 << 20, SEEDS_MAX = 1 << 16 };
 
 struct input {
     uint8_t *p;
