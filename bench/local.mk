@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The generators of benchmarks and system tests. Not installed.
 noinst_PROGRAMS += bench/flowgen bench/micro_maps bench/micro_rib bench/pktmix bench/sink bench/source bench/telegen tests/system/framegen tests/system/mutgen
-EXTRA_DIST += tests/system/nomemory.c
+EXTRA_DIST += tests/system/nomemory.c tests/system/tsanthreads.c
 tests_system_framegen_SOURCES = tests/system/framegen.c
 tests_system_mutgen_SOURCES = tests/system/mutgen.c tests/fuzz/mutate.h
 if WITH_KAFKA
