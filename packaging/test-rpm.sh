@@ -71,7 +71,7 @@ grep -q '^! changed here' "$root/etc/pmacct/nfacctd.conf" || fail "the upgrade o
 ok "an upgrade keeps a configuration that was changed"
 
 rpm_ --nodeps -e pmacct-ng 2>>"$work/rpm.log"
-left=$(comm -13 "$rpmtop/before" <(files) | grep -v -x './etc/pmacct\|./etc/pmacct/nfacctd.conf.rpmsave\|./etc/.*-\|./var/\(lib\|spool\|log\)/pmacct' || true)
+left=$(comm -13 "$rpmtop/before" <(files) | grep -v -x './usr/share/licenses\|./etc/pmacct\|./etc/pmacct/nfacctd.conf.rpmsave\|./etc/.*-\|./var/\(lib\|spool\|log\)/pmacct' || true)
 [ -z "$left" ] || { echo "$left"; fail "left behind"; }
 ok "erased: left are the configuration that was changed and the folders of data"
 echo
