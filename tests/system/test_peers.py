@@ -68,3 +68,49 @@ def test_peers_mvpn_exabgp(run):
         wait_route(run, {"afi": afi, "safi": 5, "nlri": nlri, "bgp_nexthop": "192.0.2.12"})
     assert bgp.stat(d, "treated_as_withdraw") == 0
     d.stop()
+
+
+FRR = """
+router bgp 65014
+ bgp router-id 10.0.0.14
+ no bgp ebgp-requires-policy
+ no bgp network import-check
+ neighbor {to} remote-as 65000
+ neighbor {to} port {port}
+ neighbor {to} ebgp-multihop 5
+ neighbor {to} update-source {source}
+ neighbor {to} timers connect 1
+ neighbor {to} disable-connected-check
+{families}
+"""
+FRR4 = """
+ address-family ipv4 unicast
+  network 198.51.114.0/24
+  neighbor 127.0.0.1 addpath-tx-all-paths
+ exit-address-family
+ address-family ipv4 vpn
+  network 10.14.0.0/24 rd 65014:1 label 114
+  neighbor 127.0.0.1 activate
+ exit-address-family
+ address-family l2vpn evpn
+  neighbor 127.0.0.1 activate
+  network 10.15.0.0/24 rd 65014:3 ethtag 7 label 505 esi 00:11:22:33:44:55:66:77:88:99 gwip 10.0.0.9 routermac 52:54:00:d9:83:fd
+ exit-address-family
+"""
+
+
+def test_peers_frr(run):
+    """FRR's own routes: with ADD-PATH, of a VPN, of EVPN; its capabilities are all known by name."""
+    run.need_root()
+    bgp.newer(run)
+    d, port = bgp.pmbgpd(run, LOG)
+    folder = bgp.frr_folder(run, FRR.format(to="127.0.0.1", source="127.0.0.14", port=port, families=FRR4))
+    bgp.Router(run, "frr", [bgp.frr_program(run), "-f", folder / "bgpd.conf", "-Z", "-S", "-i", folder / "pid", "--vty_socket", folder, "-p", "1179",
+                            "-P", "0", "-l", "127.0.0.14"], [])
+    row = wait_route(run, {"afi": 1, "safi": 1, "ip_prefix": "198.51.114.0/24", "as_path": "65014"})
+    assert "as_path_id" in row, row
+    wait_route(run, {"afi": 1, "safi": 128, "ip_prefix": "10.14.0.0/24", "rd": "0:65014:1", "mpls_label": "114", "as_path": "65014"})
+    wait_route(run, {"afi": 25, "safi": 70, "rd": "0:65014:3", "evpn": {"route_type": 5, "ip_prefix": "10.15.0.0/24", "ethernet_tag": 7}})
+    assert d.said("Capability: paths limit") and not d.said("Capability: capability "), d.text()
+    assert bgp.stat(d, "treated_as_withdraw") == 0
+    d.stop()
