@@ -207,7 +207,7 @@ static void work_out(const struct facts_conf *fc, uint8_t texts, const struct ri
 
 static uint8_t *append(uint8_t *to, const void *from, size_t n)
 {
-    if (n)
+    if (from && n)
         memcpy(to, from, n);
     return to + n;
 }

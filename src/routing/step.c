@@ -439,7 +439,7 @@ static void put_other_next_hop(struct step *s, struct flow *f)
 static void run(void *state, struct flow *f)
 {
     struct step *s = state;
-    struct found dst, src;
+    struct found dst = { .rib = NULL }, src = { .rib = NULL };
     if (!s->src && !s->dst)
         return;
     struct question q = { .agent = agent_of(s, f) };
