@@ -274,14 +274,11 @@ static void put_net(const struct found *r, const struct addr *host, struct addr 
 }
 
 /* What stands for the facts of a flow without a route. */
-static const struct {
-    struct facts facts;
-    uint8_t rest[sizeof(struct facts_more)];
-} nothing;
+static const uint32_t nothing[(sizeof(struct facts) + sizeof(struct facts_more)) / sizeof(uint32_t) + 1];
 
 static const struct facts *facts_or_nothing(const struct found *r)
 {
-    return r->facts ? r->facts : &nothing.facts;
+    return r->facts ? r->facts : (const struct facts *)(const void *)nothing;
 }
 
 static void put_dst_more(const struct found *r, struct flow *f)
