@@ -14,7 +14,7 @@ not_here() { echo "no image was built: $*"; exit 77; }
 if ! command -v buildah >/dev/null; then not_here "buildah is not here (Debian's package buildah)"; fi
 mkdir -p "$work"
 store() { buildah --root "$work/storage" --runroot "$work/run" "$@"; }
-end() { if [ -n "$container" ]; then store rm "$container" >/dev/null 2>&1 || true; fi; }
+end() { if [ -n "$container" ]; then store rm "$container" >/dev/null 2>&1 || true; fi; umount "$work/storage/overlay" 2>/dev/null || true; }
 trap end EXIT
 
 # What a registry calls debian:12-slim, and how this machine reaches Debian's packages.
