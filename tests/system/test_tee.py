@@ -320,6 +320,7 @@ def test_reload_under_load(run):
         over.set()
         thread.join()
     arrived(run, [stays], len(sent))
+    run.wait(lambda: len(comes.got) + len(goes.got) >= len(sent), "the others to have read theirs")
     assert stays.data() == sent
     assert len(comes.got) and len(goes.got) and len(comes.got) + len(goes.got) == len(sent)
     assert counters(run, d)[stays.name]["datagrams"] == len(sent), "counters outlive a reload"
