@@ -42,8 +42,8 @@ struct agg {
 
 /* Anonymous memory, zeros. Huge pages are not asked for: a table lives from one purge to the next, entries
  * are fetched ahead, so that the TLB's misses hide behind the caches', and where the host of a virtual
- * machine takes free pages back, a huge one costs ten times as much to touch as all the small ones in its
- * place. */
+ * machine takes free pages back, a huge one costs several times what the small ones in its place do
+ * (docs/performance.md). */
 static void *map_octets(size_t n)
 {
     void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
