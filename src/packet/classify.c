@@ -191,14 +191,18 @@ static uint16_t copy_packet(struct classifier *k, const uint8_t *ip, uint32_t le
     return (uint16_t)n;
 }
 
-/* Octets of payload of a TCP packet; those without say nothing about the application. */
-static bool has_payload(const struct classifier *k, uint16_t len)
+/* Whether nDPI gets the packet: TCP without payload says nothing about the application, and where nDPI reads
+ * another protocol than we do (it stops at some IPv6 extension headers) it would take what it keeps for one
+ * protocol, a union, for what it keeps for the other. */
+static bool worth_showing(const struct classifier *k, uint8_t ours, uint16_t len)
 {
     const uint8_t *l4;
     uint16_t l4_len;
     uint8_t proto;
     if (ndpi_detection_get_l4(k->copy, len, &l4, &l4_len, &proto, 0) != 0)
         return false; /* a later fragment, or nothing that nDPI can read */
+    if (proto != ours)
+        return false;
     return proto != IPPROTO_TCP || (l4_len > 20 && l4_len > (l4[12] >> 4) * 4);
 }
 
@@ -236,7 +240,7 @@ static uint32_t first_packets(struct classifier *k, struct conversation *v, cons
                               const uint8_t *ip, uint32_t ip_len, int64_t at_us)
 {
     uint16_t len = copy_packet(k, ip, ip_len);
-    if (!len || !has_payload(k, len))
+    if (!len || !worth_showing(k, f->proto, len))
         return v->value ? k->inspections[v->value & ~INSPECTED].class : 0;
     if (!v->value)
         v->value = inspection_new(k, v->print);

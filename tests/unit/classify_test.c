@@ -154,6 +154,30 @@ static void packets_that_were_cut(void **state)
     bench_close(&b);
 }
 
+/* Our decoder walks an authentication header (RFC 4302), nDPI stops there: for it the conversation changes
+ * its protocol amid, and what it keeps for TCP in a union would be read as something else, or never freed. */
+static void a_protocol_that_ndpi_reads_otherwise(void **state)
+{
+    (void)state;
+    static const uint8_t ah[12] = { APP_TCP, 1 };
+    struct app_ends e = { APP_TCP, APP_PSH | APP_ACK, .client = 1, .sport = 40004, .dport = 443, .v6 = true };
+    struct bench b = { .k = NULL };
+    uint8_t hello[512];
+    size_t n = app_client_hello(hello, "www.wikipedia.org");
+    bench_open(&b);
+    struct app_packet part = app_packet(e, hello, n / 2), guarded = app_packet(e, hello, n / 2);
+    memmove(guarded.b + 40 + sizeof(ah), guarded.b + 40, guarded.len - 40);
+    memcpy(guarded.b + 40, ah, sizeof(ah));
+    guarded.b[6] = 51;
+    guarded.b[4] = (uint8_t)((guarded.len - 40 + sizeof(ah)) >> 8);
+    guarded.b[5] = (uint8_t)(guarded.len - 40 + sizeof(ah));
+    guarded.len += sizeof(ah);
+    (void)class_of(&b, &part, 0, START_US);
+    (void)class_of(&b, &guarded, 0, START_US + 1000);
+    assert_int_equal(b.f.proto, APP_TCP);
+    bench_close(&b);
+}
+
 /* Each at every length: nothing is read beyond what is there. */
 static void every_length(void **state)
 {
@@ -251,6 +275,7 @@ int main(void)
         cmocka_unit_test(http_from_its_request_on),
         cmocka_unit_test(tls_by_the_name_of_its_server),
         cmocka_unit_test(packets_that_were_cut),
+        cmocka_unit_test(a_protocol_that_ndpi_reads_otherwise),
         cmocka_unit_test(every_length),
         cmocka_unit_test(what_nobody_recognises),
         cmocka_unit_test(silence_is_forgotten),
