@@ -8,9 +8,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "../unit/fake_worker.h"
+#include "fake_log.h"
 #include "base/clock.h"
 #include "base/cursor.h"
 #include "core/custom.h"
+
 #include "netflow/netflow.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -50,27 +52,24 @@ static const struct customs *own_primitives(void)
 static void read_kept(void *state, struct worker *w, const uint8_t *data, size_t len)
 {
     static char path[64];
-    const int fd = memfd_create("templates", MFD_CLOEXEC);
+    static int fd = -1; /* of all inputs, one after the other */
     struct err e;
-    if (fd == -1)
+    if (fd == -1 && (fd = memfd_create("templates", MFD_CLOEXEC)) == -1)
         return;
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     w->c.templates_file = path;
-    if (write(fd, data, len) == (ssize_t)len)
+    if (ftruncate(fd, 0) == 0 && pwrite(fd, data, len, 0) == (ssize_t)len)
         (void)netflow_decoder.begin(&state, 1, &e);
     w->c.templates_file = NULL; /* nothing is kept */
-    close(fd);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    static struct log_sink *sink;
     struct worker w;
     struct err e;
-    if (!sink)
-        sink = log_sink_open(&(struct log_sink_conf){ .file = "/dev/null" }, &e);
     fake_worker_init(&w);
-    log_init(&w.log, sink, "default", "core", len % 8 == 0);
+    fake_log_silent(len % 4 != 0);
+    w.log.debug = len % 8 == 0;
     w.keep = len % 4 == 0;
     w.splits = len % 5 == 0; /* taken apart for the replicator */
     w.c.renormalize = w.c.use_ip_next_hop = true;

@@ -147,7 +147,7 @@ BGP UPDATEs are mutated by shape (`tests/fuzz/shape_*.c`): sets, templates and a
 input in `tests/fuzz/corpus`, which every `make check` replays.
 
 Long runs are worth a build of their own, with which most targets do twice as many executions: `configure --enable-sanitizers --enable-fuzzer CC=clang
-CFLAGS="-O2 -fno-sanitize-coverage=trace-cmp"`, and `ASAN_OPTIONS=quarantine_size_mb=16:malloc_context_size=8`, which `./dev fuzz` sets too.
+CFLAGS="-O2 -fno-sanitize-coverage=trace-cmp"`, and `ASAN_OPTIONS=quarantine_size_mb=1:malloc_context_size=8`, which `./dev fuzz` sets too.
 
 **{total:,} executions, {sum(r[1] for r in runs.values()) / 3600:.1f} hours of one processor; {100 * hits_all / max(1, lines_all):.1f} % of the lines of decoders.**
 

@@ -5,14 +5,18 @@
 #     TESTS += tests/fuzz/fuzz_x
 #     tests_fuzz_fuzz_x_SOURCES = tests/fuzz/fuzz_x.c
 #     tests_fuzz_fuzz_x_LDADD = $(FUZZ_LIBS) libx.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
-# With --enable-fuzzer FUZZ_LIBS is libFuzzer, else main.c, which replays the seeds in `make check`.
+# With --enable-fuzzer FUZZ_LIBS is libFuzzer and options.c, else main.c, which replays the seeds in `make check`.
 check_LIBRARIES += libfuzzmain.a
 libfuzzmain_a_SOURCES = tests/fuzz/main.c tests/fuzz/mutate.h
 if FUZZER
-FUZZ_LIBS = $(FUZZ_LDFLAGS)
+check_LIBRARIES += libfuzzoptions.a
+libfuzzoptions_a_SOURCES = tests/fuzz/options.c
+FUZZ_LIBS = libfuzzoptions.a $(FUZZ_LDFLAGS)
 else
 FUZZ_LIBS = libfuzzmain.a
 endif
+# Instead of base/log.c: what says much and is to be quick.
+FAKE_LOG = tests/fuzz/fake_log.c tests/fuzz/fake_log.h
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/README.md tests/fuzz/ledger.py
 
 include tests/fuzz/bmp.mk
