@@ -167,7 +167,7 @@ bool key_matters(const struct key *k, char daemon)
 const struct key *key_find(const char *name)
 {
     for (unsigned i = 0; i < keys_count; i++)
-        if (keys[i].name && !strcmp(keys[i].name, name))
+        if (keys[i].name && *keys[i].name == *name && !strcmp(keys[i].name, name))
             return &keys[i];
     return NULL;
 }

@@ -61,17 +61,18 @@ static char *skip_blanks(char *p)
 static const struct mapfile_key *find_key(const struct mapfile_spec *spec, const char *name)
 {
     const struct mapfile_key *k = spec->keys;
-    while (k->name && strcmp(k->name, name) != 0)
+    while (k->name && (*k->name != *name || strcmp(k->name, name) != 0))
         k++;
     return k->name ? k : NULL;
 }
 
-/* With what was probably meant, if something is near enough. */
-static int unknown_key(const struct mapfile_spec *spec, const char *name, struct err *e)
+/* With what was probably meant, if something is near enough and it will be shown. */
+static int unknown_key(const struct reader *r, const struct mapfile_spec *spec, const char *name,
+                       struct err *e)
 {
     const char *near = NULL;
     unsigned least = 3;
-    for (const struct mapfile_key *k = spec->keys; k->name; k++) {
+    for (const struct mapfile_key *k = spec->keys; k->name && r->faults < FAULTS_SHOWN; k++) {
         const unsigned distance = word_distance(name, strlen(name), k->name, strlen(k->name), least - 1);
         if (distance < least) {
             least = distance;
@@ -118,7 +119,7 @@ static int add_pair(struct reader *r, const struct mapfile_spec *spec, struct ma
 {
     const struct mapfile_key *k = find_key(spec, key);
     if (!k)
-        return unknown_key(spec, key, e);
+        return unknown_key(r, spec, key, e);
     for (unsigned i = 0; !k->many && i < row->n; i++)
         if (r->pair[i].id == k->id)
             return err_set(e, ERR_CONFIG, "Multiple '%s' clauses part of the same statement", key);

@@ -18,14 +18,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     char path[64];
     uint8_t sync[AVRO_SYNC];
     struct err e;
-    const int fd = memfd_create("avro", MFD_CLOEXEC);
-    if (fd == -1)
+    static int fd = -1; /* of all inputs, one after the other */
+    if (fd == -1 && (fd = memfd_create("avro", MFD_CLOEXEC)) == -1)
         return 0;
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    if (write(fd, data, len) == (ssize_t)len &&
+    if (ftruncate(fd, 0) == 0 && pwrite(fd, data, len, 0) == (ssize_t)len &&
         avro_file_joins(path, schema, sizeof(schema) - 1, sync, &e) == 0 &&
         (len < AVRO_SYNC || memcmp(data + len - AVRO_SYNC, sync, AVRO_SYNC) != 0))
         abort();
-    close(fd);
     return 0;
 }

@@ -7,6 +7,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
+enum { DOUBTS = 1000 };
+
 static void run(const struct config_spec *spec, const uint8_t *data, size_t len, bool check)
 {
     struct config_set set = { .check_only = check };
@@ -14,6 +16,8 @@ static void run(const struct config_spec *spec, const uint8_t *data, size_t len,
     if (!p.st)
         return;
     p.st->quiet = true;
+    if (len % 64)
+        p.st->said[SAY_DOUBT] = DOUBTS; /* no proposals, which take longer than all the rest */
     set.memory = p.st;
     parse_text(&p, "fuzz.conf", (const char *)data, len);
     plugins_choose(&p);

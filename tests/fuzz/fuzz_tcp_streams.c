@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-enum { CONNECTIONS = 4, PAYLOAD = 256, FAR = 1 << 16 };
+enum { CONNECTIONS = 4, PAYLOAD = 256, FAR = 1 << 16, USES = 64 };
 
 struct run {
     uint8_t now; /* the first octet of the segment in hand */
@@ -80,8 +80,8 @@ static void take(struct tcp_streams *ts, struct cursor *c, int64_t at_us)
                              .more = flags & 0x40 ? which : 0,
                              .p = octets,
                              .at_us = at_us };
-    addr_parse("192.0.2.1", &s.from);
-    addr_parse("192.0.2.2", &s.to);
+    addr_set_v4(&s.from, (const uint8_t[4]){ 192, 0, 2, 1 });
+    addr_set_v4(&s.to, (const uint8_t[4]){ 192, 0, 2, 2 });
     for (unsigned i = 0; i < len; i++)
         octets[i] = (uint8_t)(s.seq + i + (flags & 2)); /* SYN takes a number */
     uint8_t *exact = malloc(len ? len : 1);
@@ -128,15 +128,16 @@ static void look_for_segment(const uint8_t *data, size_t len)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     static const struct tcp_streams_ops ops = { on_begin, on_octets, on_end };
-    struct run r = { .open = 0 };
+    static struct tcp_streams *ts; /* its table is as large as many inputs: each empties it */
+    static unsigned uses;
+    static struct run r;
     struct cursor c = cursor_of(data, len);
     if (len && data[0] == UINT8_MAX) {
         look_for_segment(data + 1, len - 1);
         return 0;
     }
-    struct tcp_streams *ts = tcp_streams_new(&ops, &r);
     int64_t at_us = 0;
-    if (!ts)
+    if (!ts && !(ts = tcp_streams_new(&ops, &r)))
         return 0;
     while (cursor_left(&c) && !c.bad)
         take(ts, &c, at_us += 1000);
@@ -145,6 +146,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     tcp_streams_clear(ts, at_us);
     if (r.open)
         abort();
-    tcp_streams_free(ts);
+    if (++uses % USES == 0) {
+        tcp_streams_free(ts);
+        ts = NULL;
+    }
     return 0;
 }
