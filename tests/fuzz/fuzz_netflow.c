@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* NetFlow v5, v9 and IPFIX: an input is a row of datagrams, each behind its length of 16 bits, so that
- * templates and the data that they describe come together. Everything there is to decode is asked for,
+/* NetFlow v5, v9 and IPFIX: an input is a row of datagrams, each behind its length of 13 bits, so that
+ * templates and the data that they describe come together; the other three bits say what happened before it.
+ * Everything there is to decode is asked for,
  * primitives of the site too. What begins as JSON is a file of kept templates instead. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,17 +14,35 @@
 #include "base/cursor.h"
 #include "core/custom.h"
 
+#include "netflow/decode.h"
 #include "netflow/netflow.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-static void feed(void *state, const uint8_t *data, size_t len)
+enum { RENEWED = 0x8000, HOUR = 0x4000, SESSION = 0x2000, LEN = 0x1fff };
+
+/* A map was loaded anew; an hour went by, after which templates are forgotten that are older than half of it.
+ */
+static void happen(struct netflow *nf, unsigned what)
+{
+    if (what & RENEWED)
+        nf->w->needs_version++;
+    if (!(what & HOUR))
+        return;
+    nf->clock_us += 3600 * US_PER_S;
+    exporters_expire(&nf->exporters, 1, (uint32_t)(nf->clock_us / US_PER_S), 1800);
+}
+
+static void feed(struct netflow *state, const uint8_t *data, size_t len)
 {
     struct cursor c = cursor_of(data, len);
     struct datagram d = { .port = 2100, .at_us = 1700000000 * US_PER_S };
     addr_parse("192.0.2.1", &d.from);
     while (cursor_left(&c) > 2) {
-        const size_t left = cursor_left(&c) - 2, n = cursor_u16(&c);
+        const size_t left = cursor_left(&c) - 2;
+        const unsigned head = cursor_u16(&c), n = head & LEN;
+        happen(state, head);
+        d.session = head & SESSION ? 1 : 0;
         d.len = (uint32_t)(n < left ? n : left);
         uint8_t *exact = malloc(d.len ? d.len : 1); /* so that reading past its end is found */
         if (!exact)
@@ -33,6 +52,7 @@ static void feed(void *state, const uint8_t *data, size_t len)
         netflow_decoder.datagram(state, &d);
         free(exact);
     }
+    netflow_decoder.session_over(state, &d.from, 1);
 }
 
 static const struct customs *own_primitives(void)

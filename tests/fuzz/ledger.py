@@ -26,7 +26,7 @@ LEDGER, COVERAGE, PAPER = HERE / "ledger.tsv", HERE / "coverage.tsv", ROOT / "do
 
 # Which files a target is there for: decoders and readers, not what they hand on to.
 DECODERS = {
-    "avro": ["output/avro_file"], "avrolog": ["output/avrolog"], "bgp_lgquery": ["bgp/lgquery"],
+    "avro": ["output/avro_file"], "avro_joins": ["output/avro_file:joins"], "avrolog": ["output/avrolog"], "bgp_lgquery": ["bgp/lgquery"],
     "bgp_mrt": ["bgp/mrt_read"], "bgp_nlri": ["bgp/nlri", "bgp/nlri_json", "bgp/evpn", "bgp/flowspec"], "bgp_open": ["bgp/open", "bgp/msg"],
     "bgp_update": ["bgp/update", "bgp/attrs"], "bmp": ["bmp/msg"], "bmp_station": ["bmp/station", "bmp/session"], "memory_web": ["plugins/memory_web", "plugins/memory_top"], "session_maps": ["bgp/tcpkeys", "bgp/md5", "bgp/tcpao", "bgp/xconnect", "pmacctd/ifaces", "plugins/tee_conf"], "classify": ["packet/classify"],
     "config": ["config/parse", "config/values"], "imt": ["core/imt_proto"], "lists": ["netflow/keep", "core/networks", "core/custom", "core/allow"],
@@ -35,7 +35,7 @@ DECODERS = {
     "pcapmap": ["packet/pcapmap"], "registry": ["output/registry"], "roa": ["rpki/roa_file", "rpki/roa"], "rtr": ["rpki/rtr"],
     "sflow": ["sflow/decode", "sflow/samples", "sflow/records"], "tagmap": ["core/tagmap", "core/match"], "tele_cbor": ["telemetry/cbor"],
     "tele_framing": ["telemetry/framing"], "tele_gpb": ["telemetry/gpb"], "tcp_streams": ["packet/tcp_streams"], "udp_feed": ["packet/udp_feed"], "tele_dialout": ["telemetry/dialout", "telemetry/gnmi"], "tele_notif": ["telemetry/notif", "telemetry/reassembly"],
-    "tpacket": ["packet/tpacket"], "spool": ["base/spool"], "json_check": ["telemetry/json_check"],
+    "tpacket": ["packet/tpacket.h"], "spool": ["base/spool"], "json_check": ["telemetry/json_check"],
 }
 
 
@@ -49,6 +49,9 @@ ELSE = re.compile(r"""write|(^|_)put(_|$)|(?<!read)_(open|close|free|new|stats|t
 
 # In one file alone: sessions of a cross connect, whose octets nobody reads.
 ELSE_IN = {"bgp/xconnect": re.compile(r"^(bgp_xconnects_(take|stop)|find|on_handle_closed|close_it|watch|read_side|pass|connected|on_poll|open_sides|drop)$")}
+
+# Functions of a file that another target is there for than for the rest.
+APART = {"output/avro_file": {name: "joins" for name in ("joins", "read_at", "avro_file_joins")}}
 
 
 def today():
@@ -86,17 +89,20 @@ def reached(build):
     """{source: {line: reached}} of what has run."""
     found = collections.defaultdict(dict)
     with tempfile.TemporaryDirectory() as folder:
-        counts = sorted(str(p) for p in (build / "src").rglob("*.gcda"))
+        counts = sorted(str(p) for p in build.rglob("*.gcda"))  # of targets too: what headers hold is compiled there
         for at in range(0, len(counts), 50):
             subprocess.run(["gcov", "--json-format", "--preserve-paths", *counts[at:at + 50]], cwd=folder, capture_output=True, check=False)
             for path in pathlib.Path(folder).glob("*.gcov.json.gz"):
                 for f in json.loads(gzip.decompress(path.read_bytes()))["files"]:
-                    name = re.search(r"src/(.*)\.c$", f["file"])
-                    for line in f["lines"] if name else []:
+                    path_of = re.search(r"src/(.*?)(?:\.c|(\.h))$", f["file"])
+                    file = path_of[1] + (path_of[2] or "") if path_of else ""
+                    for line in f["lines"] if file else []:
                         function = line.get("function_name", "")
-                        if ELSE.search(function) or (name[1] in ELSE_IN and ELSE_IN[name[1]].search(function)):
+                        if ELSE.search(function) or (file in ELSE_IN and ELSE_IN[file].search(function)):
                             continue
-                        found[name[1]][line["line_number"]] = found[name[1]].get(line["line_number"], False) or line["count"] > 0
+                        part = APART.get(file, {}).get(function)
+                        seen = found[f"{file}:{part}" if part else file]
+                        seen[line["line_number"]] = seen.get(line["line_number"], False) or line["count"] > 0
                 path.unlink()
     return found
 

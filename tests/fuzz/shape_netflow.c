@@ -4,7 +4,7 @@
  * wrong too. */
 #include "shape.h"
 
-enum { SETS_MAX = 64 };
+enum { SETS_MAX = 64, LEN = 0x1fff /* of the word before a datagram, see fuzz_netflow.c */ };
 
 /* Where a datagram and its sets are. */
 struct parts {
@@ -17,7 +17,7 @@ static int choose_datagram(struct shape *s, struct parts *d)
 {
     size_t at = 0, found = 0;
     for (unsigned seen = 0; at + 2 < s->len;) {
-        const size_t n = shape_u16(s, at), left = s->len - at - 2;
+        const size_t n = shape_u16(s, at) & LEN, left = s->len - at - 2;
         const size_t len = n < left ? n : left;
         if (shape_rnd(s, ++seen) == 0) {
             d->at = at + 2;
@@ -48,7 +48,7 @@ static void settle(struct shape *s, struct parts *d, size_t set, long by)
     if (set)
         shape_set(s, set + 2, (size_t)(shape_u16(s, set + 2) + by));
     d->len = (size_t)((long)d->len + by);
-    shape_set(s, d->at - 2, d->len);
+    shape_set(s, d->at - 2, (shape_u16(s, d->at - 2) & ~(unsigned)LEN) | (d->len & LEN));
     if (d->version == 10)
         shape_set(s, d->at + 2, d->len);
 }
