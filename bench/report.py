@@ -44,14 +44,16 @@ def values(runs, row, peer, figure):
 def lines_of(runs, ratios, limits):
     """One line for each target that was measured: dictionaries, in the order of the targets."""
     rows, lines = {r["row"] for r in runs}, []
-    for row, figure, peer, target in ratios:
+    for row, figure, peer, target, *enough in ratios:
         ours, theirs = values(runs, row, "new", figure), values(runs, row, peer, figure)
         if row not in rows or not ours:
             continue
         pairs = [(ours[i], theirs[i]) for i in ours if theirs.get(i) and ours[i]]
         ratio = Figure([o / t if figure in HIGHER_IS_BETTER else t / o for o, t in pairs])
+        scores = [ratio.median / target] if ratio else []
+        scores += [Figure(ours.values()).median / rate for rate in enough]
         lines.append({"row": row, "figure": figure, "peer": peer, "theirs": Figure(theirs.values()), "ours": Figure(ours.values()), "ratio": ratio,
-                      "target": f"{target:g}x", "score": ratio.median / target if ratio else None})
+                      "target": " or ".join([f"{target:g}x", *(f"{rate:.4g}" for rate in enough)]), "score": max(scores, default=None)})
     for row, figure, limit in limits:
         ours = Figure(values(runs, row, "new", figure).values())
         if row in rows and ours:

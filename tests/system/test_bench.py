@@ -45,3 +45,11 @@ def test_report(run):
     text = said(run, runs((2.0, 4.0, 4.0)), False)
     assert "WORSE  than the stored table by 50%: row-a cpu_per_M" in text and "row-b" not in text.split("WORSE")[1], text
     assert "no figure differs" in said(run, runs((1.0, 2.0, 2.0)), False)
+
+
+def test_report_enough(run):
+    """A rate that is enough by itself, whatever the other's is; a share of the other's where that is less; neither."""
+    for ours, theirs, verdict in ((3100, 3900, "reached"), (2000, 2100, "reached"), (2000, 2500, "MISSED"), (3100, None, "reached"), (2000, None, "MISSED")):
+        measured = [{"row": "r", "peer": peer, "repeat": 0, "result": {"max_rate": rate}} for peer, rate in (("new", ours), ("null", theirs))]
+        line = report.lines_of(measured, [("r", "max_rate", "null", 0.9, 3000)], [])[0]
+        assert report.verdict(line) == verdict and line["target"] == "0.9x or 3000", (ours, theirs, line)
