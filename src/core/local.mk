@@ -33,7 +33,7 @@ libcore_a_SOURCES = \
 	src/core/geo.h src/core/custom.c src/core/custom.h src/core/custom_packet.c src/core/networks.c src/core/networks.h src/core/numlist.c src/core/numlist.h \
 	src/core/senders.c src/core/senders.h src/core/service.c src/core/service.h \
 	src/core/tlsfigures.c src/core/tlsfigures.h \
-	src/core/worker.c src/core/worker.h
+	src/core/expecting.h src/core/worker.c src/core/worker.h
 
 if WITH_SYSTEMD
 libcore_a_SOURCES += src/core/notify.c

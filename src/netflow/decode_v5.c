@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* NetFlow v5: a header of 24 octets and records of 48. Called by netflow.c. */
+#include "core/expecting.h"
 #include "netflow/decode.h"
 #include "netflow/times.h"
 
@@ -71,16 +72,12 @@ static uint32_t v5_rate(const struct netflow *nf)
 /* As look_ahead in decode_sets.c. */
 static void v5_look_ahead(struct netflow *nf, struct cursor c, unsigned n)
 {
-    struct expected e[EXPECTED_MAX];
-    unsigned k = 0;
-    while (n-- && k + 2 <= EXPECTED_MAX) {
-        const uint8_t *p = cursor_take(&c, V5_RECORD);
-        if (!p)
-            break;
-        e[k++] = (struct expected){ p, false };
-        e[k++] = (struct expected){ p + 4, true };
-    }
-    worker_expect(nf->w, &nf->r.f.peer_src_ip, 4, e, k);
+    struct expecting x;
+    const uint8_t *p;
+    expecting_begin(&x);
+    for (unsigned k = 0; k < n && k < EXPECTING_FLOWS && (p = cursor_take(&c, V5_RECORD)); k++)
+        expecting_add(&x, p, 4);
+    expecting_tell(&x, nf->w, &nf->r.f.peer_src_ip);
 }
 
 static void v5_records(struct netflow *nf, struct cursor c, unsigned n)

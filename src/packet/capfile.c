@@ -120,6 +120,9 @@ static enum capfile_step next_by_map(struct capfile *cf, struct pcapmap_packet *
     return CAPFILE_END;
 }
 
+/* Where the map is tidied it may turn out that the file has become shorter. */
+unsigned capfile_holds(const struct capfile *cf) { return cf->pcap ? 1 : TIDY_EACH - cf->since_tidy; }
+
 enum capfile_step capfile_next(struct capfile *cf, struct pcapmap_packet *out)
 {
     enum capfile_step step = cf->pcap ? next_by_libpcap(cf, out) : next_by_map(cf, out);

@@ -32,7 +32,8 @@ void capfile_close(struct capfile *cf);
 /* From the start again. */
 int capfile_rewind(struct capfile *cf, struct err *e);
 
-/* The next packet; its octets are valid until the next call. */
+/* The next packet; its octets are valid until the next call, or for as many calls as capfile_holds says. */
 enum capfile_step capfile_next(struct capfile *cf, struct pcapmap_packet *out);
+unsigned capfile_holds(const struct capfile *cf);
 
 #endif

@@ -320,6 +320,28 @@ static enum capture_taken take_pcap(struct capture *p)
     return total == 0 ? CAPTURE_NONE : total < BATCH ? CAPTURE_SOME : CAPTURE_MORE;
 }
 
+/* As take_block, but several packets are fed at once: they stay where they are while the block is held. */
+static unsigned take_block_ahead(struct capture *p, struct tpacket_block *held, unsigned most)
+{
+    const struct bpf_insn *check = p->plan->checked ? p->plan->check.bf_insns : NULL;
+    bool ethernet = p->plan->dlt == DLT_EN10MB, cooked = p->plan->cooked;
+    struct packet_frame frames[PACKET_FRAMES];
+    struct tpacket_frame f;
+    unsigned n = 0, k = 0;
+    for (; n < most && tpacket_next(held, ethernet, cooked, &f); n++) {
+        if (k == PACKET_FRAMES) {
+            packet_feed_take_all(&p->feed, frames, k);
+            k = 0;
+        }
+        if (__builtin_expect(check && !bpf_filter(check, f.p, f.len, f.caplen), 0))
+            p->filtered++;
+        else
+            frames[k++] = (struct packet_frame){ f.p, f.caplen, f.len, f.at_us };
+    }
+    packet_feed_take_all(&p->feed, frames, k);
+    return n;
+}
+
 /* At most `most` packets of a block; returns how many. */
 static inline unsigned take_block(struct capture *p, struct tpacket_block *held, unsigned most)
 {
@@ -342,8 +364,9 @@ static enum capture_taken take_ring(struct capture *p)
 {
     struct tpacket_block *b = NULL;
     unsigned n = 0;
+    const bool ahead = packet_feed_batch(&p->feed) > 1;
     while (n < BATCH && (b = afpacket_block(&p->ring)))
-        n += take_block(p, b, BATCH - n);
+        n += ahead ? take_block_ahead(p, b, BATCH - n) : take_block(p, b, BATCH - n);
     p->taken += n;
     return b ? CAPTURE_MORE : n ? CAPTURE_SOME : CAPTURE_NONE;
 }

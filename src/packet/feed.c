@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include "base/strbuf.h"
 #include "packet/conversations.h"
+#include "packet/expect.h"
 #include "packet/nflog.h"
 
 enum {
@@ -239,6 +240,28 @@ void packet_feed_take(struct packet_feed *pf, const uint8_t *frame, uint32_t cap
     if (__builtin_expect(pf->trailer_at != 0, 0))
         read_trailer(pf, frame, caplen, len);
     hand_on(pf, packet_decode(&pf->decoder, frame, caplen, len, &pf->flow), caplen, len, at_us);
+}
+
+unsigned packet_feed_batch(const struct packet_feed *pf)
+{
+    return worker_looks_up(pf->worker) ? PACKET_FRAMES : 1;
+}
+
+static void look_ahead(struct packet_feed *pf, const struct packet_frame *f, unsigned n)
+{
+    struct expecting x;
+    expecting_begin(&x);
+    for (unsigned i = 0; i < n; i++)
+        packet_expect(&x, pf->decoder.dlt, cursor_of(f[i].p, f[i].caplen));
+    expecting_tell(&x, pf->worker, &pf->flow.peer_src_ip);
+}
+
+void packet_feed_take_all(struct packet_feed *pf, const struct packet_frame *f, unsigned n)
+{
+    if (n > 1)
+        look_ahead(pf, f, n);
+    for (unsigned i = 0; i < n; i++)
+        packet_feed_take(pf, f[i].p, f[i].caplen, f[i].len, f[i].at_us);
 }
 
 void packet_feed_take_nflog(struct packet_feed *pf, const struct nflog_packet *p, int64_t at_us)

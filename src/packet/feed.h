@@ -6,6 +6,7 @@
 #define PACKET_FEED_H
 
 #include "base/log.h"
+#include "core/expecting.h"
 #include "core/worker.h"
 #include "packet/classify.h"
 #include "packet/flowtrack.h"
@@ -48,6 +49,21 @@ void packet_feed_share(struct packet_feed *pf, struct packet_feed *with);
 /* One packet; at_us is its time in the capture. */
 void packet_feed_take(struct packet_feed *pf, const uint8_t *frame, uint32_t caplen, uint32_t len,
                       int64_t at_us);
+
+/* A packet that stays where it is while others are taken. */
+struct packet_frame {
+    const uint8_t *p;
+    uint32_t caplen, len;
+    int64_t at_us;
+};
+
+/* How many packets an input should have in hand before it feeds them: 1, or where flows are looked up some
+ * more, at most PACKET_FRAMES. Input that has fewer does not wait for others. */
+enum { PACKET_FRAMES = EXPECTING_FLOWS };
+unsigned packet_feed_batch(const struct packet_feed *pf);
+
+/* n packets, at most PACKET_FRAMES, one after the other: what looking them up will read is fetched first. */
+void packet_feed_take_all(struct packet_feed *pf, const struct packet_frame *f, unsigned n);
 
 /* As packet_feed_take, for a message of NFLOG; the feed was opened for DLT_NFLOG. */
 void packet_feed_take_nflog(struct packet_feed *pf, const struct nflog_packet *p, int64_t at_us);

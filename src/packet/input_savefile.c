@@ -76,8 +76,32 @@ static void at_end(struct input *in)
         in->ended(in, 0);
 }
 
-/* Some packets; false at the end of the file. */
-static bool read_packets(struct savefile *s)
+/* So many packets, fed at once; false at the end of the file. */
+static bool read_some(struct savefile *s, unsigned n)
+{
+    struct packet_frame frames[PACKET_FRAMES];
+    struct pcapmap_packet p;
+    enum capfile_step step = CAPFILE_PACKET;
+    unsigned k = 0;
+    while (n-- && step != CAPFILE_END)
+        if ((step = capfile_next(&s->file, &p)) == CAPFILE_PACKET)
+            frames[k++] = (struct packet_frame){ p.p, p.caplen, p.len, p.at_us };
+    packet_feed_take_all(&s->feed, frames, k);
+    return step != CAPFILE_END;
+}
+
+static bool read_slice_ahead(struct savefile *s, unsigned batch)
+{
+    for (unsigned i = 0, n; i < SLICE_PACKETS; i += n) {
+        const unsigned held = capfile_holds(&s->file);
+        n = batch < held ? batch : held;
+        if (!read_some(s, n))
+            return false;
+    }
+    return true;
+}
+
+static bool read_slice(struct savefile *s)
 {
     struct pcapmap_packet p;
     for (unsigned i = 0; i < SLICE_PACKETS; i++) {
@@ -87,6 +111,15 @@ static bool read_packets(struct savefile *s)
         if (step == CAPFILE_PACKET)
             packet_feed_take(&s->feed, p.p, p.caplen, p.len, p.at_us);
     }
+    return true;
+}
+
+/* Some packets; false at the end of the file. */
+static bool read_packets(struct savefile *s)
+{
+    const unsigned batch = packet_feed_batch(&s->feed);
+    if (!(batch > 1 ? read_slice_ahead(s, batch) : read_slice(s)))
+        return false;
     (void)packet_feed_tick(&s->feed, s->feed.decoder.at_us);
     return true;
 }

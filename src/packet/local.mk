@@ -9,6 +9,7 @@ libpacket_a_SOURCES = \
 	src/packet/linkwatch.c src/packet/linkwatch.h \
 	src/packet/dissect.h \
 	src/packet/ether.c \
+	src/packet/expect.c src/packet/expect.h \
 	src/packet/feed.c src/packet/feed.h \
 	src/packet/flowcache.c src/packet/flowcache.h \
 	src/packet/flowtrack.c src/packet/flowtrack.h \

@@ -171,19 +171,16 @@ static bool is_simple(const struct lookup *l, const struct peers_found *p, unsig
 void lookup_expect(struct lookup *l, const struct agent *a, unsigned octets, const struct rib_expected *e,
                    unsigned n)
 {
-    uint32_t peer = l->last_peer;
     l->simple = false;
     if (!l->n)
         return;
     lookup_online(l);
-    if (a) {
-        const struct peers_found *p = peers_of(&l->source[0].peers, a);
-        peer = p->n ? p->peer[0] : 0;
-        l->simple = octets == 4 && is_simple(l, p, octets);
-        l->ahead_of = *a;
-        l->ahead_peer = peer;
-        l->ahead_at[LOOKUP_SRC] = l->ahead_at[LOOKUP_DST] = 0;
-    }
+    l->ahead_of = a ? *a : l->last_agent;
+    const struct peers_found *p = peers_of(&l->source[0].peers, &l->ahead_of);
+    l->simple = octets == 4 && is_simple(l, p, octets);
+    const uint32_t peer = !a && !l->simple ? l->last_peer : p->n ? p->peer[0] : 0;
+    l->ahead_peer = peer;
+    l->ahead_at[LOOKUP_SRC] = l->ahead_at[LOOKUP_DST] = 0;
     if (peer)
         rib_expect(&l->ahead, l->source[0].reader, peer, octets, e, n);
     else
@@ -193,8 +190,9 @@ void lookup_expect(struct lookup *l, const struct agent *a, unsigned octets, con
 void lookup_ask(struct lookup *l, struct question *q, const struct flow *f)
 {
     q->flow = f;
-    q->expected = l->simple && !q->agent.port && addr_equal(&q->agent.addr, &l->ahead_of.addr) &&
-                  !is_rd(&f->mpls_vpn_rd);
+    l->last_agent = q->agent;
+    q->expected = l->simple && q->agent.port == l->ahead_of.port &&
+                  addr_equal(&q->agent.addr, &l->ahead_of.addr) && !is_rd(&f->mpls_vpn_rd);
 }
 
 /* Flows come in the order in which they were told, each with one or two addresses in any order; some are left

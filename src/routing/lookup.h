@@ -35,8 +35,9 @@ struct lookup {
     struct lookup_source source[2]; /* those that are asked, in turn */
     unsigned n;
     bool online, by_id;
-    uint32_t last_peer; /* of the first source */
-    bool simple;        /* what is ahead answers questions of its agent (IPv4) */
+    uint32_t last_peer;      /* of the first source */
+    struct agent last_agent; /* whose routes were asked for last */
+    bool simple;             /* what is ahead answers questions of its agent (IPv4) */
     struct agent ahead_of;
     uint32_t ahead_peer;
     unsigned ahead_at[2]; /* where the next source and the next destination will be */
@@ -88,8 +89,8 @@ static inline void lookup_offline(struct lookup *l)
     l->online = l->simple = false;
 }
 
-/* Addresses that will be looked up soon (rib_expect), among the routes of this agent, or (NULL) of the peer
- * that was asked last. */
+/* Addresses that will be looked up soon (rib_expect), among the routes of this agent, or (NULL) of the one
+ * that was asked for last. */
 void lookup_expect(struct lookup *l, const struct agent *a, unsigned octets, const struct rib_expected *e,
                    unsigned n);
 

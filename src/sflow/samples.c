@@ -3,6 +3,8 @@
  * this for each datagram. */
 #include "sflow/decode.h"
 
+#include "packet/expect.h"
+
 #define BIT(row) (UINT64_C(1) << SF_ROW_##row)
 #define PACKET_ROWS (BIT(header) | BIT(ethernet) | BIT(ip4) | BIT(ip6))
 
@@ -323,10 +325,49 @@ static void split_end(struct sflow *sf)
     sf->split.n = 0;
 }
 
+/* ---- what is looked up soon */
+
+static void expect_packet(struct expecting *x, struct cursor sample)
+{
+    for (uint32_t n = cursor_u32(&sample); n && !sample.bad; n--) {
+        const uint32_t tag = cursor_u32(&sample), len = cursor_u32(&sample);
+        struct cursor record = cursor_sub(&sample, len);
+        if (tag != SFLOW_RAW_HEADER)
+            continue;
+        const int dlt = packet_dlt_of_sflow(cursor_u32(&record));
+        cursor_skip(&record, 8);
+        const uint32_t caplen = cursor_u32(&record);
+        packet_expect(x, dlt, cursor_sub(&record, caplen));
+        return;
+    }
+}
+
+/* Tells the addresses of the samples that come next to who looks them up. What is wrong with them is found
+ * when they are decoded. */
+static void look_ahead(struct sflow *sf, struct cursor c, uint32_t n)
+{
+    struct expecting x;
+    struct sf_sample head;
+    if (n > EXPECTING_FLOWS)
+        n = EXPECTING_FLOWS;
+    expecting_begin(&x);
+    for (; n && !c.bad; n--) {
+        const uint32_t tag = cursor_u32(&c), len = cursor_u32(&c);
+        struct cursor sample = cursor_sub(&c, len);
+        if (tag != SFLOW_FLOW && tag != SFLOW_FLOW_EXPANDED)
+            continue;
+        (tag == SFLOW_FLOW ? head_compact : head_expanded)(&head, &sample);
+        expect_packet(&x, sample);
+    }
+    expecting_tell(&x, sf->w, &sf->f.peer_src_ip);
+}
+
 enum sf_drop sf_samples_v5(struct sflow *sf, struct cursor *c, uint32_t n)
 {
-    const bool splits = worker_splits(sf->w);
-    for (; n; n--) {
+    const bool splits = worker_splits(sf->w), looks_up = worker_looks_up(sf->w);
+    for (uint32_t i = 0; n; n--, i++) {
+        if (looks_up && i % EXPECTING_FLOWS == 0)
+            look_ahead(sf, *c, n);
         if (cursor_left(c) < 8)
             return SF_DROP_SAMPLE_COUNT;
         const uint8_t *start = c->p;

@@ -15,6 +15,7 @@
 #include <time.h>
 #include "base/clock.h"
 #include "base/sock.h"
+#include "packet/expect.h"
 #include "packet/feed.h"
 #include "packet/nflog.h"
 #include "uacctd/nfsock.h"
@@ -171,13 +172,30 @@ static void take_message(struct input *in, struct cursor body)
     packet_feed_take_nflog(&s->feed, &p, p.at_us ? p.at_us : worker_now(in->worker));
 }
 
+/* Tells the addresses of the next packets of a datagram to who looks them up. */
+static void look_ahead(struct input *in, struct cursor c)
+{
+    const struct nflog_state *s = in->state;
+    struct expecting x;
+    struct nflog_packet p;
+    struct cursor body;
+    expecting_begin(&x);
+    for (unsigned n = 0; n < EXPECTING_FLOWS && nflog_next(&c, &body) == NFLOG_STEP_PACKET; n++)
+        if (nflog_parse(body, &p) == NFLOG_OK)
+            packet_expect(&x, DLT_NFLOG, cursor_of(p.payload, p.payload_len));
+    expecting_tell(&x, in->worker, &s->feed.flow.peer_src_ip);
+}
+
 static void take_datagram(struct input *in, const uint8_t *p, size_t len)
 {
     struct nflog_state *s = in->state;
     struct cursor c = cursor_of(p, len), body;
+    const bool looks_up = worker_looks_up(in->worker);
     s->datagrams++;
     s->taken += 2 * len + SKB_OVERHEAD; /* buffers are powers of two */
-    for (;;) {
+    for (unsigned n = 0;; n++) {
+        if (looks_up && n % EXPECTING_FLOWS == 0)
+            look_ahead(in, c);
         switch (nflog_next(&c, &body)) {
         case NFLOG_STEP_PACKET:
             take_message(in, body);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include "base/clock.h"
+#include "packet/expect.h"
 #include "packet/link.h"
 
 enum {
@@ -61,10 +62,24 @@ static void ask(struct fieldset *needs, unsigned how)
     }
 }
 
+/* Addresses that are read ahead of decoding lie within the frame. */
+static void look_ahead(int dlt, const uint8_t *p, uint32_t n)
+{
+    struct expecting x;
+    expecting_begin(&x);
+    packet_expect(&x, dlt, cursor_of(p, n));
+    if (x.n4 + x.n6 != 0 && x.n4 + x.n6 != 2)
+        abort();
+    const struct expected *e = x.n4 ? x.e4 : x.e6;
+    if ((x.n4 || x.n6) && (e[0].addr < p || e[1].addr + (x.n4 ? 4 : 16) > p + n))
+        abort();
+}
+
 /* Whatever comes of it, a frame is counted once. */
 static void decode(struct packet_decoder *d, const uint8_t *p, uint32_t n, unsigned how, struct flow *f)
 {
     d->at_us += 7 * US_PER_S;
+    look_ahead(d->dlt, p, n);
     enum packet_drop why = packet_decode(d, p, n, how & ASK_LONGER ? n + 1400 : n, f);
     if (why >= PACKET_DROP_MAX || f->mpls_label_stack.len > sizeof(d->labels))
         abort();

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Routes for flows: nfacctd with BGP sessions beside it, and with ROAs from a file and from a real RTR cache."""
+import collections
 import json
 import re
 import signal
@@ -7,6 +8,9 @@ import threading
 
 import bgp
 import netflow
+import packets
+import sflow
+import test_capture
 from bgp import Speaker, announcements, attributes, lines, prefix, update
 
 NOW = 1_700_000_000
@@ -255,4 +259,99 @@ def test_routes_rpki_cache(run):
     d.wait_log("ROAs stay in force")
     assert states(run, flows) == "iuv"
     s.close()
+    d.stop()
+
+
+# --- samples and packets, whose addresses are looked up several at once
+
+NETS = [f"20.{n >> 8}.{n & 255}.0/24" for n in range(17000)]  # as many as make a table's second way in worth while
+
+
+def many_routes(run, port):
+    """Two sessions: the first has many networks, the second some of the same with other paths. Returns them and what flows to
+    20.x.y.0/24 are to be told, by session."""
+    one, two = Speaker(run, port, "127.0.0.2").meet(), Speaker(run, port, "127.0.0.3").meet(asn=65002)
+    for k in range(4):
+        one.send(announcements(NETS[k::4], attributes(path=(65001, 65100 + k))))
+    two.send(announcements(NETS[:64], attributes(path=(65002, 65200))))
+    told(run, len(NETS) + 64)
+    return one, two, lambda n: (65100 + n % 4, 24), lambda n: (65200, 24) if n < 64 else (0, 0)
+
+
+def frames(first, step, count, vlans=()):
+    """What is no IPv4 packet stands between."""
+    made = []
+    for k in range(count):
+        n = first + k * step
+        made.append((n, packets.ether(packets.ip("198.51.100.7", f"20.{n >> 8}.{n & 255}.9", 17, packets.udp(7, n & 0xffff, b"x" * (k % 90))), vlans=vlans)))
+        if k % 7 == 3:
+            made.append((None, packets.ether(packets.ip("2001:db8::7", "2001:db8::9", 17, packets.udp(7, 9)), vlans=vlans)))
+    return made
+
+
+def sums(rows):
+    out = collections.Counter()
+    for row in rows:
+        out[row["as_dst"], row["mask_dst"]] += row["packets"]
+    return out
+
+
+def expected(*parts):
+    """Of (frames, what a network is told) each."""
+    return collections.Counter((0, 0) if n is None else tell(n) for made, tell in parts for n, _ in made)
+
+
+def test_routes_of_samples(run):
+    """sfacctd: datagrams of few and of many samples, agents in turn; then most routes are withdrawn, and one agent's session ends."""
+    flows, port = run.port(), run.port()
+    d = run.daemon("sfacctd", config=f"{PLUGIN}dst_as, dst_mask\n{BGP.replace('nfacctd', 'sfacctd')}bgp_daemon_port: {port}\n"
+                   f"daemonize: false\nsfacctd_ip: 127.0.0.1\nsfacctd_port: {flows}\n")
+    d.wait_log("waiting for BGP data")
+    d.wait_log("waiting for sFlow data")
+    one, two, of_one, of_two = many_routes(run, port)
+
+    def send(source, made, at_once):
+        samples = [sflow.flow_sample(i + 1, frame, expanded=i % 5 == 4) for i, (_, frame) in enumerate(made)]
+        run.send(flows, [sflow.datagram(samples[i:i + at_once], sequence=i + 1, agent=source) for i in range(0, len(samples), at_once)], source)
+
+    def table(*parts):
+        want = expected(*parts)
+        run.wait(lambda: sum(sums(run.client_json("-s")).values()) >= sum(want.values()), "all samples in the table")
+        assert sums(run.client_json("-s")) == want, (run.client_json("-s"), want)
+        run.client("-e")
+
+    wide, near = frames(3, 11, 1500), frames(0, 1, 90, vlans=(5,))
+    send("127.0.0.2", wide, 6)
+    send("127.0.0.3", near, 100)
+    send("127.0.0.2", near, 100)
+    send("127.0.0.9", near, 1)  # nobody's
+    table((wide, of_one), (near, of_two), (near, of_one), (near, lambda n: (0, 0)))
+    for k in range(0, 17000 - 17000 % 500, 500):
+        one.send(update(withdrawn=b"".join(map(prefix, NETS[k:k + 500]))))
+    two.close()
+    told(run, len(NETS) + 64 + 17000 + 64)
+    send("127.0.0.2", wide, 6)
+    send("127.0.0.3", near, 100)
+    table((wide, lambda n: (0, 0)), (near, lambda n: (0, 0)))
+    one.close()
+    d.stop()
+
+
+def test_routes_of_packets(run):
+    """pmacctd, live: packets of two agents in turn by bgp_agent_map, in bursts of more than are looked up at once."""
+    far = run.veth()
+    port = run.port()
+    run.write("agent.map", "bgp_ip=127.0.0.3 ip=0.0.0.0/0 filter='vlan and ip'\nbgp_ip=127.0.0.2 ip=0.0.0.0/0 filter='ip'\n")
+    d = run.daemon("pmacctd", config=f"{PLUGIN}dst_as, dst_mask\n{BGP.replace('nfacctd', 'pmacctd')}bgp_daemon_port: {port}\n"
+                   "daemonize: false\npcap_interface: v0\npcap_direction: in\nbgp_agent_map: @DIR@/agent.map\n")
+    d.wait_log("waiting for BGP data")
+    d.wait_log("capturing in place")
+    one, two, of_one, of_two = many_routes(run, port)
+    parts = [(frames(3, 11, 1500), of_one), (frames(0, 1, 90, vlans=(5,)), of_two), (frames(1, 3, 5), of_one), (frames(9, 2, 70, vlans=(6,)), of_two)]
+    test_capture.send(run, far, "v1", [frame for made, _ in parts for _, frame in made])
+    want = expected(*parts)
+    run.wait(lambda: sum(sums(run.client_json("-s")).values()) >= sum(want.values()), "all packets in the table")
+    assert sums(run.client_json("-s")) == want, (run.client_json("-s"), want)
+    one.close()
+    two.close()
     d.stop()
