@@ -842,8 +842,8 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
     status = start(&d);
     services_free(d.services);
     gather_free(d.gather);
-    log_sink_close(d.sink);
-    maps_free(d.maps);
+    if (maps_free(d.maps))
+        log_sink_close(d.sink);
     free(d.customs);
     free(d.aggregates);
     free(d.outlets);

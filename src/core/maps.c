@@ -18,6 +18,7 @@ struct map_ref {
 
 struct map_file {
     struct map_spec spec;
+    char *path; /* spec's */
     struct map_ref *now;
 };
 
@@ -31,7 +32,7 @@ struct maps {
     /* loading aside; under the lock */
     pthread_t loader;
     bool has_loader, loading, again;
-    const struct log *log;
+    struct log log; /* a copy: who asked may be gone before a loader that waits for a file */
 };
 
 enum { PATIENCE_S = 2 }; /* with files that cannot be read to their end, when the daemon ends */
@@ -57,15 +58,20 @@ static bool loader_ended(struct maps *m)
     return pthread_timedjoin_np(m->loader, NULL, &until) == 0;
 }
 
-void maps_free(struct maps *m)
+bool maps_free(struct maps *m)
 {
-    if (!m || !loader_ended(m))
-        return;
-    for (unsigned i = 0; i < m->n; i++)
+    if (!m)
+        return true;
+    if (!loader_ended(m))
+        return false;
+    for (unsigned i = 0; i < m->n; i++) {
         map_drop(m->file[i].now);
+        free(m->file[i].path);
+    }
     pthread_mutex_destroy(&m->lock);
     free(m->file);
     free(m);
+    return true;
 }
 
 static struct map_ref *load(const struct map_spec *s, struct err *e)
@@ -102,9 +108,16 @@ int maps_add(struct maps *m, const struct map_spec *s, struct err *e)
     if (!more)
         return err_sys(e, "no memory for maps");
     m->file = more;
-    more[m->n] = (struct map_file){ .spec = *s, .now = load(s, e) };
-    if (!more[m->n].now)
+    struct map_file *f = &more[m->n];
+    *f = (struct map_file){ .spec = *s, .path = strdup(s->path) };
+    if (!f->path)
+        return err_sys(e, "no memory for maps");
+    f->spec.path = f->path;
+    f->now = load(&f->spec, e);
+    if (!f->now) {
+        free(f->path);
         return -1;
+    }
     return (int)m->n++;
 }
 
@@ -181,7 +194,7 @@ static void *load_aside(void *arg)
 {
     struct maps *m = arg;
     for (bool more = true; more;) {
-        maps_reload(m, m->log);
+        maps_reload(m, &m->log);
         pthread_mutex_lock(&m->lock);
         more = m->loading = m->again;
         m->again = false;
@@ -210,8 +223,9 @@ void maps_reload_aside(struct maps *m, const struct log *l)
     pthread_mutex_lock(&m->lock);
     const bool busy = m->again = m->loading;
     m->loading = true;
+    if (!busy)
+        m->log = *l;
     pthread_mutex_unlock(&m->lock);
-    m->log = l;
     if (busy || start_loader(m))
         return;
     m->loading = false;

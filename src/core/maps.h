@@ -15,7 +15,7 @@
 /* What a file is to the daemon; flags are the map's own. */
 struct map_spec {
     const struct map_ops *ops;
-    const char *path; /* lives as long as the maps */
+    const char *path; /* maps_add copies it */
     char daemon;      /* letter */
     unsigned flags;
 };
@@ -33,7 +33,10 @@ struct map_ops {
 struct maps;
 
 struct maps *maps_new(struct err *e);
-void maps_free(struct maps *m);
+
+/* Waits a moment for a thread that loads. false: it still waits for a file, and keeps the maps and the sink
+ * of the log that maps_reload_aside was given, which are then not freed. */
+bool maps_free(struct maps *m);
 
 /* Loads a file unless it is there already. Returns its number, or -1 with e. */
 int maps_add(struct maps *m, const struct map_spec *s, struct err *e);
@@ -51,8 +54,8 @@ void maps_fix_needs(struct maps *m, const struct fieldset *needs);
 /* Loads all files again. What is wrong is said, and the old map stays. */
 void maps_reload(struct maps *m, const struct log *l);
 
-/* The same in a thread, so that large files hold nobody up; once more if it is asked for meanwhile. l
- * outlives the maps. */
+/* The same in a thread, so that large files hold nobody up; once more if it is asked for meanwhile. The
+ * sink of l outlives the maps. */
 void maps_reload_aside(struct maps *m, const struct log *l);
 
 /* Changes when something was loaded; cheap. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "core/coremaps.h"
@@ -268,6 +269,38 @@ static void missing_and_wrong(void **state)
     assert_int_equal(view_load(m, &c, 'N', &e), -1);
     assert_non_null(strstr(e.text, ":2] bad 'set_tag' value"));
     maps_free(m);
+}
+
+/* A thread that waits for a file keeps what it works on, whatever the caller has freed, until the file is
+ * there. */
+static void a_loader_that_waits(void **state)
+{
+    struct err e = { 0 };
+    struct maps *m = maps_new(&e);
+    char *path = strdup(paths[0]);
+    struct config c = { .networks_file = path };
+    struct log *l = malloc(sizeof(*l));
+    (void)state;
+    assert_non_null(l);
+    log_init(l, NULL, "default", "core", false);
+    assert_non_null(m);
+    write_map(0, "64501,10.0.0.0/8\n");
+    assert_int_equal(view_load(m, &c, 'N', &e), 0);
+    free(path);
+    unlink(paths[0]);
+    assert_int_equal(mkfifo(paths[0], 0600), 0);
+    maps_reload_aside(m, l);
+    maps_reload_aside(m, l); /* once more, after this one */
+    free(l);
+    assert_false(maps_free(m));
+    FILE *f = fopen(paths[0], "we"); /* once the loader has opened the other end */
+    assert_non_null(f);
+    unlink(paths[0]);
+    write_map(0, "64503,10.0.0.0/8\n");
+    fputs("64502,10.0.0.0/8\n", f);
+    fclose(f);
+    while (!maps_free(m))
+        continue;
 }
 
 /* ---- networks, lists and the maps of the core */
@@ -541,6 +574,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(returns, begin, end),
         cmocka_unit_test_setup_teardown(reload, begin, end),
         cmocka_unit_test_setup_teardown(missing_and_wrong, begin, end),
+        cmocka_unit_test_setup_teardown(a_loader_that_waits, begin, end),
         cmocka_unit_test_setup_teardown(networks_of_plugins, begin, end),
         cmocka_unit_test_setup_teardown(sources_without_a_file, begin, end),
         cmocka_unit_test_setup_teardown(lists, begin, end),
