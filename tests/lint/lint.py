@@ -262,6 +262,25 @@ def check_binaries_are_hardened(build):
             yield f"{path.name}:1: executable stack"
 
 
+STARTS_THREADS = re.compile(r"\b(pthread_create|uv_thread_create|uv_queue_work|uv_getaddrinfo|(loop|msglog)_thread_start|rd_kafka_new|zmq_ctx_new|std::thread \w+)\(")
+THREAD_MAKERS = ("loopthread.c", "msglog_thread.c")  # by whom the callers' threads are started
+
+
+def check_threads_are_looked_at(build):
+    """Who starts a thread has a row in HACKING.md's table, and what the row names is run by ./dev tsan."""
+    table, dev = text_of(ROOT / "HACKING.md").partition("| thread |")[2], text_of(ROOT / "dev")
+    for path in tracked("*.c", "*.cc", under=("src",)):
+        name = path.relative_to(ROOT)
+        if path.name not in THREAD_MAKERS and STARTS_THREADS.search(without_comments(text_of(path))) and f"`{name}`" not in table:
+            yield f"{name}:1: starts a thread and has no row in HACKING.md"
+    programs = re.search(r'^tsan_programs="(.*)"', dev, re.M)[1].split()
+    pattern = re.search(r"^tsan_whole='(.*)'", dev, re.M)[1]
+    there = set(run(sys.executable, ROOT / "tests/system/run.py", "--list", "-k", pattern).stdout.split())
+    for word in re.findall(r"`([\w.]+)`", "".join(line.partition(".c`")[2] or line.partition(".cc`")[2] for line in table.splitlines())):
+        if word not in (there if "." in word else programs):
+            yield f"HACKING.md:1: ./dev tsan does not run {word}"
+
+
 def check_shell(build):
     for path in [ROOT / "dev", ROOT / ".ci/run", *tracked("*.sh", under=("tests", "bench", "examples", "packaging"))]:
         yield from run("bash", "-n", path).stderr.splitlines()
