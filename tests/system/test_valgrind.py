@@ -28,14 +28,17 @@ WORDS = ("-q", "--vgdb=no", "--leak-check=full", "--show-leak-kinds=definite,ind
          "--fair-sched=try")
 
 
-def under(run, program, config, *ready):
-    """A daemon with what valgrind cannot run under switched off: filters of system calls, memory that may not be looked at."""
+def watched(run, name="", words=()):
+    """Words in front of a program that make valgrind write its findings into files of the case."""
     run.need("valgrind")
     if run.sanitized:
         run.skip("sanitizers look for the same")
-    suppressed = run.write("valgrind.supp", SUPPRESSED)
-    d = run.daemon(program, config=config + "\nseccomp: off\ncore_dumps: true\n",
-                   front=("valgrind", *WORDS, f"--suppressions={suppressed}", f"--log-file={run.dir}/vg.%p"))
+    return ("valgrind", *WORDS, *words, f"--suppressions={run.write('valgrind.supp', SUPPRESSED)}", f"--log-file={run.dir}/vg.{name}%p")
+
+
+def under(run, program, config, *ready, words=()):
+    """A daemon with what valgrind cannot run under switched off: filters of system calls, memory that may not be looked at."""
+    d = run.daemon(program, config=config + "\nseccomp: off\ncore_dumps: true\n", front=watched(run, words=words))
     for line in ready:
         d.wait_log(line, 120)
     return d
