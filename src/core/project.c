@@ -4,13 +4,21 @@
 
 #include <string.h>
 
-static void add_copy(struct projection *p, uint16_t from, uint16_t to, uint16_t len)
+/* Puts a copy behind the others of its width. */
+static void add_copy_of(struct projection *p, enum copy_width w, unsigned from, unsigned to)
 {
-    struct projection_step *last = p->n ? &p->step[p->n - 1] : NULL;
-    if (last && last->from + last->len == from && last->to + last->len == to)
-        last->len = (uint16_t)(last->len + len);
-    else
-        p->step[p->n++] = (struct projection_step){ from, to, len };
+    for (unsigned i = COPY_WIDTHS - 1; i > w; i--)
+        if (p->end[i]++ > p->end[i - 1]) /* the first of the narrower ones goes behind the last */
+            p->copy[p->end[i] - 1] = p->copy[p->end[i - 1]];
+    p->copy[p->end[w]++] = (struct projection_step){ (uint16_t)from, (uint16_t)to };
+}
+
+static void add_copy(struct projection *p, unsigned from, unsigned to, unsigned len)
+{
+    static const uint8_t width[COPY_WIDTHS] = { [COPY_8] = 8, [COPY_4] = 4, [COPY_2] = 2, [COPY_1] = 1 };
+    for (unsigned w = 0; w < COPY_WIDTHS; w++)
+        for (; len >= width[w]; len -= width[w], from += width[w], to += width[w])
+            add_copy_of(p, (enum copy_width)w, from, to);
 }
 
 static void add_fix(struct projection *p, enum fix_kind kind, uint16_t at)
@@ -24,7 +32,7 @@ static void add_column(struct projection *p, const struct layout *l, const struc
     const struct field *f = col->field;
     const bool own = f < fields || f >= fields + FIELD_MAX; /* one of the site's */
     const uint16_t from = own ? f->off : fields[aggregate_source(spec, (enum field_id)(f - fields))].off;
-    struct projection_step tail = { from, col->off, col->len };
+    const struct projection_step tail = { from, col->off };
     switch ((enum column_place)col->place) {
     case PLACE_ROW:
         return;
@@ -48,15 +56,14 @@ static void add_column(struct projection *p, const struct layout *l, const struc
         add_fix(p, FIX_ICMP, col->off);
 }
 
-/* Copies write whole blocks of 16 octets, so steps must run by rising place in the key. */
-static void sort_steps(struct projection *p)
+/* Octets at the key's beginning that copies write: those of fixed columns come first. */
+static unsigned copied(const struct layout *l)
 {
-    for (unsigned i = 1; i < p->n; i++)
-        for (unsigned j = i; j && p->step[j].to < p->step[j - 1].to; j--) {
-            struct projection_step t = p->step[j];
-            p->step[j] = p->step[j - 1];
-            p->step[j - 1] = t;
-        }
+    unsigned used = 0;
+    for (unsigned i = 0; i < l->n; i++)
+        if (l->col[i].place == PLACE_FIXED)
+            used = l->col[i].off + l->col[i].len + (l->col[i].field->kind == FK_RD);
+    return used;
 }
 
 void projection_make(struct projection *p, const struct layout *l, const struct aggregate_spec *spec,
@@ -68,12 +75,7 @@ void projection_make(struct projection *p, const struct layout *l, const struct 
     p->has_bin = l->bin_off != LAYOUT_NO_BIN;
     for (unsigned i = 0; i < l->n; i++)
         add_column(p, l, &l->col[i], spec, c);
-    sort_steps(p);
-    unsigned used = p->n ? p->step[p->n - 1].to + p->step[p->n - 1].len : 0;
-    unsigned rest = used % 8;
-    p->last_word = (uint16_t)(used - rest);
-    p->last_mask = rest ? ~UINT64_C(0) >> (64 - 8 * rest) : 0; /* little endian: low octets come first */
-    p->zero_from = (uint16_t)(rest ? used - rest + 8 : used);
+    p->zero_from = (uint16_t)(copied(l) / 8 * 8);
     p->times = spec->times;
     p->size_max = (uint16_t)(sizeof(struct record) + p->fixed + p->n_addr * sizeof(struct addr) + 8 +
                              (p->times ? sizeof(struct record_times) : 0));

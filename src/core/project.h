@@ -10,8 +10,13 @@
 
 struct projection_step {
     uint16_t from, to; /* offsets in struct flow and in the key */
-    uint16_t len; /* octets, copied in blocks of 16: the next step or the padding overwrites the excess */
 };
+
+/* Widths of copies. A copy never spans two members of struct flow: decoders have just written them, and what
+ * is read across several stores waits until all of these, and those into the ring before them, have reached
+ * the cache. */
+enum copy_width { COPY_8, COPY_4, COPY_2, COPY_1, COPY_WIDTHS };
+enum { COPIES_MAX = 4 * COLUMNS_MAX }; /* no member takes more than four */
 
 /* What is done to a value after it was copied. */
 enum fix_kind { FIX_SECONDS, FIX_DSCP, FIX_DSCP_LISTED, FIX_ICMP };
@@ -21,15 +26,14 @@ struct projection_fix {
 };
 
 struct projection {
-    uint16_t n, n_fix, n_addr, n_var, fixed;
-    uint16_t size_max;  /* octets of a record whose variable fields are empty, at most */
-    uint16_t last_word; /* where the word starts that the copies end in */
-    uint64_t last_mask; /* its octets that columns have; 0: they end at a word */
-    uint16_t zero_from; /* whole words from here to `fixed` are no column's, or written later */
-    bool has_bin;       /* records need their time */
-    bool times;         /* start and end stand behind the key */
-    uint8_t sum;        /* enum sum_kind */
-    struct projection_step step[COLUMNS_MAX];
+    uint16_t n_fix, n_addr, n_var, fixed;
+    uint16_t size_max;         /* octets of a record whose variable fields are empty, at most */
+    uint16_t zero_from;        /* words from here to `fixed` are not, or not wholly, what copies write */
+    uint16_t end[COPY_WIDTHS]; /* of the copies of a width: where they end in copy[] */
+    bool has_bin;              /* records need their time */
+    bool times;                /* start and end stand behind the key */
+    uint8_t sum;               /* enum sum_kind */
+    struct projection_step copy[COPIES_MAX]; /* by falling width */
     struct projection_fix fix[FIELD_MAX];
     struct projection_step addr[FIELD_MAX];  /* from: the address, to: its length in the key */
     struct projection_step var[COLUMNS_MAX]; /* from: the struct var, to: its length in the key */
@@ -48,28 +52,25 @@ static inline uint32_t projection_size(const struct projection *p, const struct 
     return size;
 }
 
-/* Copies and the 16-octet excess: cheaper than calls of memcpy with a length that the compiler does not know.
- */
+/* Copies of one width, which the compiler knows: no calls of memcpy. The end is read before anything is
+ * written, which might lie anywhere as far as the compiler knows. */
+#define PROJECTION_COPY(n, width)                                                                            \
+    for (const struct projection_step *const end = p->copy + p->end[width]; c < end; c++)                    \
+    memcpy(key + c->to, from + c->from, n)
+
 static inline void projection_copy(const struct projection *p, const uint8_t *from, uint8_t *key)
 {
-    for (unsigned i = 0; i < p->n; i++) {
-        const uint8_t *s = from + p->step[i].from;
-        uint8_t *d = key + p->step[i].to;
-        for (int left = p->step[i].len; left > 0; left -= 16, s += 16, d += 16)
-            memcpy(d, s, 16);
-    }
+    const struct projection_step *c = p->copy;
+    PROJECTION_COPY(8, COPY_8);
+    PROJECTION_COPY(4, COPY_4);
+    PROJECTION_COPY(2, COPY_2);
+    PROJECTION_COPY(1, COPY_1);
 }
 
-/* What no column has in the words behind the copies is zero. */
+/* What no column has is zero. */
 static inline void projection_clear(const struct projection *p, uint8_t *key)
 {
-    if (p->last_mask) {
-        uint64_t w;
-        memcpy(&w, key + p->last_word, 8);
-        w &= p->last_mask;
-        memcpy(key + p->last_word, &w, 8);
-    }
-    for (unsigned i = p->zero_from; i < p->fixed; i += 8)
+    for (unsigned i = p->zero_from, end = p->fixed; i < end; i += 8)
         memset(key + i, 0, 8);
 }
 
@@ -77,9 +78,9 @@ static inline void projection_clear(const struct projection *p, uint8_t *key)
 static inline uint8_t *projection_addrs(const struct projection *p, const struct flow *f, uint8_t *key)
 {
     uint8_t *d = key + p->fixed;
-    for (unsigned i = 0; i < p->n_addr; i++) {
-        uint32_t n = addr_compact((const struct addr *)((const char *)f + p->addr[i].from), d);
-        key[p->addr[i].to] = (uint8_t)n;
+    for (const struct projection_step *a = p->addr, *const end = a + p->n_addr; a < end; a++) {
+        uint32_t n = addr_compact((const struct addr *)((const char *)f + a->from), d);
+        key[a->to] = (uint8_t)n;
         d += n;
     }
     return d;
@@ -98,8 +99,8 @@ void projection_times(const struct flow *f, struct record *rec);
 static inline void projection_run(const struct projection *p, const struct flow *f, struct record *rec)
 {
     uint8_t *key = rec->key;
-    projection_copy(p, (const uint8_t *)f, key);
     projection_clear(p, key);
+    projection_copy(p, (const uint8_t *)f, key);
     uint8_t *d = projection_addrs(p, f, key);
     if (__builtin_expect(p->n_var != 0, 0))
         d = projection_vars(p, f, key, d);
