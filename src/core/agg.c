@@ -4,10 +4,15 @@
  * and the entry. */
 #include "core/agg.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include "base/hash.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* linux/mman.h, since 5.14 */
+#endif
 
 enum {
     UNIT = 8,              /* entries are placed in units of this many octets */
@@ -15,16 +20,19 @@ enum {
     CHUNK_FIRST = 1 << 20, /* small tables stay small */
     CHUNK_UNITS = CHUNK / UNIT,
     CHUNK_SHIFT = 18,
+    STRETCH = 128 << 10, /* octets of a chunk whose pages are taken together */
     SLOTS_MIN = 1 << 10,
-    GROUP = 32,   /* records whose memory is fetched together */
+    GROUP = 32,   /* records whose memory is fetched together; 16 to 48 are the same */
     AHEAD = 1024, /* octets of records that are fetched before they are looked at */
     WALK = 640,   /* octets of entries that are fetched before they are looked at, in order */
 };
 _Static_assert(1 << CHUNK_SHIFT == CHUNK_UNITS, "chunk size and shift");
+_Static_assert(CHUNK_FIRST % STRETCH == 0 && CHUNK % STRETCH == 0, "chunks are whole stretches");
 
 struct chunk {
     uint8_t *p;
-    uint32_t used; /* octets */
+    uint32_t used;  /* octets */
+    uint32_t taken; /* octets whose pages are there, or were asked for */
     uint32_t size;
     uint32_t first; /* where its first entry is */
 };
@@ -52,9 +60,19 @@ static void *map_octets(size_t n)
     return p;
 }
 
+/* Pages that will all be written soon: to take them together costs half of a fault for each. What cannot be
+ * had now (a kernel before 5.14, no memory) comes with the faults. */
+static void take_pages(void *p, size_t n)
+{
+    const int error = errno;
+    (void)madvise(p, n, MADV_POPULATE_WRITE);
+    errno = error;
+}
+
 static void slots_make(struct agg *t, uint64_t n)
 {
     t->slots = map_octets(n * sizeof(*t->slots));
+    take_pages(t->slots, n * sizeof(*t->slots));
     t->mask = n - 1;
     t->grow_at = n / 4 * 3;
     t->memory += n * sizeof(*t->slots);
@@ -173,6 +191,13 @@ static void slots_grow(struct agg *t)
     t->memory -= n * sizeof(*old);
 }
 
+/* The next pages of a chunk. More than an entry is; less than what matters in a small table. */
+static void chunk_take(struct chunk *c)
+{
+    take_pages(c->p + c->taken, STRETCH);
+    c->taken += STRETCH;
+}
+
 static struct agg_entry *entry_new(struct agg *t, const uint8_t *key, uint32_t key_len, uint32_t *place)
 {
     size_t size = entry_size(key_len + t->times_len);
@@ -181,6 +206,8 @@ static struct agg_entry *entry_new(struct agg *t, const uint8_t *key, uint32_t k
         chunk_add(t, CHUNK);
         c = &t->chunks[t->n_chunks - 1];
     }
+    if (c->used + size > c->taken)
+        chunk_take(c);
     *place = (t->n_chunks - 1) << CHUNK_SHIFT | c->used / UNIT;
     struct agg_entry *e = (struct agg_entry *)(c->p + c->used);
     c->used += (uint32_t)size;
@@ -239,39 +266,52 @@ static void stitch(struct agg_entry *e, int64_t from_us, int64_t to_us)
         t->max_us = to_us;
 }
 
-/* Three passes over a group: hashes, and the slots come; the first slot of that hash, or an empty one, and
- * the entry comes; add. Memory latency is paid once a group. What is added meanwhile fills slots from the
- * found ones on, never before them. */
-static void add_group(struct agg *t, const struct record *const *rec, unsigned n, struct sums *s)
-{
+/* Records whose memory is fetched together. */
+struct group {
+    unsigned n;
+    const struct record *rec[GROUP];
     uint32_t hash[GROUP];
-    uint64_t at[GROUP];
-    if (t->count + n > t->grow_at)
+    uint64_t at[GROUP]; /* the first slot of that hash, or an empty one */
+};
+
+/* First pass: the hash, and the slot comes. */
+static inline void group_put(const struct agg *t, struct group *g, const struct record *r)
+{
+    const unsigned i = g->n++;
+    g->rec[i] = r;
+    g->hash[i] = key_hash(r->key, record_key_len(r) - t->times_len);
+    __builtin_prefetch(&t->slots[g->hash[i] & t->mask]);
+}
+
+/* Second pass: the slot, and the entry comes. What is added meanwhile fills slots from the found ones on,
+ * never before them. */
+static void group_find(struct agg *t, struct group *g)
+{
+    if (t->count + g->n > t->grow_at)
         slots_grow(t);
-    for (unsigned i = 0; i < n; i++) {
-        hash[i] = key_hash(rec[i]->key, record_key_len(rec[i]) - t->times_len);
-        at[i] = hash[i] & t->mask;
-        __builtin_prefetch(&t->slots[at[i]]);
-    }
-    for (unsigned i = 0; i < n; i++) {
-        uint64_t slot;
-        while ((slot = t->slots[at[i]]) && slot >> 32 != hash[i])
-            at[i] = (at[i] + 1) & t->mask;
+    for (unsigned i = 0; i < g->n; i++) {
+        uint64_t slot, at = g->hash[i] & t->mask;
+        while ((slot = t->slots[at]) && slot >> 32 != g->hash[i])
+            at = (at + 1) & t->mask;
+        g->at[i] = at;
         if (slot) {
             const char *e = (const char *)entry_at(t, (uint32_t)slot);
             __builtin_prefetch(e, 1);
             __builtin_prefetch(e + 64, 1);
         }
     }
-    for (unsigned i = 0; i < n; i++) {
-        struct agg_entry *e =
-            entry_get(t, hash[i], at[i], rec[i]->key, record_key_len(rec[i]) - t->times_len);
-        entry_add(e, rec[i], s);
-        if (__builtin_expect(t->times_len, 0)) {
-            const struct record_times *times =
-                (const struct record_times *)((const uint8_t *)rec[i] + record_size(rec[i])) - 1;
-            stitch(e, times->start_us, times->end_us);
-        }
+}
+
+/* Third pass. */
+static inline void group_add(struct agg *t, const struct group *g, unsigned i, struct sums *s)
+{
+    const struct record *r = g->rec[i];
+    struct agg_entry *e = entry_get(t, g->hash[i], g->at[i], r->key, record_key_len(r) - t->times_len);
+    entry_add(e, r, s);
+    if (__builtin_expect(t->times_len, 0)) {
+        const struct record_times *times =
+            (const struct record_times *)((const uint8_t *)r + record_size(r)) - 1;
+        stitch(e, times->start_us, times->end_us);
     }
 }
 
@@ -314,26 +354,41 @@ static void index_all(struct agg *t)
     t->unindexed = false;
 }
 
+/* The next record that is not in a group yet, if there is one. */
+static inline const uint8_t *group_next(const struct agg *t, struct group *g, const uint8_t *p,
+                                        const uint8_t *end)
+{
+    if (p == end)
+        return p;
+    const struct record *r = (const struct record *)p;
+    __builtin_prefetch(p + AHEAD); /* the producer's core has just written it: a long way off */
+    __builtin_prefetch(p + AHEAD + 64);
+    group_put(t, g, r);
+    return p + record_size(r);
+}
+
+/* Latency of memory is paid once a group; hashes of one are made between the additions of the one before, so
+ * that there is work while lines come. */
 struct sums agg_add(struct agg *t, const uint8_t *recs, size_t bytes)
 {
-    const struct record *group[GROUP];
+    struct group two[2], *now = &two[0], *next = &two[1];
+    const uint8_t *p = recs, *end = recs + bytes;
     struct sums s = { 0 };
-    unsigned n = 0;
     if (__builtin_expect(t->unindexed, 0))
         index_all(t);
-    for (const uint8_t *p = recs, *end = recs + bytes; p < end;) {
-        const struct record *r = (const struct record *)p;
-        group[n++] = r;
-        __builtin_prefetch(p + AHEAD); /* the producer's core has just written it: a long way off */
-        __builtin_prefetch(p + AHEAD + 64);
-        p += record_size(r);
-        if (n == GROUP) {
-            add_group(t, group, n, &s);
-            n = 0;
+    for (now->n = 0; now->n < GROUP && p != end;)
+        p = group_next(t, now, p, end);
+    while (now->n) {
+        struct group *done = now;
+        group_find(t, now);
+        next->n = 0;
+        for (unsigned i = 0; i < now->n; i++) {
+            p = group_next(t, next, p, end);
+            group_add(t, now, i, &s);
         }
+        now = next;
+        next = done;
     }
-    if (n)
-        add_group(t, group, n, &s);
     return s;
 }
 
