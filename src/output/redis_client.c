@@ -10,7 +10,7 @@
 
 #include "base/sock.h"
 
-enum { PORT = 6379 };
+enum { PORT = 6379, PAGES_MAX = 100000 /* of SCAN, some thousand keys each: more is a Redis gone wrong */ };
 
 const char *const redis_absent = NULL;
 
@@ -132,8 +132,20 @@ static int value_of(struct redis *r, const char *key,
 
 static bool is_page(const redisReply *got)
 {
-    return got->type == REDIS_REPLY_ARRAY && got->elements == 2 &&
-           got->element[0]->type == REDIS_REPLY_STRING && got->element[1]->type == REDIS_REPLY_ARRAY;
+    if (got->type != REDIS_REPLY_ARRAY || got->elements != 2 || got->element[0]->type != REDIS_REPLY_STRING ||
+        got->element[1]->type != REDIS_REPLY_ARRAY)
+        return false;
+    for (size_t i = 0; i < got->element[1]->elements; i++)
+        if (got->element[1]->element[i]->type != REDIS_REPLY_STRING)
+            return false;
+    return true;
+}
+
+/* What follows cannot be told apart any more. */
+static int strange(struct redis *r, struct err *e)
+{
+    disconnect(r);
+    return err_set(e, ERR_FORMAT, "Redis at %s: a strange answer to SCAN", r->c.host);
 }
 
 int redis_each(struct redis *r, const char *pattern,
@@ -142,19 +154,18 @@ int redis_each(struct redis *r, const char *pattern,
     char cursor[32] = "0";
     if (ensure(r, e) == -1)
         return -1;
-    do {
+    for (unsigned page = 0; page < PAGES_MAX; page++) {
         redisReply *got = answer(r, redisCommand(r->conn, "SCAN %s MATCH %s COUNT 1000", cursor, pattern), e);
         if (!got)
             return -1;
-        int rc =
-            is_page(got) ? 0 : err_set(e, ERR_FORMAT, "Redis at %s: a strange answer to SCAN", r->c.host);
+        int rc = is_page(got) ? 0 : strange(r, e);
         for (size_t i = 0; rc == 0 && i < got->element[1]->elements; i++)
             rc = value_of(r, got->element[1]->element[i]->str, each, arg, e);
         if (rc == 0)
             snprintf(cursor, sizeof(cursor), "%s", got->element[0]->str);
         freeReplyObject(got);
-        if (rc == -1)
-            return -1;
-    } while (strcmp(cursor, "0") != 0);
-    return 0;
+        if (rc == -1 || !strcmp(cursor, "0"))
+            return rc;
+    }
+    return strange(r, e);
 }

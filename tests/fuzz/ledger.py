@@ -35,6 +35,7 @@ DECODERS = {
     "pcapmap": ["packet/pcapmap"], "registry": ["output/registry"], "roa": ["rpki/roa_file", "rpki/roa"], "rtr": ["rpki/rtr"],
     "sflow": ["sflow/decode", "sflow/samples", "sflow/records"], "tagmap": ["core/tagmap", "core/match"], "tele_cbor": ["telemetry/cbor"],
     "tele_framing": ["telemetry/framing"], "tele_gpb": ["telemetry/gpb"], "tcp_streams": ["packet/tcp_streams"], "udp_feed": ["packet/udp_feed"], "tele_dialout": ["telemetry/dialout", "telemetry/gnmi"], "tele_notif": ["telemetry/notif", "telemetry/reassembly"],
+    "ipfix_session": ["netflow/input_sessions:stream"], "redis": ["output/redis_client"], "tele_grpc": ["telemetry/grpc"], "kafka_conf": ["output/kafka_conf"],
     "tpacket": ["packet/tpacket.h"], "spool": ["base/spool"], "json_check": ["telemetry/json_check"],
 }
 
@@ -51,7 +52,8 @@ ELSE = re.compile(r"""write|(^|_)put(_|$)|(?<!read)_(open|close|free|new|stats|t
 ELSE_IN = {"bgp/xconnect": re.compile(r"^(bgp_xconnects_(take|stop)|find|on_handle_closed|close_it|watch|read_side|pass|connected|on_poll|open_sides|drop)$")}
 
 # Functions of a file that another target is there for than for the rest.
-APART = {"output/avro_file": {name: "joins" for name in ("joins", "read_at", "avro_file_joins")}}
+APART = {"output/avro_file": {name: "joins" for name in ("joins", "read_at", "avro_file_joins")},
+         "netflow/input_sessions": {name: "stream" for name in ("take_messages", "work", "keep_rest", "take", "read_once", "hand_on", "read_session", "go_on", "on_nap_over", "watch_all")}}
 
 
 def today():

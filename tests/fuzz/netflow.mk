@@ -14,3 +14,8 @@ check_PROGRAMS += tests/fuzz/fuzz_lists
 TESTS += tests/fuzz/fuzz_lists
 tests_fuzz_fuzz_lists_SOURCES = tests/fuzz/fuzz_lists.c
 tests_fuzz_fuzz_lists_LDADD = $(FUZZ_LIBS) libnetflow.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_ipfix_session
+TESTS += tests/fuzz/fuzz_ipfix_session
+tests_fuzz_fuzz_ipfix_session_SOURCES = tests/fuzz/fuzz_ipfix_session.c tests/unit/fake_worker.c tests/unit/fake_worker.h $(FAKE_LOG)
+tests_fuzz_fuzz_ipfix_session_LDADD = $(FUZZ_LIBS) libnetflow.a libcore.a libconfig.a libbase.a $(DAEMON_LIBS)

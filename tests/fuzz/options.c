@@ -13,23 +13,26 @@ static const struct {
     const char *target;
     unsigned max_len;
 } bounds[] = {
-    { "bgp_mrt", 2048 },     /* some records of a table */
-    { "bgp_nlri", 512 },     /* many routes */
-    { "bmp_station", 1024 }, /* some messages */
-    { "config", 512 },       /* many lines */
-    { "lists", 512 },        /* the same */
-    { "mapfile", 512 },      /* the same */
-    { "memory_web", 512 },   /* several requests */
-    { "netflow", 1024 },     /* some templates and their data */
-    { "session_maps", 512 }, /* many lines */
-    { "sflow2", 1536 },      /* a few samples with their headers */
-    { "sflow4", 1536 },      /* the same */
-    { "sflow5", 1536 },      /* the same */
-    { "spool", 2048 },       /* a head and a few rows */
-    { "tagmap", 768 },       /* many lines */
-    { "tcp_streams", 512 },  /* 100 segments */
-    { "tele_framing", 512 }, /* several messages */
-    { "tele_notif", 1024 },  /* many datagrams */
+    { "bgp_mrt", 2048 },      /* some records of a table */
+    { "bgp_nlri", 512 },      /* many routes */
+    { "bmp_station", 1024 },  /* some messages */
+    { "config", 512 },        /* many lines */
+    { "ipfix_session", 512 }, /* some messages */
+    { "lists", 512 },         /* the same */
+    { "mapfile", 512 },       /* the same */
+    { "memory_web", 512 },    /* several requests */
+    { "netflow", 1024 },      /* some templates and their data */
+    { "redis", 512 },         /* some answers */
+    { "session_maps", 512 },  /* many lines */
+    { "sflow2", 1536 },       /* a few samples with their headers */
+    { "sflow4", 1536 },       /* the same */
+    { "sflow5", 1536 },       /* the same */
+    { "spool", 2048 },        /* a head and a few rows */
+    { "tagmap", 768 },        /* many lines */
+    { "tcp_streams", 512 },   /* 100 segments */
+    { "tele_framing", 512 },  /* several messages */
+    { "tele_grpc", 1024 },    /* many frames */
+    { "tele_notif", 1024 },   /* many datagrams */
 };
 
 static unsigned bound_of(const char *program)

@@ -17,3 +17,7 @@ tests_fuzz_fuzz_json_check_SOURCES = tests/fuzz/fuzz_json_check.c
 tests_fuzz_fuzz_json_check_LDADD = $(TELEMETRY_FUZZ_LIBS)
 tests_fuzz_fuzz_tele_dialout_SOURCES = tests/fuzz/fuzz_tele_dialout.c
 tests_fuzz_fuzz_tele_dialout_LDADD = $(TELEMETRY_FUZZ_LIBS)
+check_PROGRAMS += tests/fuzz/fuzz_tele_grpc
+TESTS += tests/fuzz/fuzz_tele_grpc
+tests_fuzz_fuzz_tele_grpc_SOURCES = tests/fuzz/fuzz_tele_grpc.c $(FAKE_LOG)
+tests_fuzz_fuzz_tele_grpc_LDADD = $(TELEMETRY_FUZZ_LIBS)

@@ -26,9 +26,10 @@ struct worker {
     struct config c;
     struct log log;
     int64_t now_us;
-    bool counts_flows; /* a plugin shows the flows counter */
-    bool keep;         /* keep flows, with copies of their variable data */
-    struct flow *flow; /* n of them */
+    unsigned flushes_full; /* so many times but one a flush finds no room */
+    bool counts_flows;     /* a plugin shows the flows counter */
+    bool keep;             /* keep flows, with copies of their variable data */
+    struct flow *flow;     /* n of them */
     unsigned n, cap;
     bool splits; /* decoders are to take datagrams apart */
     struct fake_part *part;
