@@ -26,8 +26,8 @@ static inline void expecting_add(struct expecting *x, const uint8_t *src, unsign
     e[(*n)++] = (struct expected){ src + octets, true };
 }
 
-/* IPv4 last: what was found for the addresses told last is kept, of all others only what memory held of them
- * is fetched. `exporter` as worker_expect has it. */
+/* IPv4 last: of networks (view_expect) what was found for the addresses told last is kept, of others memory
+ * is only fetched. `exporter` as worker_expect has it. */
 static inline void expecting_tell(const struct expecting *x, struct worker *w, const struct addr *exporter)
 {
     if (x->n6)

@@ -114,19 +114,24 @@ void rib_expected_go(struct rib_ahead *a, unsigned i)
     }
 }
 
-/* Where there is no fast way, all at once: what was found is only fetched. */
+/* Where there is no fast way, all at once. Of IPv4 what was found is only fetched: asking for it makes a fast
+ * way wanted. */
 static void expect_trie(struct rib_ahead *a, const struct trie *t, unsigned octets,
                         const struct rib_expected *e)
 {
     const uint8_t *addr[RIB_EXPECTED] = { NULL };
-    uint64_t value[RIB_EXPECTED] = { 0 };
+    struct trie_found found[RIB_EXPECTED];
     for (unsigned i = 0; i < a->n; i++)
         addr[i] = e[i].addr;
-    trie_match_many(t, addr, octets, a->n, value);
+    trie_match_many(t, addr, octets, a->n, found);
+    a->known = octets == 16 && !t->wide;
+    a->ready = a->n;
+    for (unsigned i = 0; i < a->n && a->known; i++)
+        memcpy(a->addr6[i], e[i].addr, sizeof(a->addr6[i]));
     for (unsigned i = 0; i < a->n; i++) {
         struct rib_ahead_one *x = &a->one[i];
-        const uint32_t id = t->wide ? 0 : (uint32_t)value[i];
-        *x = (struct rib_ahead_one){ .note = e[i].note };
+        const uint32_t id = t->wide ? 0 : (uint32_t)found[i].value;
+        *x = (struct rib_ahead_one){ .note = e[i].note, .bits = id ? (uint8_t)found[i].bits : 0 };
         if (id)
             x->kept = rib_attrs_kept(a->rib->pool, x->id = id);
         if (id)
@@ -139,6 +144,7 @@ static void expect_trie(struct rib_ahead *a, const struct trie *t, unsigned octe
 static void expect_fast(struct rib_ahead *a, const struct fast *f, const struct rib_expected *e)
 {
     a->way = f;
+    a->known = true;
     for (unsigned i = 0; i < a->n; i++) {
         struct rib_ahead_one *x = &a->one[i];
         memcpy(&x->addr, e[i].addr, sizeof(x->addr));
@@ -158,6 +164,7 @@ void rib_expect(struct rib_ahead *a, const struct rib_reader *r, uint32_t peer, 
     const struct fast *f = t ? atomic_load_explicit(&t->fast, memory_order_acquire) : NULL;
     a->rib = r->rib;
     a->way = NULL;
+    a->known = false;
     a->begun = a->ready = 0;
     a->n = t && n <= RIB_EXPECTED ? n : 0;
     if (!a->n)

@@ -159,20 +159,22 @@ struct rib_expected {
     bool note;
 };
 
-/* Addresses on their way; the caller's, opaque but for n, and addr, id, bits, kept of what rib_expected_found
- * returns. Valid as long as what the reader has found. */
+/* Addresses on their way; the caller's, opaque but for n, addr6, addr, and id, bits, kept of what
+ * rib_expected_found returns. Valid as long as what the reader has found. */
 struct rib_ahead {
     const struct rib *rib;
-    const void *way; /* NULL: only fetched, all at once */
+    const void *way; /* NULL: the trie's, all at once */
+    bool known;      /* results are kept, not only fetched */
     unsigned n, begun, ready;
     struct rib_ahead_one {
         const void *at;
         const struct rib_kept *kept; /* with the set */
-        uint32_t addr;               /* as on the wire */
+        uint32_t addr;               /* IPv4, as on the wire */
         uint32_t id;                 /* of the set; 0: nothing, or not known here: ask rib_lookup */
         uint8_t bits;                /* of the prefix */
         bool note, missing;
     } one[RIB_EXPECTED];
+    uint8_t addr6[RIB_EXPECTED][16]; /* IPv6 */
 };
 
 /* Begins with n addresses, at most RIB_EXPECTED, of one family (`octets` 4 or 16), among the unicast routes
@@ -189,7 +191,7 @@ static inline const struct rib_ahead_one *rib_expected_found(struct rib_ahead *a
 {
     if (__builtin_expect(a->ready <= i, 0))
         rib_expected_go(a, i);
-    return a->way && a->one[i].id ? &a->one[i] : NULL;
+    return a->known && a->one[i].id ? &a->one[i] : NULL;
 }
 
 /* Has this peer routes with path ids in the table that addresses of so many octets are looked up in? */

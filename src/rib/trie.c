@@ -272,7 +272,7 @@ static inline void step_in(struct walker *w, struct trie_node *n, unsigned octet
 }
 
 /* Up again, to the first value; it is fetched only. */
-static inline const void *value_of(struct walker *w)
+static inline const void *value_of(struct walker *w, unsigned *bits)
 {
     while (w->deep-- > 0) {
         const struct trie_node *n = w->way[w->deep];
@@ -283,13 +283,14 @@ static inline const void *value_of(struct walker *w)
             continue;
         const void *value = at(n, s.values + value_size(n->flags) * (unsigned)place);
         __builtin_prefetch(value);
+        *bits = n->depth * 8u + l;
         return value;
     }
     return NULL;
 }
 
 void trie_match_many(const struct trie *t, const uint8_t *const *addr, unsigned octets, unsigned n,
-                     uint64_t *value)
+                     struct trie_found *found)
 {
     struct walker w[TRIE_MANY];
     struct trie_node *node[TRIE_MANY], *root = follow(&t->root);
@@ -317,9 +318,9 @@ void trie_match_many(const struct trie *t, const uint8_t *const *addr, unsigned 
         }
     }
     for (unsigned i = 0; i < n; i++)
-        at_value[i] = value_of(&w[i]);
+        at_value[i] = value_of(&w[i], &found[i].bits);
     for (unsigned i = 0; i < n; i++)
-        value[i] =
+        found[i].value =
             !at_value[i] ? 0
             : t->wide
                 ? atomic_load_explicit((_Atomic uint64_t *)(uintptr_t)at_value[i], memory_order_acquire)

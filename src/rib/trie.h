@@ -51,11 +51,15 @@ void trie_expect(const struct trie *t, const uint8_t *const *addr, unsigned n);
  * length; 0: none. */
 uint64_t trie_match(const struct trie *t, const uint8_t *addr, unsigned octets, unsigned *bits);
 
-/* The same of n addresses, at most TRIE_MANY, into value[], with the memory that it reads fetched for all of
- * them side by side. */
+/* The same of n addresses, at most TRIE_MANY, with the memory that it reads fetched for all of them side by
+ * side. bits of what has value 0 are not set. */
 enum { TRIE_MANY = 64 };
+struct trie_found {
+    uint64_t value;
+    unsigned bits;
+};
 void trie_match_many(const struct trie *t, const uint8_t *const *addr, unsigned octets, unsigned n,
-                     uint64_t *value);
+                     struct trie_found *found);
 
 /* Called for a prefix: 16 octets of address, zero behind it. false ends the walk. */
 typedef bool (*trie_fn)(void *arg, const uint8_t *addr, unsigned bits, uint64_t value);

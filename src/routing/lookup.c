@@ -171,52 +171,71 @@ static bool is_simple(const struct lookup *l, const struct peers_found *p, unsig
 void lookup_expect(struct lookup *l, const struct agent *a, unsigned octets, const struct rib_expected *e,
                    unsigned n)
 {
-    l->simple = false;
+    struct lookup_ahead *ahead = &l->ahead[octets == 4 ? LOOKUP_V4 : LOOKUP_V6];
+    ahead->simple = false;
     if (!l->n)
         return;
     lookup_online(l);
-    l->ahead_of = a ? *a : l->last_agent;
-    const struct peers_found *p = peers_of(&l->source[0].peers, &l->ahead_of);
-    l->simple = octets == 4 && is_simple(l, p, octets);
-    const uint32_t peer = !a && !l->simple ? l->last_peer : p->n ? p->peer[0] : 0;
-    l->ahead_peer = peer;
-    l->ahead_at[LOOKUP_SRC] = l->ahead_at[LOOKUP_DST] = 0;
-    if (peer)
-        rib_expect(&l->ahead, l->source[0].reader, peer, octets, e, n);
-    else
-        l->simple = false;
+    ahead->of = a ? *a : l->last_agent;
+    const struct peers_found *p = peers_of(&l->source[0].peers, &ahead->of);
+    const bool simple = is_simple(l, p, octets);
+    ahead->peer = !a && !simple ? l->last_peer : p->n ? p->peer[0] : 0;
+    ahead->at[LOOKUP_SRC] = ahead->at[LOOKUP_DST] = 0;
+    if (!ahead->peer)
+        return;
+    rib_expect(&ahead->rib, l->source[0].reader, ahead->peer, octets, e, n);
+    ahead->simple = simple && ahead->rib.known;
 }
 
 void lookup_ask(struct lookup *l, struct question *q, const struct flow *f)
 {
     q->flow = f;
     l->last_agent = q->agent;
-    q->expected = l->simple && q->agent.port == l->ahead_of.port &&
-                  addr_equal(&q->agent.addr, &l->ahead_of.addr) && !is_rd(&f->mpls_vpn_rd);
+    const bool v4 = addr_is_v4(&f->dst_host) || addr_is_v4(&f->src_host); /* one may not be decoded */
+    struct lookup_ahead *a = &l->ahead[v4 ? LOOKUP_V4 : LOOKUP_V6];
+    q->ahead = a->simple && q->agent.port == a->of.port && addr_equal(&q->agent.addr, &a->of.addr) &&
+                       !is_rd(&f->mpls_vpn_rd)
+                   ? a
+                   : NULL;
 }
 
 /* Flows come in the order in which they were told, each with one or two addresses in any order; some are left
  * out, some come twice. */
 enum { AHEAD_WINDOW = 4 };
 
-static const struct rib_ahead_one *find_expected(struct lookup *l, const struct addr *host,
-                                                 enum lookup_end end)
+static inline bool is_at(const struct rib_ahead *a, unsigned i, const struct addr *host, bool v4)
 {
-    const unsigned next = l->ahead_at[end];
+    if (!v4)
+        return !memcmp(a->addr6[i], host->b, sizeof(a->addr6[i]));
     uint32_t addr;
-    if (!addr_is_v4(host))
-        return NULL;
     memcpy(&addr, host->b + 12, sizeof(addr));
-    for (unsigned i = next; i < next + AHEAD_WINDOW && i < l->ahead.n; i++)
-        if (l->ahead.one[i].addr == addr) {
-            l->ahead_at[end] = i + 1;
-            return rib_expected_found(&l->ahead, i);
+    return a->one[i].addr == addr;
+}
+
+static inline const struct rib_ahead_one *find_among(struct lookup_ahead *a, const struct addr *host,
+                                                     enum lookup_end end, bool v4)
+{
+    const unsigned next = a->at[end];
+    for (unsigned i = next; i < next + AHEAD_WINDOW && i < a->rib.n; i++)
+        if (is_at(&a->rib, i, host, v4)) {
+            a->at[end] = i + 1;
+            return rib_expected_found(&a->rib, i);
         }
     for (unsigned i = next; i-- > 0 && i + AHEAD_WINDOW >= next;)
-        if (l->ahead.one[i].addr == addr)
-            return rib_expected_found(&l->ahead, i);
-    l->ahead_at[end]++;
+        if (i < a->rib.n && is_at(&a->rib, i, host, v4))
+            return rib_expected_found(&a->rib, i);
+    a->at[end]++;
     return NULL;
+}
+
+/* Hosts of a flow are of one family; a strange template may have one of each. */
+static const struct rib_ahead_one *find_expected(const struct lookup *l, struct lookup_ahead *a,
+                                                 const struct addr *host, enum lookup_end end)
+{
+    const bool v4 = a == &l->ahead[LOOKUP_V4];
+    if (addr_is_v4(host) != v4)
+        return NULL;
+    return v4 ? find_among(a, host, end, true) : find_among(a, host, end, false);
 }
 
 static void find_by_asking(struct lookup *l, const struct question *q, struct found *r)
@@ -242,14 +261,14 @@ void lookup_find(struct lookup *l, struct question *q, enum lookup_end end, stru
 {
     q->end = end;
     q->host = end == LOOKUP_DST ? &q->flow->dst_host : &q->flow->src_host;
-    const struct rib_ahead_one *x = q->expected ? find_expected(l, q->host, end) : NULL;
+    const struct rib_ahead_one *x = q->ahead ? find_expected(l, q->ahead, q->host, end) : NULL;
     *r = (struct found){ .rib = NULL };
     if (!x) {
         find_by_asking(l, q, r);
         return;
     }
     r->rib = l->source[0].rib;
-    r->peer = l->ahead_peer;
+    r->peer = q->ahead->peer;
     r->attrs = x->id;
     r->bits = x->bits;
     r->kept = x->kept;

@@ -31,17 +31,24 @@ struct lookup_source {
     struct peers peers;
 };
 
+/* Addresses of one family that will be looked up soon. */
+struct lookup_ahead {
+    bool simple; /* it answers questions of its agent */
+    struct agent of;
+    uint32_t peer;
+    unsigned at[2]; /* where the next source and the next destination will be */
+    struct rib_ahead rib;
+};
+
+enum lookup_family { LOOKUP_V4, LOOKUP_V6, LOOKUP_FAMILIES };
+
 struct lookup {
     struct lookup_source source[2]; /* those that are asked, in turn */
     unsigned n;
     bool online, by_id;
     uint32_t last_peer;      /* of the first source */
     struct agent last_agent; /* whose routes were asked for last */
-    bool simple;             /* what is ahead answers questions of its agent (IPv4) */
-    struct agent ahead_of;
-    uint32_t ahead_peer;
-    unsigned ahead_at[2]; /* where the next source and the next destination will be */
-    struct rib_ahead ahead;
+    struct lookup_ahead ahead[LOOKUP_FAMILIES];
     struct follow follow;
     struct roa_view roas;
 };
@@ -51,7 +58,7 @@ enum lookup_end { LOOKUP_SRC, LOOKUP_DST };
 struct question {
     struct agent agent;
     const struct flow *flow;
-    bool expected; /* what is ahead may answer it (lookup_ask) */
+    struct lookup_ahead *ahead; /* may answer it (lookup_ask); NULL: nothing does */
     /* lookup_find's own */
     enum lookup_end end;
     const struct addr *host;
@@ -86,7 +93,7 @@ static inline void lookup_offline(struct lookup *l)
 {
     for (unsigned i = 0; l->online && i < l->n; i++)
         rib_reader_offline(l->source[i].reader);
-    l->online = l->simple = false;
+    l->online = l->ahead[LOOKUP_V4].simple = l->ahead[LOOKUP_V6].simple = false;
 }
 
 /* Addresses that will be looked up soon (rib_expect), among the routes of this agent, or (NULL) of the one

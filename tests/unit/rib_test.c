@@ -613,7 +613,8 @@ static void many_are_matched_as_one_by_one(void **state)
         struct trie t = { .wide = kind & 2 };
         const uint8_t *addr[TRIE_MANY];
         uint8_t octet[TRIE_MANY][16];
-        uint64_t value[TRIE_MANY], old;
+        struct trie_found found[TRIE_MANY];
+        uint64_t old;
         for (unsigned round = 0; round < 200; round++) {
             for (unsigned i = 0; i < TRIE_MANY; i++) {
                 for (unsigned k = 0; k < 16; k++)
@@ -625,10 +626,12 @@ static void many_are_matched_as_one_by_one(void **state)
             const unsigned n = 1 + rnd(TRIE_MANY);
             for (unsigned i = 0; i < n; i++)
                 octet[i][octets - 1] ^= (uint8_t)(rnd(2) ? rnd(256) : 0);
-            trie_match_many(&t, addr, octets, n, value);
+            trie_match_many(&t, addr, octets, n, found);
             for (unsigned i = 0; i < n; i++) {
                 unsigned bits;
-                assert_int_equal(value[i], trie_match(&t, addr[i], octets, &bits));
+                assert_int_equal(found[i].value, trie_match(&t, addr[i], octets, &bits));
+                if (found[i].value)
+                    assert_int_equal(found[i].bits, bits);
             }
         }
         free(queue.items);

@@ -80,7 +80,8 @@ static void *open_step(struct pair *p)
 {
     struct err e = { 0 };
     struct fieldset needs = { 0 };
-    static const unsigned wanted[] = { FIELD_src_as, FIELD_dst_as, FIELD_as_path, FIELD_peer_dst_ip };
+    static const unsigned wanted[] = { FIELD_src_as,      FIELD_dst_as,   FIELD_as_path,
+                                       FIELD_peer_dst_ip, FIELD_src_mask, FIELD_dst_mask };
     void *state = NULL;
     for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
         fieldset_add(&needs, wanted[i]);
@@ -120,6 +121,7 @@ static void down(struct pair *p)
 
 struct answer {
     uint32_t src_as, dst_as;
+    uint8_t src_mask, dst_mask;
     struct addr hop;
     char path[32];
 };
@@ -132,6 +134,8 @@ static struct answer ask(void *state, const struct flow *which)
     routing_ops.flow(state, &f);
     a.src_as = f.src_as;
     a.dst_as = f.dst_as;
+    a.src_mask = f.src_mask;
+    a.dst_mask = f.dst_mask;
     a.hop = f.peer_dst_ip;
     assert_true(f.as_path.len < sizeof(a.path));
     memcpy(a.path, f.as_path.p, f.as_path.len);
@@ -140,8 +144,8 @@ static struct answer ask(void *state, const struct flow *which)
 
 static bool same(const struct answer *a, const struct answer *b)
 {
-    return a->src_as == b->src_as && a->dst_as == b->dst_as && addr_equal(&a->hop, &b->hop) &&
-           !strcmp(a->path, b->path);
+    return a->src_as == b->src_as && a->dst_as == b->dst_as && a->src_mask == b->src_mask &&
+           a->dst_mask == b->dst_mask && addr_equal(&a->hop, &b->hop) && !strcmp(a->path, b->path);
 }
 
 static void put_host(struct addr *a, bool v6)
