@@ -145,7 +145,8 @@ static bool is_page(const redisReply *got)
 static int strange(struct redis *r, struct err *e)
 {
     disconnect(r);
-    return err_set(e, ERR_FORMAT, "Redis at %s: a strange answer to SCAN", r->c.host);
+    err_set(e, ERR_FORMAT, "Redis at %s: a strange answer to SCAN", r->c.host);
+    return -1;
 }
 
 int redis_each(struct redis *r, const char *pattern,

@@ -19,6 +19,7 @@ endif
 FAKE_LOG = tests/fuzz/fake_log.c tests/fuzz/fake_log.h
 EXTRA_DIST += tests/fuzz/corpus tests/fuzz/README.md tests/fuzz/ledger.py
 
+include tests/fuzz/base.mk
 include tests/fuzz/bmp.mk
 include tests/fuzz/bgp.mk
 include tests/fuzz/config.mk

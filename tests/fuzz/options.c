@@ -17,6 +17,7 @@ static const struct {
     { "bgp_nlri", 512 },      /* many routes */
     { "bmp_station", 1024 },  /* some messages */
     { "config", 512 },        /* many lines */
+    { "dtls", 256 },          /* some handshakes */
     { "ipfix_session", 512 }, /* some messages */
     { "lists", 512 },         /* the same */
     { "mapfile", 512 },       /* the same */
