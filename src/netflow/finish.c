@@ -502,12 +502,20 @@ void record_finish(struct netflow *nf, const struct plan *p)
         reverse(nf);
 }
 
+/* By the library's memset, which uses the widest registers: of a length that it knows, the compiler makes a
+ * string instruction, which takes four times as long for some hundred octets. */
+static void clear(void *p, size_t n)
+{
+    __asm__("" : "+r"(n));
+    memset(p, 0, n);
+}
+
 void record_begin(struct netflow *nf, const struct tmpl *t)
 {
     const struct message *m = &nf->m;
     enum { OWN = offsetof(struct record, f.custom), BEHIND = OWN + sizeof(nf->r.f.custom) };
-    memset(&nf->r, 0, OWN); /* the site's own primitives are many, and most sites have none */
-    memset((uint8_t *)&nf->r + BEHIND, 0, sizeof(nf->r) - BEHIND);
+    clear(&nf->r, OWN); /* the site's own primitives are many, and most sites have none */
+    clear((uint8_t *)&nf->r + BEHIND, sizeof(nf->r) - BEHIND);
     struct flow *f = &nf->r.f;
     if (nf->wants.custom)
         customs_clear(nf->wants.customs, nf->wants.custom, f);
