@@ -16,6 +16,16 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 REPORT = re.compile(r"((ERROR|WARNING): (Address|Leak|Thread)Sanitizer|runtime error:|Sanitizer:DEADLYSIGNAL).*")
 STEP_S = 0.02
+SUPPRESSED = """
+{
+   the process title leaves copies of arguments and environment behind
+   Memcheck:Leak
+   ...
+   fun:title_init
+}
+"""
+VALGRIND = ("valgrind", "-q", "--vgdb=no", "--leak-check=full", "--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite,indirect",
+            "--child-silent-after-fork=no", "--fair-sched=try")
 LEAST_S = 60  # no wait for an event is shorter: what takes a moment alone may take a minute on a machine that does other things
 
 
@@ -161,7 +171,7 @@ class Run:
         threads = "-fsanitize=thread" in makefile
         self.sanitized = threads or "-fsanitize=address" in makefile
         self.isolated = options.isolated
-        self.patience = 2 if self.sanitized else 1
+        self.patience = 5 if options.valgrind else 2 if self.sanitized else 1
         self.daemons = []
         self.env = {**os.environ, "TZ": "UTC", "LC_ALL": "C", "UBSAN_OPTIONS": "print_stacktrace=1",
                     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99"}
@@ -218,6 +228,23 @@ class Run:
         self.wait(path.is_socket, f"{path} to be a socket", seconds)
         return path
 
+    # --- valgrind
+    def watched(self, name="", words=()):
+        """Words in front of a program that make valgrind write its findings into files of the case."""
+        self.need("valgrind")
+        if self.sanitized:
+            self.skip("sanitizers look for the same")
+        return (*VALGRIND, *words, f"--suppressions={self.write('valgrind.supp', SUPPRESSED)}", f"--log-file={self.dir}/vg.{name}%p")
+
+    def valgrind_reports(self):
+        """Files, one a process; fails if there is a finding in one."""
+        reports = list(self.dir.glob("vg.*"))
+        for path in reports:
+            text = path.read_text(errors="replace")
+            if re.search(r"==\d+==", text):
+                raise Failed(f"{path.name}:\n{text[:6000]}")
+        return reports
+
     # --- programs
     def program(self, name):
         for path in (self.build / name, self.build / "sbin" / name, self.build / "bin" / name):
@@ -243,9 +270,10 @@ class Run:
     def daemon(self, program, *args, config=None, env=None, front=()):
         """Starts a daemon, with a configuration given as text; front: words of a program that runs it."""
         words = list(args)
+        front = front or (self.watched() if self.options.valgrind else ())
         if config is not None:
-            # A system call that its filter does not know ends the process: no case passes over that.
-            strict = "" if "seccomp" in config else "\nseccomp: kill"
+            # A system call that its filter does not know ends the process: no case passes over that. Valgrind needs others, and to look at memory.
+            strict = "" if "seccomp" in config else "\nseccomp: off\ncore_dumps: true" if self.options.valgrind else "\nseccomp: kill"
             words = ["-f", self.config(config + strict), *words]
         daemon = Daemon(self, program, words, env or {}, front)
         self.daemons.append(daemon)
@@ -371,6 +399,7 @@ class Run:
             finding = REPORT.search(d.text())
             if finding:
                 raise Failed(f"{d.name}: {finding.group(0)}\n{d.text()[-4000:]}")
+        self.valgrind_reports()
 
     def kill(self):
         for d in self.daemons:
@@ -382,6 +411,10 @@ class Run:
             helper.wait()
 
     def show_logs(self):
+        try:
+            self.valgrind_reports()
+        except Failed as found:
+            print(found)
         for d in self.daemons:
             text = d.text()
             finding = REPORT.search(text)

@@ -78,9 +78,10 @@ def start_case(name, options, front):
     os.chmod(folder, 0o755)
     words = [sys.executable, __file__, "--one", name, "--folder", folder, "--build", options.build,
              "--mutations", str(options.mutations), "--flows", str(options.flows),
-             "--rounds", str(options.rounds), "--minutes", str(options.minutes), "--seed", str(options.seed), "--peers", str(options.peers)]
+             "--rounds", str(options.rounds), "--minutes", str(options.minutes), "--seed", str(options.seed), "--peers", str(options.peers),
+             *["--valgrind"] * options.valgrind]
     began = time.monotonic()
-    limit = getattr(dict(discover())[name], "limit", 400) + options.mutations / 5000 + options.flows / 50000 + options.rounds * 15 + options.minutes * 130 + options.peers
+    limit = getattr(dict(discover())[name], "limit", 400) + options.mutations / 5000 + options.flows / 50000 + options.rounds * 15 + options.minutes * 130 + options.peers + options.valgrind * 800
     try:
         done = subprocess.run(front + words + (["--isolated"] if front else []), capture_output=True, text=True,
                               stdin=subprocess.DEVNULL, timeout=limit, errors="replace")
@@ -128,6 +129,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=2, help="how often the cases of faults do it")
     parser.add_argument("--seed", type=int, default=1, help="of what they leave to chance")
     parser.add_argument("--peers", type=int, default=60, help="neighbours that flap at once beside flows, 10,000 routes each")
+    parser.add_argument("--valgrind", action="store_true", help="every daemon under valgrind: what it finds fails the case")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     parser.add_argument("--isolated", action="store_true", help=argparse.SUPPRESS)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Every daemon under valgrind, in all of its processes, over a small run: no read of what was never written, no leak at the end. One of them
-here; `./dev valgrind` runs all."""
-import re
+here; `./dev valgrind` runs all, and those of test_valgrind_far.py, and then other cases with `run.py --valgrind`, which puts it in front of all of their daemons."""
 import signal
 import socket
 import time
@@ -16,29 +15,10 @@ import test_capture
 import test_nflog
 import test_telemetry
 
-SUPPRESSED = """
-{
-   the process title leaves copies of arguments and environment behind
-   Memcheck:Leak
-   ...
-   fun:title_init
-}
-"""
-WORDS = ("-q", "--vgdb=no", "--leak-check=full", "--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite,indirect", "--child-silent-after-fork=no",
-         "--fair-sched=try")
-
-
-def watched(run, name="", words=()):
-    """Words in front of a program that make valgrind write its findings into files of the case."""
-    run.need("valgrind")
-    if run.sanitized:
-        run.skip("sanitizers look for the same")
-    return ("valgrind", *WORDS, *words, f"--suppressions={run.write('valgrind.supp', SUPPRESSED)}", f"--log-file={run.dir}/vg.{name}%p")
-
 
 def under(run, program, config, *ready, words=()):
     """A daemon with what valgrind cannot run under switched off: filters of system calls, memory that may not be looked at."""
-    d = run.daemon(program, config=config + "\nseccomp: off\ncore_dumps: true\n", front=watched(run, words=words))
+    d = run.daemon(program, config=config + "\nseccomp: off\ncore_dumps: true\n", front=run.watched(words=words))
     for line in ready:
         d.wait_log(line, 120)
     return d
@@ -50,11 +30,7 @@ def clean(run, d, processes=1):
     d.wait_log(r"\): ---$", 120)
     d.stop(signal.SIGINT, seconds=120)
     assert not d.said(r"connection lost to|exited with status"), d.text()
-    reports = list(run.dir.glob("vg.*"))
-    assert len(reports) >= processes, reports
-    for path in reports:
-        text = path.read_text(errors="replace")
-        assert not re.search(r"==\d+==", text), f"{path.name}:\n{text[:6000]}"
+    assert len(run.valgrind_reports()) >= processes
 
 
 def every(run):

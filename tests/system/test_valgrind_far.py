@@ -20,7 +20,7 @@ import test_telemetry
 import test_tls
 import tlskeys
 from test_registry import Registry
-from test_valgrind import clean, every, under, watched
+from test_valgrind import clean, every, under
 
 FIELDS = "aggregate: src_host, dst_host, src_port, dst_port, proto, tos\n"
 
@@ -212,7 +212,7 @@ def test_routing(run):
     s = bgp.Speaker(run, port).meet()
     s.send(bgp.announcements(("192.0.2.0/24", "198.51.100.0/24"), bgp.attributes(path=(65001, 64496))))
     test_bgp.wait_lines(run, 2, log_type="update")
-    front = watched(run, "client")
+    front = run.watched("client")
     for words in (("-g",), ("-r", "127.0.0.2", "-a", "192.0.2.1"), ("-r", "127.0.0.2", "-a", "203.0.113.1")):
         run.call(*front, run.program("pmbgp"), "-z", f"127.0.0.1:{lg}", *words, seconds=120)
     s.close()
@@ -225,7 +225,7 @@ def test_clients(run):
     d, udp = run.nfacctd("plugins: memory[m]\n" + FIELDS + "imt_path[m]: @DIR@/m.sock\nseccomp: off\ncore_dumps: true\n")
     total = send(run, udp)
     run.wait(lambda: sum(r["packets"] for r in run.client_json("-s")) == total, "all flows", 120)
-    front = watched(run, "client")
+    front = run.watched("client")
     some = "-c", "src_port,dst_port"
     for status, words in ((0, ("-s",)), (0, ("-s", "-O", "csv")), (0, ("-s", "-O", "json")), (0, ("-s", "-T", "bytes,10")), (0, ("-t",)), (0, ("-C",)),
                           (0, (*some, "-M", "*,80")), (0, (*some, "-N", "1000,80;1001,80")), (0, (*some, "-n", "bytes", "-N", "1000,80")), (0, ("-e",)), (1, ("-c", "nothing", "-N", "1"))):
