@@ -43,7 +43,6 @@ struct rtr_client {
     uv_tcp_t tcp;
     uv_timer_t timer;
     uint8_t out[RTR_REPORT_MAX];
-    uv_write_t writer;
     uint8_t buf[BUFFER];
     size_t len;
     uint64_t connects, pdus, errors;
@@ -140,20 +139,14 @@ static void fail(struct rtr_client *r, const char *what, const char *why)
     hang_up(r);
 }
 
-static void on_written(uv_write_t *w, int status)
-{
-    struct rtr_client *r = w->data;
-    if (status < 0 && status != UV_ECANCELED)
-        fail(r, "cannot be written to", uv_strerror(status));
-}
-
+/* A few octets, for which there is room unless the cache does not read. Nothing may be left under way: what
+ * the cache says, asked or not, can have the next ones sent before the loop has turned. */
 static void send_pdu(struct rtr_client *r, size_t n)
 {
     uv_buf_t b = uv_buf_init((char *)r->out, (unsigned)n);
-    r->writer.data = r;
-    const int rc = uv_write(&r->writer, (uv_stream_t *)&r->tcp, &b, 1, on_written);
-    if (rc < 0)
-        fail(r, "cannot be written to", uv_strerror(rc));
+    const int rc = uv_try_write((uv_stream_t *)&r->tcp, &b, 1);
+    if (rc != (int)n)
+        fail(r, "cannot be written to", uv_strerror(rc < 0 ? rc : UV_EAGAIN));
 }
 
 static void ask(struct rtr_client *r)
@@ -334,6 +327,17 @@ static void on_response(struct rtr_client *r, const struct rtr_pdu *p)
     r->state = ANSWERED;
 }
 
+/* It cannot say what has changed (RFC 8210 §5.9). */
+static void on_cache_reset(struct rtr_client *r)
+{
+    if (r->state != ASKED || r->reset) {
+        refuse(r, RTR_CORRUPT, "a Cache Reset to no Serial Query");
+        return;
+    }
+    r->has_data = false;
+    ask(r);
+}
+
 static void on_pdu(struct rtr_client *r, const struct rtr_pdu *p)
 {
     r->pdus++;
@@ -361,8 +365,7 @@ static void on_pdu(struct rtr_client *r, const struct rtr_pdu *p)
             end_of_data(r, p);
         break;
     case RTR_CACHE_RESET:
-        r->has_data = false;
-        ask(r);
+        on_cache_reset(r);
         break;
     case RTR_ROUTER_KEY:
         break;

@@ -35,7 +35,7 @@ DECODERS = {
     "pcapmap": ["packet/pcapmap"], "registry": ["output/registry"], "roa": ["rpki/roa_file", "rpki/roa"], "rtr": ["rpki/rtr"],
     "sflow": ["sflow/decode", "sflow/samples", "sflow/records"], "tagmap": ["core/tagmap", "core/match"], "tele_cbor": ["telemetry/cbor"],
     "tele_framing": ["telemetry/framing"], "tele_gpb": ["telemetry/gpb"], "tcp_streams": ["packet/tcp_streams"], "udp_feed": ["packet/udp_feed"], "tele_dialout": ["telemetry/dialout", "telemetry/gnmi"], "tele_notif": ["telemetry/notif", "telemetry/reassembly"],
-    "ipfix_session": ["netflow/input_sessions:stream"], "redis": ["output/redis_client"], "tele_grpc": ["telemetry/grpc"], "kafka_conf": ["output/kafka_conf"], "dtls": ["base/dtls"],
+    "ipfix_session": ["netflow/input_sessions:stream"], "redis": ["output/redis_client"], "tele_grpc": ["telemetry/grpc"], "kafka_conf": ["output/kafka_conf"], "dtls": ["base/dtls"], "rtr_session": ["rpki/rtr_client"],
     "tpacket": ["packet/tpacket.h"], "spool": ["base/spool"], "json_check": ["telemetry/json_check"],
 }
 

@@ -24,6 +24,7 @@ static const struct {
     { "memory_web", 512 },    /* several requests */
     { "netflow", 1024 },      /* some templates and their data */
     { "redis", 512 },         /* some answers */
+    { "rtr_session", 512 },   /* many PDUs */
     { "session_maps", 512 },  /* many lines */
     { "sflow2", 1536 },       /* a few samples with their headers */
     { "sflow4", 1536 },       /* the same */

@@ -245,6 +245,20 @@ static void a_cache_reset_begins_anew(void **state)
     expect_states(&p, 1, ROA_INVALID);
 }
 
+/* Several in a row once had queries sent over each other. */
+static void cache_resets_to_no_serial_query_end_the_session(void **state)
+{
+    (void)state;
+    struct play p;
+    const struct reply script[] = {
+        { RTR_RESET_QUERY, 0, BYTES(0, 8, 0, 0, 0, 0, 0, 8, 0, 8, 0, 0, 0, 0, 0, 8, 0, 8, 0, 0, 0, 0, 0, 8),
+          true },
+        { RTR_RESET_QUERY, 0, BYTES(RESPONSE(0, 9), V4(0, 1, 16, 24, 7), EOD0(9, 5)), false }
+    };
+    play(&p, script, 2, 1, 0);
+    expect_states(&p, 1, ROA_VALID);
+}
+
 static void an_older_cache_is_spoken_to_in_its_version(void **state)
 {
     (void)state;
@@ -319,6 +333,7 @@ int main(void)
         cmocka_unit_test(a_full_table),
         cmocka_unit_test(changes_by_serial),
         cmocka_unit_test(a_cache_reset_begins_anew),
+        cmocka_unit_test(cache_resets_to_no_serial_query_end_the_session),
         cmocka_unit_test(an_older_cache_is_spoken_to_in_its_version),
         cmocka_unit_test(the_answers_version_is_taken_when_it_is_older),
         cmocka_unit_test(faults_make_it_begin_anew),
