@@ -82,10 +82,8 @@ static inline void match_mask(uint8_t bits, uint64_t mask[2])
 
 /* The octets of the flow that a hashable condition looks at, as it compares them. False: there are none of
  * the kind (an IPv4 address and a network of IPv6, no address at all). */
-static inline bool match_load(enum match_op op, uint16_t off, uint8_t bits, const struct flow *f,
-                              uint64_t v[2])
+static inline bool match_load_at(enum match_op op, uint8_t bits, const uint8_t *p, uint64_t v[2])
 {
-    const uint8_t *p = (const uint8_t *)f + off;
     uint64_t mask[2];
     uint16_t half;
     uint32_t word;
@@ -122,6 +120,12 @@ static inline bool match_load(enum match_op op, uint16_t off, uint8_t bits, cons
     default:
         return false;
     }
+}
+
+static inline bool match_load(enum match_op op, uint16_t off, uint8_t bits, const struct flow *f,
+                              uint64_t v[2])
+{
+    return match_load_at(op, bits, (const uint8_t *)f + off, v);
 }
 
 static inline bool match_test(const struct match *m, const struct flow *f, struct match_memory *mem)

@@ -2,6 +2,7 @@
 /* The index over the rows of a map: built when a map is loaded, asked for each flow. */
 #include "core/rowmap.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/pages.h"
@@ -369,6 +370,15 @@ static int fill_groups(struct rowmap *m, struct signatures *kept, uint32_t *caps
     return 0;
 }
 
+enum { EXPECT_LEAST = 1024 }; /* slots: less stays in the caches */
+
+static bool by_host(const struct rowmap_group *g, bool dst)
+{
+    return g->slot && g->mask >= EXPECT_LEAST && g->n_parts == 1 &&
+           (g->part[0].op == MATCH_PREFIX || g->part[0].op == MATCH_ADDR) &&
+           g->part[0].off == (dst ? offsetof(struct flow, dst_host) : offsetof(struct flow, src_host));
+}
+
 /* Each flow meets other rows: what is found of them must not cost a miss of the address as well. */
 static void settle(struct rowmap *m)
 {
@@ -383,6 +393,7 @@ static void settle(struct rowmap *m)
         struct rowmap_group *g = &m->group[i];
         if (g->slot)
             g->slot = pages_settle(g->slot, (g->mask + (size_t)1) * sizeof(*g->slot));
+        m->expects |= by_host(g, false) || by_host(g, true);
     }
 }
 
@@ -490,4 +501,49 @@ uint32_t rowmap_find(const struct rowmap *m, const struct flow *f, uint32_t from
             best = first_in(m, g, s, f, from, best, mem);
     }
     return best;
+}
+
+/* ---- what is looked for soon */
+
+struct soon {
+    const struct rowmap_group *group;
+    uint64_t hash;
+};
+
+static unsigned fetch_slots(const struct rowmap *m, const struct addr *host, bool dst, struct soon *s,
+                            unsigned room)
+{
+    unsigned k = 0;
+    for (unsigned i = 0; i < m->n_groups && k < room; i++) {
+        const struct rowmap_group *g = &m->group[i];
+        uint64_t v[2];
+        if (!by_host(g, dst) || !match_load_at((enum match_op)g->part[0].op, g->part[0].bits, host->b, v))
+            continue;
+        s[k] = (struct soon){ g, mix(mix(0, v[0]), v[1]) };
+        __builtin_prefetch(&g->slot[(uint32_t)s[k++].hash & g->mask]);
+    }
+    return k;
+}
+
+unsigned rowmap_expect(const struct rowmap *m, unsigned octets, const struct expected *e, unsigned n,
+                       uint32_t row[ROWMAP_SOON])
+{
+    struct soon soon[ROWMAP_SOON];
+    unsigned k = 0, rows = 0;
+    for (unsigned i = 0; i < n; i++) {
+        struct addr host;
+        if (octets == 4)
+            addr_set_v4(&host, e[i].addr);
+        else
+            addr_set_v6(&host, e[i].addr);
+        k += fetch_slots(m, &host, e[i].is_dst, soon + k, ROWMAP_SOON - k);
+    }
+    for (unsigned i = 0; i < k; i++) {
+        const struct rowmap_slot *s = lookup(soon[i].group, soon[i].hash);
+        if (!s || !(s->n & ROWMAP_ONE))
+            continue;
+        __builtin_prefetch(&m->match[s->n & ~ROWMAP_ONE]);
+        row[rows++] = s->from;
+    }
+    return rows;
 }

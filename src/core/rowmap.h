@@ -7,6 +7,7 @@
 #define CORE_ROWMAP_H
 
 #include "core/match.h"
+#include "core/worker.h"
 
 enum { ROWMAP_NONE = UINT32_MAX };
 
@@ -47,6 +48,7 @@ struct rowmap {
     unsigned n_groups;
     struct fieldset needs; /* what the conditions read */
     bool of_sender;        /* they speak of the exporter only */
+    bool expects;          /* rowmap_expect is of use: a group that is large is found by one host alone */
 };
 
 void rowmap_init(struct rowmap *m);
@@ -62,7 +64,14 @@ int rowmap_compile(struct rowmap *m, struct err *e);
 /* The first row from `from` on that fits the flow, or ROWMAP_NONE. */
 uint32_t rowmap_find(const struct rowmap *m, const struct flow *f, uint32_t from, struct match_memory *mem);
 
-/* The same by trying row after row: what rowmap_find is tested against. */
+/* Hosts of flows to come (worker_expect), at most EXPECTED_MAX: what looking for their rows will read is
+ * fetched for all of them at once. Returns how many rows were found that may fit, at most ROWMAP_SOON, and
+ * which. */
+enum { ROWMAP_SOON = 2 * EXPECTED_MAX };
+unsigned rowmap_expect(const struct rowmap *m, unsigned octets, const struct expected *e, unsigned n,
+                       uint32_t row[ROWMAP_SOON]);
+
+/* The same as rowmap_find by trying row after row: what rowmap_find is tested against. */
 uint32_t rowmap_scan(const struct rowmap *m, const struct flow *f, uint32_t from, struct match_memory *mem);
 
 #endif

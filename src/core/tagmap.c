@@ -442,6 +442,16 @@ uint32_t tagmap_flow(const struct tagmap *m, struct tagmap_run *run, struct flow
     return 0;
 }
 
+bool tagmap_expects(const struct tagmap *m) { return m->rows.expects; }
+
+void tagmap_expect(const struct tagmap *m, unsigned octets, const struct expected *e, unsigned n)
+{
+    uint32_t row[ROWMAP_SOON];
+    const unsigned rows = rowmap_expect(&m->rows, octets, e, n, row);
+    for (unsigned i = 0; i < rows; i++)
+        __builtin_prefetch(&m->row[row[i]]);
+}
+
 void tagmap_sender(const struct tagmap *m, struct tagmap_run *run, const struct addr *from, uint64_t *tag,
                    uint64_t *tag2)
 {

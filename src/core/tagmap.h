@@ -37,6 +37,10 @@ void tagmap_run_free(struct tagmap_run *r);
  * which begins without tags. */
 uint32_t tagmap_flow(const struct tagmap *m, struct tagmap_run *r, struct flow *f, uint32_t from);
 
+/* Is it large, and are its rows found by a host? Then hosts of flows to come (worker_expect) may be told. */
+bool tagmap_expects(const struct tagmap *m);
+void tagmap_expect(const struct tagmap *m, unsigned octets, const struct expected *e, unsigned n);
+
 /* Tags by the sender of a datagram: *tag and *tag2 get what the map says of him. Rows that ask for more than
  * the sender see a flow with nothing in it (tagmap_by_sender tells). */
 void tagmap_sender(const struct tagmap *m, struct tagmap_run *r, const struct addr *from, uint64_t *tag,

@@ -305,7 +305,7 @@ void view_networks(struct view *v, struct flow *f)
                                     &f->peer_dst_ip });
 }
 
-void view_expect(struct view *v, unsigned octets, const struct expected *e, unsigned n)
+static void expect_networks(struct view *v, unsigned octets, const struct expected *e, unsigned n)
 {
     struct view_ahead *a = &v->ahead;
     a->n = a->at = 0;
@@ -322,6 +322,14 @@ void view_expect(struct view *v, unsigned octets, const struct expected *e, unsi
         a->n++;
     }
     networks_find_many(v->networks, a->addr, a->n, a->hit);
+}
+
+void view_expect(struct view *v, unsigned octets, const struct expected *e, unsigned n)
+{
+    if (v->networked && v->networks)
+        expect_networks(v, octets, e, n);
+    if (v->tags && tagmap_expects(v->tags))
+        tagmap_expect(v->tags, octets, e, n);
 }
 
 /* ---- lists */

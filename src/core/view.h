@@ -116,8 +116,12 @@ static inline void view_restore(const struct view *v, const struct view_saved *s
 /* AS numbers, networks, masks and next hop out of networks_file and networks_mask. */
 void view_networks(struct view *v, struct flow *f);
 
-/* Does it look flows up in a networks_file? Then flows to come are looked up together, which costs less. */
-static inline bool view_looks_up(const struct view *v) { return v->networked && v->networks; }
+/* Does it look flows up in a networks_file, or in a large pre_tag_map by their hosts? Then flows to come are
+ * looked up together, which costs less. */
+static inline bool view_looks_up(const struct view *v)
+{
+    return (v->networked && v->networks) || (v->tags && tagmap_expects(v->tags));
+}
 void view_expect(struct view *v, unsigned octets, const struct expected *e, unsigned n);
 
 /* Tags the flow, from a row on: see tagmap_flow. */

@@ -621,6 +621,68 @@ static void index_is_small(void **state)
     rowmap_free(&m);
 }
 
+static unsigned key_number(const char *name)
+{
+    unsigned key = 0;
+    while (strcmp(match_key_name(key), name) != 0)
+        key++;
+    return key;
+}
+
+/* Networks of sources and of destinations in turn, each third of IPv6; then a row of another kind. */
+static void host_rows(struct rowmap *m, unsigned n)
+{
+    struct err e;
+    rowmap_init(m);
+    for (unsigned i = 0; i < n; i++) {
+        char net[48];
+        assert_int_equal(rowmap_row(m, &e), 0);
+        snprintf(net, sizeof(net), i % 3 == 2 ? "2001:db8:%x::/48" : "10.%u.%u.0/24", i % 3 == 2 ? i : i >> 8,
+                 i & 255);
+        assert_int_equal(rowmap_add(m, key_number(i % 2 ? "dst_net" : "src_net"), net, 'N', &e), 0);
+    }
+    assert_int_equal(rowmap_row(m, &e), 0);
+    assert_int_equal(rowmap_add(m, key_number("in"), "7", 'N', &e), 0);
+    assert_int_equal(rowmap_compile(m, &e), 0);
+}
+
+/* Hosts that are told beforehand lead to the rows that their flows find. */
+static void rows_of_hosts_that_come(void **state)
+{
+    enum { ROWS = 6000 };
+    struct rowmap m;
+    struct match_memory *mem = match_memory_new();
+    uint32_t row[ROWMAP_SOON];
+    (void)state;
+    assert_non_null(mem);
+    host_rows(&m, 100);
+    assert_false(m.expects);
+    rowmap_free(&m);
+    host_rows(&m, ROWS);
+    assert_true(m.expects);
+    for (unsigned i = 0; i < ROWS; i++) {
+        struct flow f = { .in_iface = 8 };
+        const bool dst = i % 2, v6 = i % 3 == 2;
+        struct addr *host = dst ? &f.dst_host : &f.src_host;
+        if (v6)
+            addr_set_v6(host, (uint8_t[16]){ 0x20, 1, 0xd, 0xb8, (uint8_t)(i >> 8), (uint8_t)i, [15] = 9 });
+        else
+            addr_set_v4(host, (uint8_t[4]){ 10, (uint8_t)(i >> 8), (uint8_t)i, 9 });
+        const struct expected right = { host->b + (v6 ? 0 : 12), dst }, wrong = { right.addr, !dst };
+        assert_int_equal(rowmap_find(&m, &f, 0, mem), i);
+        assert_int_equal(rowmap_expect(&m, v6 ? 16 : 4, &right, 1, row), 1);
+        assert_int_equal(row[0], i);
+        assert_int_equal(rowmap_expect(&m, v6 ? 16 : 4, &wrong, 1, row), 0);
+    }
+    static const uint8_t host[4] = { 10, 0, 0, 1 };
+    struct expected many[EXPECTED_MAX];
+    for (unsigned i = 0; i < EXPECTED_MAX; i++)
+        many[i] = (struct expected){ host, i % 2 };
+    assert_int_equal(rowmap_expect(&m, 4, many, EXPECTED_MAX, row), EXPECTED_MAX / 2);
+    rowmap_free(&m);
+    match_memory_free(mem);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -631,7 +693,7 @@ int main(void)
         cmocka_unit_test(returning),      cmocka_unit_test(by_sender),
         cmocka_unit_test(faults),         cmocka_unit_test(labels_as_maps),
         cmocka_unit_test(reads),          cmocka_unit_test(index_is_the_scan),
-        cmocka_unit_test(index_is_small),
+        cmocka_unit_test(index_is_small), cmocka_unit_test(rows_of_hosts_that_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
