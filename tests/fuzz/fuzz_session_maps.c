@@ -71,10 +71,12 @@ static void interfaces(const uint8_t *data, size_t len)
     if (iface_list_parse(&list, &c, "fuzz", text, len, &e) == 0) {
         if (list.n > IFACES_MAX)
             abort();
-        for (unsigned i = 0; i < list.n; i++)
-            if ((c.pcap_ifindex == IFINDEX_NONE && iface_number(&list.row[i], &c)) ||
+        for (unsigned i = 0; i < list.n; i++) {
+            const uint32_t number = c.pcap_ifindex == IFINDEX_SYS ? 0 : iface_number(&list.row[i], &c);
+            if ((c.pcap_ifindex == IFINDEX_NONE && number) ||
                 !memchr(list.row[i].name, '\0', IFACE_NAME_MAX) || !*list.row[i].name)
                 abort();
+        }
         iface_list_free(&list);
     }
     free(text);

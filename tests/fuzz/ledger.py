@@ -48,8 +48,13 @@ ELSE = re.compile(r"""write|(^|_)put(_|$)|(?<!read)_(open|close|free|new|stats|t
     |map_file|read_file|roa_load|allow_load|allow_match|avro_file_(?!read|joins).*|avro_schema_save|keep_read|compile_again|by_seq|rtr_error_text|classifier_name|customs_of_packets
     |bmp_router_(owner|addr|port|counts|peers|routes|view|flushes)|web_(check|figures)|iface_list_(read|single)|default_interface|sflow_figures|open_classifier)$""", re.X)
 
-# In one file alone: sessions of a cross connect, whose octets nobody reads.
-ELSE_IN = {"bgp/xconnect": re.compile(r"^(bgp_xconnects_(take|stop)|find|on_handle_closed|close_it|watch|read_side|pass|connected|on_poll|open_sides|drop)$")}
+# In one file alone: sessions of a cross connect, whose octets nobody reads; what starts, watches, connects and tells of itself.
+ELSE_IN = {name: re.compile(f"^({words})$") for name, words in {
+    "bgp/xconnect": "bgp_xconnects_(take|stop|figures)|find|on_handle_closed|close_it|watch|read_side|pass|connected|on_poll|open_sides|drop",
+    "telemetry/grpc": "on_readable|helper_path|spawn_helper|wait_for_helper|lost_helper|wanted|open_helper|start|resume|recheck|stats|figures|stop|close_helper",
+    "rpki/rtr_client": "split|rtr_client_(check|start|stop|figures)|on_connected|set_socket|on_resolved|connect_cache|expire|on_timer",
+    "base/dtls": "on_tick|look_at_drops|on_closed|dtls_(start|resume|stop)",
+}.items()}
 
 # Functions of a file that another target is there for than for the rest.
 APART = {"output/avro_file": {name: "joins" for name in ("joins", "read_at", "avro_file_joins")},
@@ -152,7 +157,7 @@ def write():
 Each decoder and reader of what comes from outside has a target (`tests/fuzz`). `./dev fuzz` runs them with libFuzzer and the sanitizers, `./dev fuzz-ledger LOGS`
 adds what its logs say to this table; coverage is what the corpora reach of the lines of the files a target is there for, measured with gcov. IPFIX, NetFlow v9 and
 BGP UPDATEs are mutated by shape (`tests/fuzz/shape_*.c`): sets, templates and attributes stay whole, so that what is changed is read. Each finding that was mended left its
-input in `tests/fuzz/corpus`, which every `make check` replays.
+input in `tests/fuzz/corpus`, which every `make check` replays. What comes in, where, and which target reads it: tests/fuzz/README.md.
 
 Long runs are worth a build of their own, with which most targets do twice as many executions: `configure --enable-sanitizers --enable-fuzzer CC=clang
 CFLAGS="-O2 -fno-sanitize-coverage=trace-cmp"`, and `ASAN_OPTIONS=quarantine_size_mb=1:malloc_context_size=8`, which `./dev fuzz` sets too.
