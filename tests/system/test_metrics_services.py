@@ -196,6 +196,7 @@ def test_metrics_rpki(run):
     words = ("-cache", run.dir / "vrps.json", "-bind", f"127.0.0.1:{port}", "-checktime=false", "-metrics.addr", f"127.0.0.1:{run.port()}", "-protocol", "1")
     cache = bgp.Router(run, "stayrtr", ["/usr/bin/stayrtr", *map(str, words)], ())
     d, _ = bgp.pmbgpd(run, key + f"rpki_rtr_cache: 127.0.0.1:{port}\nrpki_rtr_cache_version: 1\n")
+    d.wait_log("waiting for requests")
     until(run, at, "rpki_roas", (2, {}), source="rtr")
     until(run, at, "rpki_rtr_up", (1, {}), cache=f"127.0.0.1:{port}")
     promtool(until(run, at, "rpki_rtr_total", (lambda n: n >= 1, {"what": "connections"}), (lambda n: n >= 4, {"what": "pdus"})))

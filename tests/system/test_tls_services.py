@@ -112,6 +112,8 @@ def test_tls_threads(run):
         telemetry_daemon_decoder: json
         telemetry_daemon_msglog_file: @DIR@/log.json
         """)
+    for what in ("BMP", "telemetry"):
+        d.wait_log(f"waiting for {what} data over TLS")
     with keys.connect(bmp_port) as s, keys.connect(tele_port) as t:
         s.sendall(bmp.init() + bmp.peer_up())
         t.sendall(b'{"a": 1}')
