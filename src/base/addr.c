@@ -23,16 +23,28 @@ void addr_get_v6(const struct addr *a, uint8_t octets16[16])
         memcpy(octets16, a->b, 16);
 }
 
-/* Without branches: how long an octet is cannot be foreseen. Writes 4 octets, of which the text may have 3.
- */
-static inline char *put_octet(char *p, uint32_t v)
+/* All octets as text: how long one is cannot be foreseen, and to make it takes 34 instructions. */
+#define OCTET(v)                                                                                             \
+    {                                                                                                        \
+        { '0' + ((v) >= 100  ? (v) / 100                                                                     \
+                 : (v) >= 10 ? (v) / 10                                                                      \
+                             : (v)),                                                                         \
+          '0' + ((v) >= 100 ? (v) / 10 % 10 : (v) % 10), '0' + (v) % 10 },                                   \
+            1 + ((v) >= 10) + ((v) >= 100)                                                                   \
+    }
+#define OCTETS_4(v) OCTET(v), OCTET((v) + 1), OCTET((v) + 2), OCTET((v) + 3)
+#define OCTETS_16(v) OCTETS_4(v), OCTETS_4((v) + 4), OCTETS_4((v) + 8), OCTETS_4((v) + 12)
+#define OCTETS_64(v) OCTETS_16(v), OCTETS_16((v) + 16), OCTETS_16((v) + 32), OCTETS_16((v) + 48)
+static const struct {
+    char text[3];
+    uint8_t len;
+} octets[256] = { OCTETS_64(0), OCTETS_64(64), OCTETS_64(128), OCTETS_64(192) };
+
+/* Writes 4 octets, of which the text may have 3. */
+static inline char *put_octet(char *p, uint8_t v)
 {
-    uint32_t len = 1 + (v >= 10) + (v >= 100), tens = v * 205 >> 11; /* v / 10 */
-    uint32_t hundreds = v * 41 >> 12;                                /* v / 100 */
-    uint32_t text = hundreds | (tens - hundreds * 10) << 8 | (v - tens * 10) << 16 | UINT32_C(0x30303030);
-    text >>= 8 * (3 - len);
-    memcpy(p, &text, 4);
-    return p + len;
+    memcpy(p, &octets[v], 4);
+    return p + octets[v].len;
 }
 
 static char *put_v4(char *p, const uint8_t *b)
