@@ -103,20 +103,19 @@ def test_queues(run):
     run.write("fast.conf", "global, auto.offset.reset, earliest\n")
     run.write("r.lst", f"id=1 zmq_address={address}\nid=2 kafka_broker={kafka.broker} kafka_topic=flows\n")
     tee, udp = collector(run, "plugins: tee[t]\ntee_receivers: @DIR@/r.lst\ntee_transparent: true\n", r"t/tee \): .*map successfully")
-    readers = [under(run, "nfacctd", test_queue.PRINT.format(aggregate="src_host, flows", name=name, refresh=3600) + keys, f"reading NetFlow/IPFIX data from {what}")
+    readers = [under(run, "nfacctd", test_queue.PRINT.format(aggregate="src_host, flows", name=name, refresh=2) + keys, f"reading NetFlow/IPFIX data from {what}")
                for name, what, keys in (("k", "Kafka", f"nfacctd_kafka_broker_host: {kafka.broker}\nnfacctd_kafka_topic: flows\nnfacctd_kafka_config_file: @DIR@/fast.conf\n"),
                                         ("z", "ZeroMQ", f"nfacctd_zmq_address: {address}\n"))]
-    took = lambda: [test_queue.numbers(run, d, r"stats \[[^]]*\] (messages=.*)").get("messages", 0) for d in readers]
+    seen = lambda name: sum(r["flows"] for r in run.rows(f"{name}.json")) if (run.dir / f"{name}.json").exists() else 0
 
     def all_there():
         """What no reader is there for yet, a queue of ZeroMQ drops."""
         run.send(udp, list(netflow.v5(netflow.flows(30), int(time.time()))))
-        return min(took()) >= 3
+        return min(seen("k"), seen("z")) >= 90
 
     run.wait(all_there, "messages in both", 120)
     for d in [*readers, tee]:
         clean(run, d)
-    assert all(sum(r["flows"] for r in run.rows(f"{name}.json")) >= 90 for name in "kz")
 
 
 def test_sessions(run):
