@@ -658,6 +658,20 @@ static void on_all_ready(void *owner)
         uv_timer_start(&d->setup, on_setup_done, SETUP_MS, 0);
 }
 
+/* Signals that ask something of a daemon wait until it can answer, instead of ending it: with a long map to
+ * read, a start takes a while, and who rotates logs does not know of it. Those that end it end it at once. */
+static void hold_signals(int how)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (unsigned i = 0; i < N_SIGNALS; i++)
+        if (signals[i] != SIGINT && signals[i] != SIGTERM)
+            sigaddset(&set, signals[i]);
+    for (int i = 0; i < SERVICE_SIGNALS; i++)
+        sigaddset(&set, SIGRTMIN + i);
+    pthread_sigmask(how, &set, NULL);
+}
+
 static void watch_signals(struct daemon *d)
 {
     const unsigned n = N_SIGNALS + (services_have_signals(d->services) ? SERVICE_SIGNALS : 0);
@@ -667,6 +681,7 @@ static void watch_signals(struct daemon *d)
         uv_signal_start(&d->sig[i], on_signal, i < N_SIGNALS ? signals[i] : SIGRTMIN + (int)(i - N_SIGNALS));
     }
     signal(SIGPIPE, SIG_IGN);
+    hold_signals(SIG_UNBLOCK);
 }
 
 static int start_all(struct daemon *d, struct err *e)
@@ -830,6 +845,7 @@ int daemon_main(const struct daemon_spec *spec, int argc, char **argv)
                               .list = fields_print,
                               .schema = spec->schema };
     title_init(argc, argv);
+    hold_signals(SIG_BLOCK);
     int status;
     switch (config_load(&cs, argc, argv, &d.conf, &d.early)) {
     case CONFIG_EXIT_OK:

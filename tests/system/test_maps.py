@@ -89,6 +89,23 @@ def test_reload_aside(run):
     d.stop()  # and does not wait for what never comes
 
 
+def test_signals_before_the_start_is_over(run):
+    """While maps are read for the first time, for however long: what a signal asks for comes once the daemon runs."""
+    os.mkfifo(run.dir / "nets")
+    d, port = run.nfacctd(MEMORY + "aggregate: src_as\nnetworks_file: @DIR@/nets\nnfacctd_as: file\nlogfile: @DIR@/log", ready=False)
+    with open(run.dir / "nets", "w", encoding="ascii") as f:  # opened by both: it reads the map
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+            os.kill(d.pid, number)
+        (run.dir / "nets").unlink()
+        run.write("nets", "64502,10.0.0.0/8\n")
+        f.write("64501,10.0.0.0/8\n")
+    log = lambda: (run.dir / "log").read_text() if (run.dir / "log").exists() else ""
+    run.wait(lambda: "NOTICE ( default/core ): ---" in log() and "(re)loaded" in log().split("---")[-1], "the answers")
+    run.send(port, netflow.export(9, [netflow.flow(packets=1)], int(time.time())))
+    run.wait(lambda: [r["as_src"] for r in run.client_json("-s")] == [64502], "the map that was asked for")
+    d.stop()
+
+
 def test_refresh_off(run):
     path = run.write("t.map", "set_tag=1\n")
     d, port = run.nfacctd(MEMORY + "aggregate: tag\npre_tag_map: @DIR@/t.map\nmaps_refresh: false")
