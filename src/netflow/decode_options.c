@@ -53,7 +53,7 @@ void decode_option(struct netflow *nf, const struct tmpl *t)
     struct exporter *x = nf->m.x;
     const struct record *r = &nf->r;
     const struct plan *p = t->plan;
-    const bool system = t->system || nf->c->disable_opt_scope_check;
+    const bool system = t->form->system || nf->c->disable_opt_scope_check;
     struct options *o = system ? &x->agent->options : &x->options;
     set_rate(o, r, p);
     set_names(o, r, p);

@@ -86,8 +86,8 @@ static void learn(struct netflow *nf, struct tmpl_record *rec)
         return;
     }
     const struct wants *w = rec->options ? &nf->option_wants : &nf->wants;
-    const enum tmpl_verdict v =
-        tmpl_learn(&x->templates, rec, w, nf->exporters.limits.templates, &evicted, &t, &why);
+    const enum tmpl_verdict v = tmpl_learn(&x->templates, &nf->exporters.forms, rec, w,
+                                           nf->exporters.limits.templates, &evicted, &t, &why);
     if (t)
         t->seen_s = (uint32_t)(nf->clock_us / US_PER_S);
     switch (v) {

@@ -42,10 +42,10 @@ void dump_template(const struct netflow *nf, const struct tmpl *t)
     char agent[ADDR_TEXT];
     if (!log->debug)
         return;
-    struct tmpl_field *f = calloc(t->n_fields, sizeof(*f));
+    struct tmpl_field *f = calloc(t->form->n_fields, sizeof(*f));
     if (!f)
         return;
-    const unsigned n = tmpl_fields(t, f, t->n_fields), v = t->version;
+    const unsigned n = form_fields(t->form, f, t->form->n_fields), v = t->version;
     log_at(log, LOG_LV_DEBUG, "NfV%u agent         : %s:%u", v, addr_str(&nf->m.x->s.from, agent),
            nf->m.x->s.id);
     log_at(log, LOG_LV_DEBUG, "NfV%u template type : %s", v, t->options ? "options" : "flow");

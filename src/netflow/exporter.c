@@ -111,6 +111,7 @@ int exporters_init(struct exporters *xs, const struct exporter_limits *limits, s
 void exporters_free(struct exporters *xs)
 {
     senders_free(&xs->senders);
+    forms_free(&xs->forms);
     free(xs->agent);
     *xs = (struct exporters){ 0 };
 }
@@ -151,10 +152,11 @@ bool exporters_settle(struct exporters *xs, struct exporter *x, unsigned *evicte
 
 void exporters_recompile(struct exporters *xs, const struct wants *w, const struct wants *options)
 {
+    forms_recompile(&xs->forms, w, options);
     for (struct sender *s = xs->senders.unproven.oldest; s; s = s->newer)
-        tmpl_recompile(&exporter_of(s)->templates, w, options);
+        tmpl_renew(&exporter_of(s)->templates);
     for (struct sender *s = xs->senders.proven.oldest; s; s = s->newer)
-        tmpl_recompile(&exporter_of(s)->templates, w, options);
+        tmpl_renew(&exporter_of(s)->templates);
 }
 
 uint32_t exporters_expire(struct exporters *xs, unsigned parts, uint32_t now_s, uint32_t after_s)

@@ -55,6 +55,7 @@ struct exporter_limits {
 struct exporters {
     struct exporter_limits limits;
     struct senders senders;
+    struct forms forms;   /* what templates of all of them share */
     struct agent **agent; /* chains */
     uint32_t n_agents, agents_cap;
     uint32_t expire_at; /* slot of senders where exporters_expire goes on */
@@ -81,7 +82,7 @@ void exporters_end_session(struct exporters *xs, const struct addr *from, uint32
  * bound. False: x alone is too much, and has lost what it knew. */
 bool exporters_settle(struct exporters *xs, struct exporter *x, unsigned *evicted);
 
-/* Compiles the templates of all exporters again (tmpl_recompile). */
+/* Compiles the templates of all exporters again (forms_recompile). */
 void exporters_recompile(struct exporters *xs, const struct wants *w, const struct wants *options);
 
 /* Forgets templates that were not sent for `after_s` seconds, of one in `parts` exporters, the next ones at

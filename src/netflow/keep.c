@@ -206,8 +206,9 @@ static int learn_kept(struct netflow *nf, const struct kept *k, uint8_t version,
     struct exporter *x = exporters_get(&nf->exporters, &k->agent, version, k->source_id, nf->clock_us, &gone);
     if (!x)
         return err_set(e, ERR_LIMIT, "out of memory");
-    const enum tmpl_verdict v = tmpl_learn(&x->templates, &rec, k->options ? &nf->option_wants : &nf->wants,
-                                           nf->exporters.limits.templates, &evicted, &t, e);
+    const enum tmpl_verdict v =
+        tmpl_learn(&x->templates, &nf->exporters.forms, &rec, k->options ? &nf->option_wants : &nf->wants,
+                   nf->exporters.limits.templates, &evicted, &t, e);
     if (v == TMPL_BAD)
         return -1;
     t->seen_s = (uint32_t)(nf->clock_us / US_PER_S);
@@ -257,12 +258,12 @@ static void put_template(struct strbuf *s, const struct exporter *x, const struc
                          struct tmpl_field *f)
 {
     char agent[ADDR_TEXT];
-    const unsigned n = tmpl_fields(t, f, UINT16_MAX);
+    const unsigned n = form_fields(t->form, f, UINT16_MAX);
     strbuf_printf(
         s,
         "{\"format\": %d, \"agent\": \"%s\", \"version\": %u, \"source_id\": %u, \"template_id\": %u, "
         "\"template_type\": %d, \"scope\": %u, \"num\": %u, \"list\": [",
-        FORMAT, addr_str(&x->s.from, agent), t->version, x->s.id, t->id, t->options, t->n_scope, n);
+        FORMAT, addr_str(&x->s.from, agent), t->version, x->s.id, t->id, t->options, t->form->n_scope, n);
     for (unsigned i = 0; i < n; i++) {
         strbuf_printf(s, "%s{\"type\": %u", i ? ", " : "", f[i].id);
         if (f[i].pen)
@@ -290,7 +291,7 @@ static int write_exporters(int fd, const struct sender *oldest, struct strbuf *s
     for (; oldest; oldest = oldest->newer) {
         const struct exporter *x = (const struct exporter *)oldest;
         for (uint32_t i = 0; i < x->templates.cap && !x->s.session; i++) /* those end with their session */
-            if (x->templates.slot[i] && x->templates.slot[i]->n_fields <= KEPT_FIELDS_MAX)
+            if (x->templates.slot[i] && x->templates.slot[i]->form->n_fields <= KEPT_FIELDS_MAX)
                 put_template(s, x, x->templates.slot[i], f);
         if (flush_to(fd, s) == -1)
             return -1;

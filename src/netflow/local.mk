@@ -9,6 +9,7 @@ libnetflow_a_SOURCES = \
 	src/netflow/elements.c src/netflow/elements.def src/netflow/elements.h \
 	src/netflow/exporter.c src/netflow/exporter.h \
 	src/netflow/finish.c \
+	src/netflow/form.c src/netflow/form.h \
 	src/netflow/handon.c src/netflow/handon.h \
 	src/netflow/input_sessions.c src/netflow/input_sessions.h \
 	src/netflow/keep.c src/netflow/keep.h \

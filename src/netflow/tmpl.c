@@ -1,69 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Template records: read, recognised when repeated, compiled, kept. Called by decode_sets.c. */
+/* Template records: read, recognised when repeated, kept. Called by decode_sets.c. */
 #include "netflow/tmpl.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { ENTERPRISE = 0x8000 };
-
-/* NetFlow v9 has a code table of its own for scopes (RFC 3954 §6.1). */
-enum { V9_SCOPE_SYSTEM = 1, V9_SCOPE_INTERFACE = 2, V9_SCOPE_TEMPLATE = 5 };
-
-/* ---- fields */
-
-static void resolve(struct tmpl_field *f, uint8_t version)
-{
-    if (version == 10) {
-        f->el = element_find(f->pen, f->id);
-        return;
-    }
-    if (!f->scope) {
-        f->el = element_find_v9(f->id);
-        return;
-    }
-    f->el = f->id == V9_SCOPE_INTERFACE  ? element_find(0, 10)
-            : f->id == V9_SCOPE_TEMPLATE ? element_find(0, 145)
-                                         : NULL;
-}
-
-static struct tmpl_field next_field(struct cursor *c, uint8_t version, bool scope)
-{
-    struct tmpl_field f = { .scope = scope };
-    f.id = cursor_u16(c);
-    f.len = cursor_u16(c);
-    if (version == 10 && f.id & ENTERPRISE) {
-        f.id &= (uint16_t)~ENTERPRISE;
-        f.pen = cursor_u32(c);
-    }
-    return f;
-}
-
-static unsigned read_fields(struct cursor *c, uint8_t version, unsigned n, unsigned n_scope,
-                            struct tmpl_field *out, unsigned max)
-{
-    for (unsigned i = 0; i < n && i < max; i++) {
-        out[i] = next_field(c, version, i < n_scope);
-        resolve(&out[i], version);
-    }
-    return n;
-}
-
-unsigned tmpl_fields(const struct tmpl *t, struct tmpl_field *out, unsigned max)
-{
-    struct cursor c = cursor_of(t->raw, t->raw_len);
-    return read_fields(&c, t->version, t->n_fields, t->n_scope, out, max);
-}
-
-/* Options about the exporter as a whole: v9 says so; in IPFIX it is what a scope other than the domain cannot
- * mean, so it is never said. */
-static bool about_system(const struct tmpl_field *f, const struct tmpl_record *rec)
-{
-    for (unsigned i = 0; i < rec->n_scope; i++)
-        if (rec->version == 9 && f[i].id == V9_SCOPE_SYSTEM)
-            return true;
-    return false;
-}
 
 /* ---- the table */
 
@@ -75,11 +15,16 @@ static uint32_t place(const struct tmpl_table *t, uint16_t id)
     return i;
 }
 
-static size_t size_of(const struct tmpl *x) { return sizeof(*x) + x->raw_len + plan_size(x->plan); }
+static void count_memory(struct tmpl_table *t, struct tmpl *x)
+{
+    t->memory -= x->counted;
+    x->counted = sizeof(*x) + form_size(x->form);
+    t->memory += x->counted;
+}
 
 static void tmpl_free(struct tmpl *x)
 {
-    plan_free(x->plan);
+    form_put(x->form);
     free(x);
 }
 
@@ -87,7 +32,7 @@ static void tmpl_free(struct tmpl *x)
 static void take_out(struct tmpl_table *t, uint32_t i)
 {
     const uint32_t mask = t->cap - 1;
-    t->memory -= size_of(t->slot[i]);
+    t->memory -= t->slot[i]->counted;
     tmpl_free(t->slot[i]);
     t->slot[i] = NULL;
     t->n--;
@@ -151,7 +96,7 @@ static int enter(struct tmpl_table *t, struct tmpl *x, unsigned max, bool *evict
         return -1;
     t->slot[place(t, x->id)] = x;
     t->n++;
-    t->memory += size_of(x);
+    count_memory(t, x);
     x->used = ++t->clock;
     return 0;
 }
@@ -172,71 +117,42 @@ static const uint8_t *specifiers(struct tmpl_record *rec, size_t *len)
 {
     const uint8_t *p = rec->fields.p;
     for (unsigned i = 0; i < rec->n_fields && !rec->fields.bad; i++)
-        (void)next_field(&rec->fields, rec->version, false);
+        (void)form_next_field(&rec->fields, rec->version, false);
     *len = (size_t)(rec->fields.p - p);
     return rec->fields.bad ? NULL : p;
 }
 
-static bool same(const struct tmpl *x, const struct tmpl_record *rec, const uint8_t *raw, size_t len)
-{
-    return x && x->version == rec->version && x->options == rec->options && x->n_fields == rec->n_fields &&
-           x->n_scope == rec->n_scope && x->raw_len == len && !memcmp(x->raw, raw, len);
-}
-
-static struct tmpl *make(const struct tmpl_record *rec, const uint8_t *raw, size_t len, const struct wants *w,
+static struct tmpl *make(struct forms *forms, uint16_t id, const struct form_key *k, const struct wants *w,
                          struct err *e)
 {
-    struct cursor c = cursor_of(raw, len);
-    struct tmpl_field *f = calloc(rec->n_fields, sizeof(*f));
-    struct tmpl *x = calloc(1, sizeof(*x) + len);
-    if (!f || !x) {
-        err_set(e, ERR_LIMIT, "out of memory");
-        goto bad;
-    }
-    x->id = rec->id;
-    x->version = rec->version;
-    x->options = rec->options;
-    x->n_fields = (uint16_t)rec->n_fields;
-    x->n_scope = (uint16_t)rec->n_scope;
-    x->raw_len = (uint32_t)len;
-    memcpy(x->raw, raw, len);
-    read_fields(&c, rec->version, rec->n_fields, rec->n_scope, f, rec->n_fields);
-    x->system = rec->options && about_system(f, rec);
-    x->plan = plan_compile(f, rec->n_fields, rec->version, w, e);
-    if (!x->plan)
-        goto bad;
-    free(f);
-    return x;
-bad:
-    free(f);
-    free(x);
-    return NULL;
-}
-
-static struct plan *compile_again(const struct tmpl *x, const struct wants *w)
-{
-    struct tmpl_field *f = calloc(x->n_fields, sizeof(*f));
+    struct form *f = form_get(forms, k, w, e);
     if (!f)
         return NULL;
-    tmpl_fields(x, f, x->n_fields);
-    struct plan *p = plan_compile(f, x->n_fields, x->version, w, NULL);
-    free(f);
-    return p;
+    struct tmpl *x = calloc(1, sizeof(*x));
+    if (!x) {
+        form_put(f);
+        err_set(e, ERR_LIMIT, "out of memory");
+        return NULL;
+    }
+    x->id = id;
+    x->version = k->version;
+    x->options = k->options;
+    x->form = f;
+    x->plan = f->plan;
+    return x;
 }
 
-void tmpl_recompile(struct tmpl_table *t, const struct wants *w, const struct wants *options)
+void tmpl_renew(struct tmpl_table *t)
 {
     for (uint32_t i = 0; i < t->cap;) {
         struct tmpl *x = t->slot[i];
-        struct plan *p = x ? compile_again(x, x->options ? options : w) : NULL;
-        if (x && !p) {
+        if (x && !x->form->plan) {
             take_out(t, i); /* another one may have moved here */
             continue;
         }
         if (x) {
-            t->memory += plan_size(p) - plan_size(x->plan);
-            plan_free(x->plan);
-            x->plan = p;
+            x->plan = x->form->plan;
+            count_memory(t, x);
         }
         i++;
     }
@@ -253,15 +169,22 @@ uint32_t tmpl_expire(struct tmpl_table *t, uint32_t now_s, uint32_t after_s)
     return before - t->n;
 }
 
-enum tmpl_verdict tmpl_learn(struct tmpl_table *t, struct tmpl_record *rec, const struct wants *w,
-                             unsigned max, bool *evicted, struct tmpl **out, struct err *e)
+enum tmpl_verdict tmpl_learn(struct tmpl_table *t, struct forms *forms, struct tmpl_record *rec,
+                             const struct wants *w, unsigned max, bool *evicted, struct tmpl **out,
+                             struct err *e)
 {
     size_t len;
     struct tmpl *old = tmpl_find(t, rec->id), *x = NULL;
     const uint8_t *raw = specifiers(rec, &len);
+    const struct form_key k = { .p = raw,
+                                .len = (uint32_t)len,
+                                .n_fields = (uint16_t)rec->n_fields,
+                                .n_scope = (uint16_t)rec->n_scope,
+                                .version = rec->version,
+                                .options = rec->options };
     *out = NULL;
     *evicted = false;
-    if (raw && same(old, rec, raw, len)) {
+    if (raw && old && form_is(old->form, &k)) {
         *out = old;
         return TMPL_SAME;
     }
@@ -270,7 +193,7 @@ enum tmpl_verdict tmpl_learn(struct tmpl_table *t, struct tmpl_record *rec, cons
     else if (rec->n_fields == 0 || rec->n_scope > rec->n_fields)
         err_set(e, ERR_FORMAT, "%u fields, %u of them scope", rec->n_fields, rec->n_scope);
     else
-        x = make(rec, raw, len, w, e);
+        x = make(forms, rec->id, &k, w, e);
     if (!x) {
         tmpl_forget(t, rec->id);
         return TMPL_BAD;

@@ -30,7 +30,7 @@ DECODERS = {
     "bgp_mrt": ["bgp/mrt_read"], "bgp_nlri": ["bgp/nlri", "bgp/nlri_json", "bgp/evpn", "bgp/flowspec"], "bgp_open": ["bgp/open", "bgp/msg"],
     "bgp_update": ["bgp/update", "bgp/attrs"], "bmp": ["bmp/msg"], "bmp_station": ["bmp/station", "bmp/session"], "memory_web": ["plugins/memory_web", "plugins/memory_top"], "session_maps": ["bgp/tcpkeys", "bgp/md5", "bgp/tcpao", "bgp/xconnect", "pmacctd/ifaces", "plugins/tee_conf"], "classify": ["packet/classify"],
     "config": ["config/parse", "config/values"], "imt": ["core/imt_proto"], "lists": ["netflow/keep", "core/networks", "core/custom", "core/allow"],
-    "mapfile": ["config/mapfile"], "netflow": ["netflow/decode_v5", "netflow/decode_sets", "netflow/tmpl", "netflow/options", "netflow/plan", "netflow/decode_ipfix", "netflow/decode_v9", "netflow/decode_options"],
+    "mapfile": ["config/mapfile"], "netflow": ["netflow/decode_v5", "netflow/decode_sets", "netflow/tmpl", "netflow/form", "netflow/options", "netflow/plan", "netflow/decode_ipfix", "netflow/decode_v9", "netflow/decode_options"],
     "nflog": ["packet/nflog"], "packet": ["packet/link", "packet/ether", "packet/ip", "packet/tunnel", "packet/wlan"],
     "pcapmap": ["packet/pcapmap"], "registry": ["output/registry"], "roa": ["rpki/roa_file", "rpki/roa"], "rtr": ["rpki/rtr"],
     "sflow": ["sflow/decode", "sflow/samples", "sflow/records"], "tagmap": ["core/tagmap", "core/match"], "tele_cbor": ["telemetry/cbor"],
