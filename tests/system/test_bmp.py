@@ -290,7 +290,7 @@ def test_dump(run):
                                 ("peer_up", "", "Loc-Rib"), ("stats", "", "Adj-Rib-In Pre-Policy"), ("stats", "", "Adj-Rib-In Pre-Policy")])
         event = next(r for r in rows if r.get("bmp_msg_type") == "peer_up")
         assert event["timestamp_event"] == "2023-11-14 22:13:20.000005" and "timestamp_arrival" not in event
-    run.wait(lambda: test_telemetry.dump_figures(at, "bmp_dump") == (1, 0, 2, 6, 0), "the dump in the metrics", 60)
+    run.wait(lambda: test_telemetry.dump_figures(at, "bmp_dump")[1:] == (0, 2, 6, 0), "the dump in the metrics", 60)  # there may have been an empty one before
     for router in routers:
         router.close()
     d.stop()

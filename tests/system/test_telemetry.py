@@ -383,7 +383,7 @@ def test_telemetry_dump(run):
     finish(gone)
     there.sendall(b'{"n": 3}')
     d.wait_log(r"Dumping telemetry data - END \(PID: \d+ RID: 1 PEERS: 2 ENTRIES: 3 ET: \d+\)", 70)
-    run.wait(lambda: dump_figures(at, "telemetry_dump") == (1, 0, 2, 3, 0), "the dump in the metrics", 60)
+    run.wait(lambda: dump_figures(at, "telemetry_dump")[1:] == (0, 2, 3, 0), "the dump in the metrics", 60)  # there may have been an empty one before
     for node, want in (("2", [1, 2]), ("3", [3])):
         rows = json.loads("[" + ",".join(run.wait_file(f"latest-127_0_0_{node}").read_text().splitlines()) + "]")
         assert list(rows[0]) == ["timestamp", "telemetry_node", "telemetry_node_port", "event_type", "dump_period", "seq"], rows
