@@ -347,7 +347,7 @@ static void expect_packet(struct expecting *x, struct cursor sample)
 static void look_ahead(struct sflow *sf, struct cursor c, uint32_t n)
 {
     struct expecting x;
-    struct sf_sample head;
+    struct sf_sample head = { 0 };
     if (n > EXPECTING_FLOWS)
         n = EXPECTING_FLOWS;
     expecting_begin(&x);

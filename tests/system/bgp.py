@@ -2,7 +2,6 @@
 """BGP for the tests: a speaker made of a socket, which says what a case wants said, right or wrong; and real ones (BIRD, FRR, GoBGP, ExaBGP) that
 announce known routes."""
 import ipaddress
-import json
 import os
 import pwd
 import re
@@ -331,7 +330,7 @@ def pmbgpd(run, config="", port=None):
 
 def lines(run, name="log"):
     path = run.dir / name
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return harness.json_lines(path)
 
 
 def find(rows, **members):

@@ -43,6 +43,14 @@ def shared():
     return path if path.is_dir() else None
 
 
+def json_lines(path):
+    """The objects of a file with one in each line; not of a line that is just being written. None yet: no file."""
+    if not path.exists():
+        return []
+    text = path.read_text()
+    return [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]
+
+
 class Daemon:
     """A running daemon. Its log is what it writes to stdout and stderr, and the `logfile` that the configuration names."""
 

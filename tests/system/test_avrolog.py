@@ -7,6 +7,7 @@ import struct
 import avrodata
 import bgp
 import bmp
+import harness
 import servers
 from bgp import Speaker, announcements, attributes, prefix, update
 from test_bmp import pmbmpd, story
@@ -23,7 +24,7 @@ def plain(row):
 
 
 def rows(path):
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return harness.json_lines(path)
 
 
 def same(got, want):

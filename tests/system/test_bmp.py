@@ -12,6 +12,7 @@ import time
 
 import bgp
 import bmp
+import harness
 import netflow
 import test_telemetry
 from harness import Failed
@@ -32,7 +33,7 @@ def pmbmpd(run, more="", log="log.json", ready=True):
 
 def lines(run, name="log.json"):
     path = run.dir / name
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return harness.json_lines(path)
 
 
 def wait_lines(run, n, name="log.json", seconds=20):

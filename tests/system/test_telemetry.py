@@ -2,7 +2,6 @@
 """pmtelemetryd: streaming telemetry over TCP, UDP, UDP-notif and queues, into files, dumps and brokers. The messages of YANG-push are those of
 the drafts' examples."""
 import base64
-import contextlib
 import ctypes
 import ctypes.util
 import json
@@ -15,6 +14,7 @@ import struct
 import time
 import zlib
 
+import harness
 import servers
 import test_metrics
 
@@ -68,9 +68,7 @@ def finish(s):
 
 
 def lines(run, name="log.json"):
-    with contextlib.suppress(FileNotFoundError):
-        return [json.loads(line) for line in (run.dir / name).read_text().splitlines()]
-    return []
+    return harness.json_lines(run.dir / name)
 
 
 def data(rows):

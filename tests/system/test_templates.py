@@ -6,6 +6,7 @@ import signal
 import struct
 import time
 
+import harness
 import netflow
 
 CONFIG = """
@@ -29,7 +30,7 @@ def seen(run):
 
 def kept(run):
     path = run.dir / "keep/t.json"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return harness.json_lines(path)
 
 
 def test_outlive(run):

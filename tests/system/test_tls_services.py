@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """BMP and telemetry over TLS, UDP-notif over DTLS, alone and as threads of nfacctd."""
 import contextlib
-import json
 import signal
 import socket
 
 import bmp
+import harness
 import test_bmp
 import test_telemetry
 import tlskeys
@@ -41,7 +41,7 @@ def test_tls_bmp(run):
     assert int(line[1]) == 5 and int(line[2]) >= 1
     tlskeys.finish(s)
     d.wait_log(r"\[127\.0\.0\.9\] BMP connection reset by peer")
-    rows = [json.loads(line) for line in (run.dir / "log.json").read_text().splitlines()]
+    rows = harness.json_lines(run.dir / "log.json")
     assert {r["bmp_router"] for r in rows} == {"127.0.0.9", "127.0.0.1"}
     assert {r["ip_prefix"] for r in rows if r.get("log_type") == "update"} == set(prefixes)
     d.stop()
