@@ -43,12 +43,15 @@ def shared():
     return path if path.is_dir() else None
 
 
+def whole_lines(path):
+    """The lines of a file, but not one that is just being written. None yet: no file."""
+    text = path.read_text() if path.exists() else ""
+    return text[:text.rfind("\n") + 1].splitlines()
+
+
 def json_lines(path):
-    """The objects of a file with one in each line; not of a line that is just being written. None yet: no file."""
-    if not path.exists():
-        return []
-    text = path.read_text()
-    return [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]
+    """The objects of a file with one in each line."""
+    return [json.loads(line) for line in whole_lines(path)]
 
 
 class Daemon:

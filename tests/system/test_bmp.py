@@ -326,9 +326,9 @@ def test_peer_down(run):
         time.sleep(0.001)
     run.wait(lambda: count(first, "delete") == n, "all routes to be gone", 60)
     run.wait(lambda: count(second, "update") == 200, "the other one's routes", 60)
-    end = json.loads(first.read_text().splitlines()[-1])
-    down = next(r for r in map(json.loads, (line for line in first.read_text().splitlines() if '"peer_down"' in line)))
-    between = [r for r in map(json.loads, second.read_text().splitlines()) if down["seq"] < r["seq"] < end["seq"]]
+    end = json.loads(harness.whole_lines(first)[-1])
+    down = next(json.loads(line) for line in harness.whole_lines(first) if '"peer_down"' in line)
+    between = [r for r in harness.json_lines(second) if down["seq"] < r["seq"] < end["seq"]]
     took = datetime.datetime.fromisoformat(end["timestamp"]) - datetime.datetime.fromisoformat(down["timestamp"])
     assert end["log_type"] == "delete" and (between or took.total_seconds() < 0.2), "nobody waits for deletions"
     d.wait_counters(r"sessions=2 refused=0 routes=200 ")
