@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """pmbgpd: sessions, the message log, dumps, with a speaker made for it and with real ones."""
 import errno
+import json
 import signal
 import socket
 import struct
@@ -342,7 +343,7 @@ def test_bgp_bad_configuration(run):
 
 def ask(run, port, *words, expect=0):
     text = run.run_program("pmbgp", "-z", f"127.0.0.1:{port}", *words, expect=expect, seconds=30)
-    return [bgp.json.loads(line) for line in text.splitlines()]
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def test_bgp_looking_glass(run):
