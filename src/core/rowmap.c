@@ -379,6 +379,16 @@ static bool by_host(const struct rowmap_group *g, bool dst)
            g->part[0].off == (dst ? offsetof(struct flow, dst_host) : offsetof(struct flow, src_host));
 }
 
+static void add_hosts(struct rowmap *m, unsigned i)
+{
+    for (unsigned dst = 0; dst < 2; dst++) {
+        struct rowmap_hosts *h = &m->by_host[dst];
+        if (h->n < ROWMAP_HOSTS && by_host(&m->group[i], dst))
+            h->group[h->n++] = i;
+        m->expects |= h->n > 0;
+    }
+}
+
 /* Each flow meets other rows: what is found of them must not cost a miss of the address as well. */
 static void settle(struct rowmap *m)
 {
@@ -393,7 +403,7 @@ static void settle(struct rowmap *m)
         struct rowmap_group *g = &m->group[i];
         if (g->slot)
             g->slot = pages_settle(g->slot, (g->mask + (size_t)1) * sizeof(*g->slot));
-        m->expects |= by_host(g, false) || by_host(g, true);
+        add_hosts(m, i);
     }
 }
 
@@ -514,10 +524,11 @@ static unsigned fetch_slots(const struct rowmap *m, const struct addr *host, boo
                             unsigned room)
 {
     unsigned k = 0;
-    for (unsigned i = 0; i < m->n_groups && k < room; i++) {
-        const struct rowmap_group *g = &m->group[i];
+    const struct rowmap_hosts *h = &m->by_host[dst];
+    for (unsigned i = 0; i < h->n && k < room; i++) {
+        const struct rowmap_group *g = &m->group[h->group[i]];
         uint64_t v[2];
-        if (!by_host(g, dst) || !match_load_at((enum match_op)g->part[0].op, g->part[0].bits, host->b, v))
+        if (!match_load_at((enum match_op)g->part[0].op, g->part[0].bits, host->b, v))
             continue;
         s[k] = (struct soon){ g, mix(mix(0, v[0]), v[1]) };
         __builtin_prefetch(&g->slot[(uint32_t)s[k++].hash & g->mask]);

@@ -9,7 +9,7 @@
 #include "core/match.h"
 #include "core/worker.h"
 
-enum { ROWMAP_NONE = UINT32_MAX };
+enum { ROWMAP_NONE = UINT32_MAX, ROWMAP_HOSTS = 8 };
 
 struct rowmap_row {
     uint32_t first, n; /* its conditions */
@@ -48,7 +48,11 @@ struct rowmap {
     unsigned n_groups;
     struct fieldset needs; /* what the conditions read */
     bool of_sender;        /* they speak of the exporter only */
-    bool expects;          /* rowmap_expect is of use: a group that is large is found by one host alone */
+    bool expects;          /* rowmap_expect is of use: there are some of these: */
+    struct rowmap_hosts {  /* large groups that are found by one host alone */
+        uint32_t group[ROWMAP_HOSTS];
+        unsigned n;
+    } by_host[2]; /* by source, by destination */
 };
 
 void rowmap_init(struct rowmap *m);
